@@ -1,0 +1,118 @@
+"""The errors that can end a run or an attempt, each with its exit code.
+
+::
+
+    AgentctlError                     exit code   may pass
+    ├── UsageError                    2           no
+    │   ├── ConfigError               2           no    (config file, kubeconfig)
+    │   └── CatalogError              2           no    (file, line, what was expected)
+    └── SourceError                               (ends one attempt of one source)
+        ├── RefusedError              3
+        │   ├── UnauthorizedError     3           after new credentials
+        │   ├── ForbiddenError        3           when somebody grants the permission
+        │   └── NotFoundError         3           when somebody installs it
+        ├── StreamingUnsupported      4           no: poll instead
+        └── DisconnectedError         5           yes
+            └── ServerError           5           yes   (it answered, but not usefully)
+
+Errors of other libraries are mapped to these where they are raised, so that no
+caller needs to import the library to handle its failures.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Optional
+
+from agentctl.model import ErrorCode
+
+
+class ExitCode(IntEnum):
+    """What the process says to its caller (the README has the table)."""
+
+    OK = 0
+    VERDICT_BAD = 1
+    USAGE = 2
+    REFUSED = 3
+    STREAMING_UNSUPPORTED = 4
+    DISCONNECTED = 5
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+    TERMINATED = 143
+
+
+class AgentctlError(Exception):
+    """Base of all: one line that says what failed, where, and what to do next."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UsageError(AgentctlError):
+    """What was asked for makes no sense as asked."""
+
+
+class ConfigError(UsageError):
+    """A configuration file or a kubeconfig cannot be used."""
+
+
+class CatalogError(UsageError):
+    """A catalog cannot be used; the message starts with ``file:line:``."""
+
+
+class SourceError(AgentctlError):
+    """One attempt of a source is over.
+
+    ``retry_after`` is the server's own wish in seconds before the next attempt,
+    None when it named none.
+    """
+
+    exit_code = ExitCode.DISCONNECTED
+    code = ErrorCode.DISCONNECTED
+
+    def __init__(self, message: str, retry_after: Optional[float] = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RefusedError(SourceError):
+    """The API answered, and the answer was no."""
+
+    exit_code = ExitCode.REFUSED
+    code = ErrorCode.FORBIDDEN
+
+
+class UnauthorizedError(RefusedError):
+    """The credentials were refused (HTTP 401)."""
+
+    code = ErrorCode.UNAUTHORIZED
+
+
+class ForbiddenError(RefusedError):
+    """Known, but not permitted (HTTP 403)."""
+
+
+class NotFoundError(RefusedError):
+    """The API does not serve what was asked for (HTTP 404)."""
+
+    code = ErrorCode.SERVER
+
+
+class StreamingUnsupported(SourceError):
+    """It can be read, but not as a stream."""
+
+    exit_code = ExitCode.STREAMING_UNSUPPORTED
+    code = ErrorCode.SERVER
+
+
+class DisconnectedError(SourceError):
+    """Could not connect, or the connection was lost."""
+
+
+class ServerError(DisconnectedError):
+    """The peer answered with a failure or with something that cannot be read."""
+
+    code = ErrorCode.SERVER

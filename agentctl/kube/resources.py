@@ -1,0 +1,157 @@
+"""What checks need from the API: resources, how to cut objects, and the union of it.
+
+A check says what it needs as ``Need`` values. ``plan`` folds all needs into one
+``WatchSpec`` for each (resource, namespace): one watch, one producer thread, one
+row of RBAC. Each distinct cut of a resource becomes one table of its watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple, Optional
+
+from agentctl.kube.selectors import LabelSelector
+from agentctl.sources.base import Change, ObjectKey
+
+
+class Seen(NamedTuple):
+    """When an object was read, on this host's monotonic clock and on the server's."""
+
+    monotonic: float
+    server_time: float
+    """Seconds since the epoch by the API server's ``Date``, carried on monotonically,
+    so that a jump of this host's wall clock changes nothing."""
+
+
+Cut = Callable[[Mapping[str, Any], Seen], Optional[Any]]
+"""From a whole object to the little that a check needs; None to keep nothing.
+A cut is a module-level function: its identity names the table."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the API, as RBAC and URLs name it."""
+
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+    metadata_only: bool = False
+    """Ask for PartialObjectMetadata: the bodies are large and of no use here."""
+
+    def path(self, namespace: str) -> str:
+        """The collection's URL path."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        where = f"/namespaces/{namespace}" if self.namespaced else ""
+        return f"{root}{where}/{self.plural}"
+
+
+NAMESPACES = Resource("", "v1", "namespaces", namespaced=False)
+PODS = Resource("", "v1", "pods")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+STATEFULSETS = Resource("apps", "v1", "statefulsets")
+DAEMONSETS = Resource("apps", "v1", "daemonsets")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
+CRDS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    namespaced=False,
+    metadata_only=True,
+)
+SERVED = Resource("", "", "apis", namespaced=False)
+"""Not a resource but discovery: which custom resources are served, by full name."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One check's wish: these objects of this resource, cut like this.
+
+    ``names`` and ``labels`` narrow it (both hold); None asks for all.
+    """
+
+    resource: Resource
+    namespace: str
+    """Empty for what is cluster-scoped."""
+    cut: Cut
+    names: Optional[frozenset[str]] = None
+    labels: Optional[LabelSelector] = None
+
+    def matches(self, metadata: Mapping[str, Any]) -> bool:
+        if self.names is not None and metadata.get("name") not in self.names:
+            return False
+        return self.labels is None or self.labels.matches(metadata.get("labels") or {})
+
+
+@dataclass(frozen=True)
+class WatchSpec:
+    """One watch: what to ask the API for and what to keep of the answers."""
+
+    name: str
+    resource: Resource
+    namespace: str
+    needs: tuple[Need, ...]
+    tables: tuple[Cut, ...]
+
+    @property
+    def field_selector(self) -> str:
+        """Narrow to one object where that is all that is needed, so that RBAC can too."""
+        names = [need.names for need in self.needs]
+        if self.resource is SERVED or any(known is None for known in names):
+            return ""
+        union = frozenset[str]().union(*(known for known in names if known is not None))
+        return f"metadata.name={next(iter(union))}" if len(union) == 1 else ""
+
+    @property
+    def label_selector(self) -> str:
+        """Narrow by labels where one selector says what every need wants."""
+        union: Optional[LabelSelector] = None
+        for need in self.needs:
+            if need.labels is None:
+                return ""
+            union = need.labels if union is None else union.union(need.labels)
+            if union is None:
+                return ""
+        return "" if union is None else str(union)
+
+    def change(self, item: Mapping[str, Any], seen: Seen) -> Change:
+        """Cut one object for each table."""
+        metadata = item.get("metadata") or {}
+        values: list[Any] = [None] * len(self.tables)
+        for need in self.needs:
+            if need.matches(metadata):
+                index = self.tables.index(need.cut)
+                if values[index] is None:
+                    values[index] = need.cut(item, seen)
+        return Change(self.key(metadata), tuple(values))
+
+    def deletion(self, item: Mapping[str, Any]) -> Change:
+        """The change that a DELETED event makes."""
+        metadata = item.get("metadata") or {}
+        return Change(self.key(metadata), str(metadata.get("uid", "")), (None,) * len(self.tables))
+
+    @staticmethod
+    def key(metadata: Mapping[str, Any]) -> ObjectKey:
+        return ObjectKey(str(metadata.get("namespace", "")), str(metadata.get("name", "")))
+
+
+def plan(needs: Iterable[Need], home: str) -> tuple[WatchSpec, ...]:
+    """The union of all needs, one spec for each resource and namespace, in first-need order.
+
+    ``home`` is the namespace whose sources go by the plural alone; others are named
+    ``plural/namespace``. An empty ``home`` (several namespaces) names them all in full.
+    """
+    grouped: dict[tuple[Resource, str], list[Need]] = {}
+    for need in needs:
+        group = grouped.setdefault((need.resource, need.namespace), [])
+        if need not in group:
+            group.append(need)
+    specs = []
+    for (resource, namespace), group in grouped.items():
+        plain = not resource.namespaced or namespace == home
+        name = resource.plural if plain else f"{resource.plural}/{namespace}"
+        tables = tuple(dict.fromkeys(need.cut for need in group))
+        specs.append(WatchSpec(name, resource, namespace, tuple(group), tables))
+    return tuple(specs)

@@ -1,0 +1,101 @@
+"""Label selectors, as Kubernetes writes them in URLs and in ``spec.selector``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+_KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
+_VALUE = r"[A-Za-z0-9_.-]*"
+_SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
+_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
+_EXISTS = re.compile(rf"(!?)\s*({_KEY})")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One term: ``operator`` is In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        if self.operator == "In":
+            return labels.get(self.key) in self.values
+        if self.operator == "NotIn":
+            return labels.get(self.key) not in self.values
+        return (self.key in labels) == (self.operator == "Exists")
+
+    def __str__(self) -> str:
+        values = sorted(self.values)
+        if self.operator == "In":
+            if len(values) == 1:
+                return f"{self.key}={values[0]}"
+            return f"{self.key} in ({','.join(values)})"
+        if self.operator == "NotIn":
+            return f"{self.key} notin ({','.join(values)})"
+        return self.key if self.operator == "Exists" else f"!{self.key}"
+
+
+@dataclass(frozen=True)
+class LabelSelector:
+    """Requirements that must all hold; none at all matches everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(requirement.matches(labels) for requirement in self.requirements)
+
+    def union(self, other: LabelSelector) -> Optional[LabelSelector]:
+        """One selector for what either matches; None where none can say it."""
+        if self == other:
+            return self
+        if len(self.requirements) == len(other.requirements) == 1:
+            mine, theirs = self.requirements[0], other.requirements[0]
+            if mine.key == theirs.key and mine.operator == theirs.operator == "In":
+                return LabelSelector((Requirement(mine.key, "In", mine.values | theirs.values),))
+        return None
+
+    def __str__(self) -> str:
+        return ",".join(str(requirement) for requirement in self.requirements)
+
+    @classmethod
+    def parse(cls, text: str) -> LabelSelector:
+        """From the form of ``kubectl get -l``. Raises ValueError with what is wrong."""
+        requirements = []
+        rest = text.strip()
+        while rest:
+            match = _SET.match(rest)
+            if match:
+                values = frozenset(value.strip() for value in match[3].split(","))
+                operator = "In" if match[2] == "in" else "NotIn"
+                requirements.append(Requirement(match[1], operator, values))
+            elif match := _EQUAL.match(rest):
+                operator = "NotIn" if match[2] == "!=" else "In"
+                requirements.append(Requirement(match[1], operator, frozenset((match[3],))))
+            elif match := _EXISTS.match(rest):
+                operator = "DoesNotExist" if match[1] else "Exists"
+                requirements.append(Requirement(match[2], operator))
+            else:
+                raise ValueError(f"not a label selector at {rest!r}")
+            rest = rest[match.end() :].strip()
+            if rest:
+                if not rest.startswith(",") or not rest[1:].strip():
+                    raise ValueError(f"expected a comma and a term at {rest!r}")
+                rest = rest[1:].strip()
+        return cls(tuple(requirements))
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> LabelSelector:
+        """From the ``matchLabels`` and ``matchExpressions`` of an object."""
+        requirements = [
+            Requirement(str(key), "In", frozenset((str(value),)))
+            for key, value in sorted((spec.get("matchLabels") or {}).items())
+        ]
+        for term in spec.get("matchExpressions") or ():
+            values = frozenset(str(value) for value in term.get("values") or ())
+            requirements.append(Requirement(str(term["key"]), str(term["operator"]), values))
+        return cls(tuple(requirements))

@@ -1,0 +1,202 @@
+"""The messages that sources put on the queue, and the thread that runs one attempt.
+
+A source is asked for one attempt at a time, each with an epoch of its own. All
+that the attempt finds out is put on the queue as a message that carries source
+and epoch; the engine drops those of an earlier epoch, so an attempt that could
+not be stopped in time can do no harm. An attempt always ends with ``Ended``,
+whatever it died of, unless it was stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
+
+from agentctl.errors import ServerError, SourceError
+from agentctl.model import ErrorCode
+
+log = logging.getLogger(__name__)
+
+PUT_POLL_S = 0.1
+"""How soon a producer blocked on a full queue notices that it was stopped."""
+
+
+class ObjectKey(NamedTuple):
+    """What an object is known by inside one source."""
+
+    namespace: str
+    name: str
+
+
+class Change(NamedTuple):
+    """One object's new state: a value for each of the source's tables.
+
+    A None means that the table has nothing to keep of it: it was deleted, or it is
+    of no interest. A namesake with another uid simply takes its place.
+    """
+
+    key: ObjectKey
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Alive:
+    """Proof of life without news: an answer's headers, a bookmark, a clean close."""
+
+    source: str
+    epoch: int
+    resource_version: str = ""
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A complete list: what is not in it is gone."""
+
+    source: str
+    epoch: int
+    changes: tuple[Change, ...]
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a watch reported, in order; all that one read brought is one message."""
+
+    source: str
+    epoch: int
+    changes: tuple[Change, ...]
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something went wrong that the attempt survives (history lost, a resync)."""
+
+    source: str
+    epoch: int
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The attempt is over; ``failure`` is None when all was done that was asked."""
+
+    source: str
+    epoch: int
+    failure: Optional[SourceError]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Not from a source: somebody wants the run to end, with this exit code."""
+
+    exit_code: int
+
+
+Message = Union[Alive, Replaced, Changed, Warned, Ended]
+
+
+class Attempt:
+    """One connection attempt of one source, in a thread of its own.
+
+    The source's ``run`` gets this object: it puts its messages here, asks
+    ``stopping`` between steps, waits with ``wait`` and registers with ``on_stop``
+    what frees a blocked read.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        epoch: int,
+        resource_version: str,
+        inbox: queue.Queue[Union[Message, Stop]],
+    ) -> None:
+        self.source = source.name
+        self.epoch = epoch
+        self.resource_version = resource_version
+        """Where the last attempt got to, as far as the engine has applied it."""
+        self._inbox = inbox
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._free: Optional[Callable[[], None]] = None
+        # Daemon: a thread stuck in a name lookup cannot be freed, and loses nothing.
+        self._thread = threading.Thread(
+            target=self._main, args=(source,), name=f"source-{source.name}-{epoch}", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def put(self, message: Message) -> None:
+        """Hand a message to the engine; waits while the queue is full, until stopped."""
+        while not self._stop.is_set():
+            try:
+                self._inbox.put(message, timeout=PUT_POLL_S)
+                return
+            except queue.Full:
+                continue
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, unless stopped; True when stopped."""
+        return self._stop.wait(seconds)
+
+    def on_stop(self, free: Optional[Callable[[], None]]) -> None:
+        """Register what unblocks the attempt; called at once if it is stopped already."""
+        with self._lock:
+            self._free = free
+            late = self._stop.is_set()
+        if late and free is not None:
+            free()
+
+    def stop(self) -> None:
+        """Ask it to end and free it from a blocked read; does not wait (see ``join``)."""
+        with self._lock:
+            self._stop.set()
+            free = self._free
+        if free is not None:
+            free()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread, at most ``timeout`` seconds; True if it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _main(self, source: Source) -> None:
+        failure: Optional[SourceError] = None
+        try:
+            source.run(self)
+        except SourceError as error:
+            failure = error
+        except Exception as error:  # a producer that dies becomes a message
+            log.debug("source %s failed", source.name, exc_info=True)
+            failure = ServerError(f"internal error: {type(error).__name__}: {error}")
+        self.put(Ended(source.name, self.epoch, failure))
+
+
+class Source(Protocol):
+    """Something that can be attempted again and again."""
+
+    @property
+    def name(self) -> str:
+        """What ``error.source`` says; unique in a run."""
+
+    @property
+    def noun(self) -> str:
+        """What a person calls it, for messages: ``deployments``."""
+
+    def run(self, attempt: Attempt) -> None:
+        """Do one attempt: return when done, raise SourceError when it failed.
+
+        Blocks. Must return within a second of ``attempt.stop``.
+        """
+
+    def fallback(self) -> Optional[Source]:
+        """A source of the same name that polls; None where there is none."""
