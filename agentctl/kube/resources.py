@@ -130,7 +130,7 @@ class WatchSpec:
     def deletion(self, item: Mapping[str, Any]) -> Change:
         """The change that a DELETED event makes."""
         metadata = item.get("metadata") or {}
-        return Change(self.key(metadata), str(metadata.get("uid", "")), (None,) * len(self.tables))
+        return Change(self.key(metadata), (None,) * len(self.tables))
 
     @staticmethod
     def key(metadata: Mapping[str, Any]) -> ObjectKey:
