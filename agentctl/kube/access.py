@@ -1,0 +1,264 @@
+"""How to reach an API server and as whom: one value, and the holder that keeps it fresh."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Callable, Optional
+
+from agentctl.clock import Clock
+from agentctl.errors import ConfigError, UnauthorizedError
+from agentctl.kube.proxies import environment_proxy
+
+log = logging.getLogger(__name__)
+
+SERVICE_ACCOUNT_ROOT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+TOKEN_FILE_PERIOD_S = 60.0
+"""How long a token file's content is believed (client-go's period as well)."""
+
+EXPIRY_MARGIN = timedelta(seconds=10)
+"""Credentials with an end are replaced this long before it."""
+
+
+@dataclass(frozen=True, repr=False)
+class ClusterAccess:
+    """All that is needed to talk to one API server. Empty text means "not given".
+
+    ``*_data`` is PEM text. A token, a password, a key or a proxy's user info is
+    never part of the ``repr``.
+    """
+
+    server: str
+    description: str = ""
+    """Where it came from, for people: ``context "dev" of /home/me/.kube/config``."""
+    context: str = ""
+    namespace: str = ""
+    ca_file: str = ""
+    ca_data: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+    client_cert_file: str = ""
+    client_cert_data: str = ""
+    client_key_file: str = ""
+    client_key_data: str = ""
+    token: str = ""
+    token_file: str = ""
+    """Where ``token`` is read again from; a failure keeps the token read before."""
+    username: str = ""
+    password: str = ""
+    impersonation: tuple[tuple[str, str], ...] = ()
+    """``Impersonate-*`` headers (``as`` and its kin in a kubeconfig)."""
+    proxy_url: str = ""
+    expires_at: Optional[datetime] = None
+    """When the credentials end, where their giver (an exec plugin) said so."""
+
+    @property
+    def authentication(self) -> str:
+        """What it authenticates with, in words that show no secret."""
+        kinds = {
+            "client certificate": self.client_cert_file or self.client_cert_data,
+            "token file": self.token_file,
+            "token": self.token and not self.token_file,
+            "password": self.username,
+            "impersonation": self.impersonation,
+        }
+        return ", ".join(kind for kind, given in kinds.items() if given) or "none"
+
+    def __repr__(self) -> str:
+        return (
+            f"ClusterAccess(server={self.server!r}, description={self.description!r}, "
+            f"namespace={self.namespace!r}, authentication={self.authentication!r})"
+        )
+
+    @classmethod
+    def from_kubeconfig(
+        cls, paths: Sequence[str], context: Optional[str], environ: Mapping[str, str]
+    ) -> ClusterAccess:
+        """From kubeconfig files, merged by kubectl's rules: the first to say a thing wins.
+
+        ``context`` None or empty takes the current one. May run the user's exec plugin.
+        Raises ConfigError.
+        """
+        from agentctl.kube.kubeconfig import access_from
+
+        return access_from(paths, context, environ)
+
+    @classmethod
+    def from_service_account(
+        cls, environ: Mapping[str, str], root: str = SERVICE_ACCOUNT_ROOT
+    ) -> ClusterAccess:
+        """From what Kubernetes puts into every pod. Raises ConfigError outside of one."""
+        host = environ.get("KUBERNETES_SERVICE_HOST", "")
+        port = environ.get("KUBERNETES_SERVICE_PORT", "")
+        if not host or not port:
+            raise ConfigError(
+                "not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set"
+            )
+        server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        token_file = os.path.join(root, "token")
+        ca_file = os.path.join(root, "ca.crt")
+        if not os.path.isfile(ca_file):
+            raise ConfigError(f"{ca_file}: missing; is the service account's token mounted?")
+        try:
+            with open(os.path.join(root, "namespace"), encoding="utf-8") as file:
+                namespace = file.read().strip()
+        except OSError:
+            namespace = ""
+        return cls(
+            server=server,
+            description="the pod's service account",
+            namespace=namespace,
+            ca_file=ca_file,
+            token=read_token(token_file),
+            token_file=token_file,
+            proxy_url=environment_proxy(server, environ),
+        )
+
+
+def discover(
+    kubeconfig: Optional[str],
+    context: Optional[str],
+    environ: Mapping[str, str],
+    home: str,
+    root: str = SERVICE_ACCOUNT_ROOT,
+) -> ClusterAccess:
+    """Find the cluster as kubectl does: flag, ``KUBECONFIG``, ``~/.kube/config``, the pod's own.
+
+    Raises ConfigError, which says what to give when there is nothing to be found.
+    """
+    if kubeconfig:
+        return ClusterAccess.from_kubeconfig([kubeconfig], context, environ)
+    listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    candidates = listed or [os.path.join(home, ".kube", "config")]
+    # A file that is listed but missing is passed over, as kubectl does.
+    paths = [path for path in candidates if os.path.exists(path)]
+    in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
+    if in_pod and not context and all(_is_blank(path) for path in paths):
+        return ClusterAccess.from_service_account(environ, root)
+    if paths:
+        return ClusterAccess.from_kubeconfig(paths, context, environ)
+    said = (
+        f"KUBECONFIG names no file that exists ({', '.join(listed)})"
+        if listed
+        else (f"no kubeconfig: {candidates[0]} does not exist")
+    )
+    raise ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
+
+
+def read_token(path: str) -> str:
+    """A token file's content. Raises ConfigError if there is no usable token in it."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            token = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise ConfigError(f"{path}: cannot read the token: {reason}") from error
+    if not token:
+        raise ConfigError(f"{path}: the token file is empty")
+    return checked_token(token, path)
+
+
+def checked_token(token: str, where: str) -> str:
+    """``token`` without surrounding blanks, if it can go into a header; else ConfigError."""
+    token = token.strip()
+    if not all("!" <= char <= "~" for char in token):
+        raise ConfigError(f"{where}: the token has characters that no token has; copy it again")
+    return token
+
+
+def _is_blank(path: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError:
+        return False
+
+
+class AccessProvider:
+    """The current access, shared by all threads; reads it again when that may help.
+
+    A generation is a number for one state of the credentials. Lock order: ``_loading``
+    (held while files are read and plugins run), then ``_lock`` (held for a moment).
+    """
+
+    def __init__(self, load: Callable[[], ClusterAccess], clock: Clock) -> None:
+        """Reads the credentials once, so it raises what ``load`` raises (ConfigError)."""
+        self._load = load
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._access = load()
+        self._generation = 1
+        self._rounds = 0
+        self._failure: Optional[ConfigError] = None
+        self._token_read_at = clock.monotonic()
+
+    def current(self) -> tuple[ClusterAccess, int]:
+        """The access and its generation.
+
+        Reads a token file again after a minute, and credentials that say when they
+        end before they do. Raises UnauthorizedError if there are none to replace them.
+        """
+        with self._lock:
+            access, generation = self._access, self._generation
+            now = self._clock.monotonic()
+            token_due = bool(access.token_file) and (
+                now - self._token_read_at >= TOKEN_FILE_PERIOD_S
+            )
+            if token_due:
+                self._token_read_at = now
+        if token_due:
+            return self._with_token_of(access)
+        if access.expires_at and self._clock.now() >= access.expires_at - EXPIRY_MARGIN:
+            return self.refresh(generation)
+        return access, generation
+
+    def refresh(self, generation: int) -> tuple[ClusterAccess, int]:
+        """Read everything again because ``generation`` was refused.
+
+        Happens once, however many threads ask: those that come late, or while it is
+        being done, get its outcome. Raises UnauthorizedError if the reading fails.
+        """
+        with self._lock:
+            rounds = self._rounds
+        with self._loading:
+            with self._lock:
+                if self._generation != generation:
+                    return self._access, self._generation
+                if self._rounds != rounds and self._failure is not None:
+                    raise UnauthorizedError(self._failure.message)
+            failure: Optional[ConfigError] = None
+            fresh: Optional[ClusterAccess] = None
+            try:
+                fresh = self._load()
+            except ConfigError as error:
+                failure = error
+            with self._lock:
+                self._rounds += 1
+                self._failure = failure
+                if fresh is not None:
+                    self._replace(fresh)
+                    self._token_read_at = self._clock.monotonic()
+                    return self._access, self._generation
+        assert failure is not None
+        raise UnauthorizedError(failure.message) from failure
+
+    def _with_token_of(self, access: ClusterAccess) -> tuple[ClusterAccess, int]:
+        token = access.token
+        try:
+            token = read_token(access.token_file)
+        except ConfigError as error:
+            log.debug("keeping the token read before: %s", error)
+        with self._lock:
+            if self._access is access and token != access.token:
+                self._replace(dataclasses.replace(access, token=token))
+            return self._access, self._generation
+
+    def _replace(self, access: ClusterAccess) -> None:
+        self._access = access
+        self._generation += 1

@@ -1,0 +1,352 @@
+"""GET over HTTP(S) to one API server: what list and watch need, and nothing else.
+
+urllib3 gives the connection; everything that can block can be freed by a KillSwitch,
+and everything that can fail fails as one of our own errors.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from types import TracebackType
+from typing import TYPE_CHECKING, Optional
+from urllib.parse import quote, urlencode, urlsplit
+
+from agentctl import __version__
+from agentctl.clock import Clock
+from agentctl.errors import ConfigError, DisconnectedError, ServerError, UnauthorizedError
+from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.failures import explain, failure_of, header, http_date, retry_after
+from agentctl.kube.killswitch import KillSwitch
+from agentctl.kube.proxies import Proxy, is_loopback
+
+if TYPE_CHECKING:
+    from agentctl.kube.connection import Connection, Route
+
+__all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retry_after"]
+
+log = logging.getLogger(__name__)
+
+READ_ALL_S = 60.0
+"""Longest that a whole body may take: a page of 500 objects over a poor line fits."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One generation's route and what every request of it carries."""
+
+    generation: int
+    route: Route
+    where: str
+    prefix: str
+    headers: tuple[tuple[str, str], ...]
+
+
+class ApiClient:
+    """Shared by all threads: the credentials, and one TLS context for each generation."""
+
+    def __init__(
+        self, provider: AccessProvider, clock: Clock, allow_insecure_token: bool = False
+    ) -> None:
+        """Raises ConfigError for credentials that cannot be used at all.
+
+        ``allow_insecure_token`` lets a token go over plain http to other hosts.
+        """
+        self.provider = provider
+        self._clock = clock
+        self._allow_insecure_token = allow_insecure_token
+        self._lock = threading.Lock()
+        self._way = self._make_way(*provider.current())
+
+    def session(self) -> Session:
+        """One thread's way in; keeps one connection alive between its requests."""
+        return Session(self, self._clock)
+
+    def way(self) -> _Way:
+        """How to ask with the current credentials. Raises UnauthorizedError without good ones."""
+        access, generation = self.provider.current()
+        with self._lock:
+            if self._way.generation != generation:
+                try:
+                    self._way = self._make_way(access, generation)
+                except ConfigError as error:
+                    raise UnauthorizedError(error.message) from error
+            return self._way
+
+    def _make_way(self, access: ClusterAccess, generation: int) -> _Way:
+        url = urlsplit(access.server)
+        host = url.hostname or ""
+        secure = url.scheme == "https"
+        port = url.port or (443 if secure else 80)
+        shown = f"[{host}]" if ":" in host else host
+        headers = [
+            ("Host", shown if port == (443 if secure else 80) else f"{shown}:{port}"),
+            ("User-Agent", f"agentctl/{__version__}"),
+            ("Accept-Encoding", "identity"),
+            *access.impersonation,
+        ]
+        if access.token:
+            headers.append(("Authorization", f"Bearer {access.token}"))
+        elif access.username:
+            import base64
+
+            pair = f"{access.username}:{access.password}".encode()
+            headers.append(("Authorization", "Basic " + base64.b64encode(pair).decode("ascii")))
+        sends_secret = bool(access.token or access.username)
+        if sends_secret and not secure and not (is_loopback(host) or self._allow_insecure_token):
+            raise ConfigError(
+                f"{access.description}: will not send credentials to {host} over plain http; "
+                "use an https:// server, or --insecure-plaintext-token if you must"
+            )
+        route = _route(access, host, port, secure)
+        prefix = url.path.rstrip("/")
+        if route.forwards:
+            prefix = f"http://{shown}:{port}{prefix}"
+            headers += route.proxy.headers.items() if route.proxy else ()
+        where = f"{shown}:{port}"
+        if route.proxy is not None:
+            where += f" (through proxy {route.proxy.host}:{route.proxy.port})"
+        return _Way(generation, route, where, prefix, tuple(headers))
+
+
+def _route(access: ClusterAccess, host: str, port: int, secure: bool) -> Route:
+    from agentctl.kube.connection import Route, socks_module
+
+    proxy = Proxy.parse(access.proxy_url) if access.proxy_url else None
+    if proxy is not None and proxy.is_socks:
+        socks_module()
+    tls = proxy_tls = None
+    if secure or (proxy is not None and proxy.scheme == "https"):
+        from agentctl.kube.tls import proxy_context, server_context
+
+        tls = server_context(access) if secure else None
+        if proxy is not None and proxy.scheme == "https":
+            proxy_tls = proxy_context(access)
+    return Route(host, port, tls, access.tls_server_name or host.rstrip("."), proxy, proxy_tls)
+
+
+class Session:
+    """One thread's requests, one after the other, over one connection while it lasts."""
+
+    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._kept: Optional[Connection] = None
+        self._kept_generation = 0
+
+    def open(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        connect_timeout: float,
+        header_timeout: float,
+        body_timeout: float,
+        switch: KillSwitch,
+    ) -> Response:
+        """GET ``path``; returns when the headers are there, whatever the status.
+
+        Timeouts in seconds: for the connection with its handshakes, from the request to
+        the end of the headers, and for each wait on the body. Raises DisconnectedError;
+        ServerError for a redirect, which is not followed; UnauthorizedError where
+        credentials that ended cannot be replaced.
+        """
+        switch.check()
+        way = self._client.way()
+        target = way.prefix + quote(path, safe="/:@!$&'()*+,;=~%-._")
+        if query:
+            target += "?" + urlencode(query)
+        headers = [*way.headers, ("Accept", accept)]
+        while True:
+            conn, fresh = self._connection(way)
+            step = f"after {connect_timeout:g}s connecting"
+            try:
+                if fresh:
+                    conn.dial(connect_timeout, switch)
+                step = f"after {header_timeout:g}s waiting for an answer"
+                answer = conn.ask(target, headers, header_timeout, switch)
+            except Exception as error:
+                conn.end()
+                switch.check()
+                if not fresh and _may_be_stale(error):
+                    log.debug("%s: the kept connection was closed; opening another", way.where)
+                    continue
+                raise explain(error, way.where, step) from error
+            except BaseException:
+                conn.end()
+                raise
+            response = Response(self, conn, answer, way, body_timeout, switch, self._clock)
+            response.refuse_redirect()
+            return response
+
+    def close(self) -> None:
+        """Drop the connection that is being kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.end()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def keep(self, conn: Connection, generation: int) -> None:
+        """Take back a connection whose answer was read to its end."""
+        self.close()
+        conn.rest()
+        self._kept, self._kept_generation = conn, generation
+
+    def _connection(self, way: _Way) -> tuple[Connection, bool]:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            if self._kept_generation == way.generation and not kept.is_stale:
+                return kept, False
+            kept.end()
+        from agentctl.kube.connection import Connection
+
+        return Connection(way.route, self._clock), True
+
+
+def _may_be_stale(error: Exception) -> bool:
+    """Whether a server that closed a kept connection meanwhile would explain ``error``."""
+    if isinstance(error, socket.timeout):
+        return False
+    return isinstance(error, (OSError, http.client.RemoteDisconnected))
+
+
+class Response:
+    """An answer whose headers are there and whose body is still to be read."""
+
+    def __init__(
+        self,
+        session: Session,
+        conn: Connection,
+        answer: http.client.HTTPResponse,
+        way: _Way,
+        body_timeout: float,
+        switch: KillSwitch,
+        clock: Clock,
+    ) -> None:
+        self.status: int = answer.status
+        self.headers: Message = answer.headers
+        self.generation: int = way.generation
+        """Whose credentials were used: what to give to ``AccessProvider.refresh`` on 401."""
+        self._session = session
+        self._conn: Optional[Connection] = conn
+        self._answer = answer
+        self._way = way
+        self._switch = switch
+        self._clock = clock
+        self._body_timeout = body_timeout
+        self._step = f"after {body_timeout:g}s without data"
+        self._read1 = answer.read1
+        if conn.reader is not None:
+            conn.reader.limit(body_timeout)
+
+    @property
+    def server_time(self) -> Optional[float]:
+        """The server's clock when it answered, in seconds since 1970; None if it did not say."""
+        moment = http_date(header(self.headers, "Date"))
+        return None if moment is None else moment.timestamp()
+
+    def read1(self, n: int = 65536) -> bytes:
+        """At most ``n`` bytes, as soon as there are any; b"" at the end of the body.
+
+        Raises DisconnectedError, also if the body ended before its time.
+        """
+        try:
+            data = self._read1(n)
+        except Exception as error:
+            raise self._failed(error) from error
+        if not data:
+            self._finish()
+        return data
+
+    def read_all(self, limit: int, timeout: float = READ_ALL_S) -> bytes:
+        """The whole body: at most ``limit`` bytes within ``timeout`` seconds.
+
+        Raises ServerError if it is larger or slower, DisconnectedError if it breaks off.
+        """
+        conn = self._conn
+        if conn is None:
+            return b""
+        deadline = self._clock.monotonic() + timeout
+        if conn.reader is not None:
+            conn.reader.limit(self._body_timeout, deadline)
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                data = self.read1()
+                if not data:
+                    return b"".join(chunks)
+                chunks.append(data)
+                size += len(data)
+                if size > limit:
+                    raise ServerError(f"{self._way.where}: the answer is larger than {limit} bytes")
+        except DisconnectedError as error:
+            self.close()
+            timed_out = isinstance(error.__cause__, socket.timeout)
+            if timed_out and self._clock.monotonic() >= deadline:
+                raise ServerError(
+                    f"{self._way.where}: the answer took longer than {timeout:g}s"
+                ) from error
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection; it is kept only if the body was read to its end."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            self._answer.close()
+            conn.end()
+
+    def __enter__(self) -> Response:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def refuse_redirect(self) -> None:
+        """Raise ServerError for a 3xx: credentials are not for whom it may point to."""
+        if 300 <= self.status < 400:
+            self.close()
+            target = urlsplit(header(self.headers, "Location")).netloc.rpartition("@")[2]
+            raise ServerError(
+                f"{self._way.where}: answered with a redirect to {target or 'nowhere'}, which is "
+                "not followed; is this an API server's address?"
+            )
+
+    def _finish(self) -> None:
+        conn = self._conn
+        if conn is None:
+            return
+        if self._switch.killed or self._answer.length:
+            raise self._failed(http.client.IncompleteRead(b""))
+        self._answer.close()
+        if conn.sock is None:
+            self.close()
+            return
+        self._conn = None
+        self._session.keep(conn, self._way.generation)
+
+    def _failed(self, error: Exception) -> Exception:
+        self.close()
+        if self._switch.killed:
+            return DisconnectedError("stopped")
+        return explain(error, self._way.where, self._step)

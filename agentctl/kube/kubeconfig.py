@@ -1,0 +1,275 @@
+"""Reads kubeconfig files as kubectl does, and says clearly what is wrong with them.
+
+What is written out in the file (certificates, tokens, passwords) is read here;
+what must be run or fetched is left to ``kubernetes.config`` (see ``credentials``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from agentctl.errors import ConfigError
+from agentctl.kube.access import ClusterAccess, checked_token, read_token
+from agentctl.kube.proxies import environment_proxy
+
+_KINDS = {"clusters": "cluster", "contexts": "context", "users": "user"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cluster, user or context, and the file that relative paths in it start from."""
+
+    what: str
+    """For messages: ``/home/me/.kube/config: user "admin"``."""
+    path: str
+    values: Mapping[str, Any]
+
+    def text(self, key: str) -> str:
+        value = self.values.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise ConfigError(f"{self.what}: {key} must be text; put it in quotes")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.values.get(key)
+        if value not in (None, True, False):
+            raise ConfigError(f"{self.what}: {key} must be true or false")
+        return bool(value)
+
+    def file(self, key: str) -> str:
+        """A path, made absolute; ConfigError if there is nothing to read there."""
+        name = self.text(key)
+        if not name:
+            return ""
+        path = os.path.join(os.path.dirname(os.path.abspath(self.path)), name)
+        if not os.path.isfile(path):
+            raise ConfigError(f"{self.what}: {key} names {path}, which does not exist")
+        if not os.access(path, os.R_OK):
+            raise ConfigError(f"{self.what}: {key} names {path}, which we may not read")
+        return path
+
+    def pem(self, key: str) -> str:
+        """PEM text from base64; ConfigError if it is either not."""
+        encoded = "".join(self.text(key).split())
+        try:
+            decoded = base64.b64decode(encoded, validate=True).decode("ascii")
+        except (binascii.Error, ValueError) as error:
+            raise ConfigError(f"{self.what}: {key} is not base64; copy it again") from error
+        if decoded and "-----BEGIN" not in decoded:
+            raise ConfigError(f"{self.what}: {key} holds no PEM block; copy it again")
+        return decoded
+
+
+@dataclass
+class Kubeconfig:
+    """Several files as one: the first to define a name, or a current context, wins."""
+
+    paths: tuple[str, ...] = ()
+    current_context: str = ""
+    clusters: dict[str, Entry] = field(default_factory=dict)
+    contexts: dict[str, Entry] = field(default_factory=dict)
+    users: dict[str, Entry] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, paths: Sequence[str]) -> Kubeconfig:
+        """Read and merge. Raises ConfigError naming the file and what is wrong with it."""
+        config = cls(tuple(paths))
+        for path in paths:
+            config._add(path, _read_yaml(path))
+        if not (config.contexts or config.clusters or config.users):
+            raise ConfigError(f"{config.where}: the kubeconfig is empty")
+        return config
+
+    @property
+    def where(self) -> str:
+        return os.pathsep.join(self.paths)
+
+    def context(self, name: Optional[str]) -> tuple[str, Entry]:
+        """A context by name, or the current one."""
+        wanted = name or self.current_context
+        known = ", ".join(sorted(self.contexts)) or "none"
+        if not wanted:
+            raise ConfigError(
+                f"{self.where}: no current-context; name one with --context (there are: {known})"
+            )
+        if wanted in self.contexts:
+            return wanted, self.contexts[wanted]
+        close = difflib.get_close_matches(wanted, self.contexts, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(f"{self.where}: no context {wanted!r}; {hint}(there are: {known})")
+
+    def referred(self, context: Entry, kind: str) -> Optional[Entry]:
+        """The cluster or user that a context names; None if it names none."""
+        name = context.text(kind)
+        table = self.clusters if kind == "cluster" else self.users
+        if name and name not in table:
+            known = ", ".join(sorted(table)) or "none"
+            raise ConfigError(
+                f"{context.what} names the {kind} {name!r}, which is not there (there are: {known})"
+            )
+        return table[name] if name else None
+
+    def _add(self, path: str, content: Mapping[str, Any]) -> None:
+        current = content.get("current-context")
+        if current is not None and not isinstance(current, str):
+            raise ConfigError(f"{path}: current-context must be text; put it in quotes")
+        self.current_context = self.current_context or current or ""
+        for plural, kind in _KINDS.items():
+            table: dict[str, Entry] = getattr(self, plural)
+            entries = content.get(plural) or []
+            if not isinstance(entries, list):
+                raise ConfigError(f"{path}: {plural} must be a list")
+            for entry in entries:
+                name = entry.get("name") if isinstance(entry, dict) else None
+                if not isinstance(name, str) or not name:
+                    raise ConfigError(f"{path}: an entry of {plural} has no name")
+                what = f"{path}: {kind} {name!r}"
+                values = entry.get(kind) or {}
+                if not isinstance(values, dict):
+                    raise ConfigError(f"{what}: {kind} must be a mapping")
+                table.setdefault(name, Entry(what, path, values))
+
+
+def access_from(
+    paths: Sequence[str], context: Optional[str], environ: Mapping[str, str]
+) -> ClusterAccess:
+    """See ``ClusterAccess.from_kubeconfig``."""
+    config = Kubeconfig.load(paths)
+    name, chosen = config.context(context)
+    cluster = config.referred(chosen, "cluster")
+    if cluster is None:
+        raise ConfigError(f"{chosen.what} names no cluster")
+    user = config.referred(chosen, "user") or Entry(chosen.what, chosen.path, {})
+    values: dict[str, Any] = {
+        "description": f"context {name!r} of {config.where}",
+        "context": name,
+        "namespace": chosen.text("namespace"),
+        **_cluster_values(cluster, environ),
+        **_user_values(user),
+    }
+    if (user.values.get("exec") or user.values.get("auth-provider")) and not (
+        values["token"] or values["username"]
+    ):
+        from agentctl.kube.credentials import dynamic_values
+
+        values.update(dynamic_values(paths, name, cluster, user))
+    values["server"] = _server(cluster, values)
+    values["proxy_url"] = values["proxy_url"] or environment_proxy(values["server"], environ)
+    return ClusterAccess(**values)
+
+
+def _cluster_values(cluster: Entry, environ: Mapping[str, str]) -> dict[str, Any]:
+    insecure = cluster.flag("insecure-skip-tls-verify")
+    ca_data = cluster.pem("certificate-authority-data")
+    ca_file = "" if ca_data else cluster.file("certificate-authority")
+    if insecure and (ca_data or ca_file):
+        raise ConfigError(
+            f"{cluster.what}: certificate-authority and insecure-skip-tls-verify contradict "
+            "each other; remove one"
+        )
+    return {
+        "ca_file": ca_file,
+        "ca_data": ca_data,
+        "insecure_skip_tls_verify": insecure,
+        "tls_server_name": cluster.text("tls-server-name"),
+        "proxy_url": cluster.text("proxy-url"),
+    }
+
+
+def _user_values(user: Entry) -> dict[str, Any]:
+    cert_data, key_data = user.pem("client-certificate-data"), user.pem("client-key-data")
+    cert_file = "" if cert_data else user.file("client-certificate")
+    key_file = "" if key_data else user.file("client-key")
+    if bool(cert_data or cert_file) != bool(key_data or key_file):
+        has, lacks = (
+            ("client-certificate", "client-key")
+            if cert_data or cert_file
+            else ("client-key", "client-certificate")
+        )
+        raise ConfigError(f"{user.what}: {has} without {lacks}; give both or neither")
+    token = checked_token(user.text("token"), user.what)
+    token_file = user.text("tokenFile")
+    if token_file:
+        token_file = os.path.join(os.path.dirname(os.path.abspath(user.path)), token_file)
+        try:
+            token = read_token(token_file)
+        except ConfigError:
+            if not token:
+                raise
+    username, password = user.text("username"), user.text("password")
+    if token and username:
+        raise ConfigError(f"{user.what}: both a token and a password are given; remove one")
+    return {
+        "client_cert_file": cert_file,
+        "client_cert_data": cert_data,
+        "client_key_file": key_file,
+        "client_key_data": key_data,
+        "token": token,
+        "token_file": token_file,
+        "username": username,
+        "password": password,
+        "impersonation": _impersonation(user),
+    }
+
+
+def _impersonation(user: Entry) -> tuple[tuple[str, str], ...]:
+    headers = []
+    for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
+        if user.text(key):
+            headers.append((header, user.text(key)))
+    for group in user.values.get("as-groups") or ():
+        headers.append(("Impersonate-Group", str(group)))
+    for key, values in (user.values.get("as-user-extra") or {}).items():
+        headers.extend((f"Impersonate-Extra-{key}", str(value)) for value in values)
+    return tuple(headers)
+
+
+def _server(cluster: Entry, values: Mapping[str, Any]) -> str:
+    server = cluster.text("server").strip()
+    if not server:
+        raise ConfigError(f"{cluster.what}: has no server")
+    if "://" not in server:
+        uses_tls = any(values[key] for key in ("ca_file", "ca_data", "client_cert_file"))
+        uses_tls = uses_tls or values["client_cert_data"] or values["insecure_skip_tls_verify"]
+        server = f"{'https' if uses_tls else 'http'}://{server}"
+    try:
+        parts = urlsplit(server)
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        bad = True
+    if bad:
+        raise ConfigError(f"{cluster.what}: server is not a URL; expected https://HOST[:PORT]")
+    if parts.username or parts.password:
+        raise ConfigError(f"{cluster.what}: server must not carry a password; set it on the user")
+    return server
+
+
+def _read_yaml(path: str) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the kubeconfig: {error.strerror}") from error
+    try:
+        loaded = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Not the error's own text: it quotes the line, and that may be a secret.
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise ConfigError(f"{path}{line}: the kubeconfig is not YAML") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: the kubeconfig must be a mapping, with clusters and contexts")
+    return loaded

@@ -1,0 +1,154 @@
+"""TLS contexts from a ``ClusterAccess``, and what TLS failures mean in words."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from agentctl.errors import ConfigError
+from agentctl.kube.access import ClusterAccess
+
+
+def server_context(access: ClusterAccess) -> ssl.SSLContext:
+    """The context for the API server: its CA, and our certificate if we have one.
+
+    Without a CA the system's are trusted, as kubectl does. Raises ConfigError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if access.insecure_skip_tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        _trust(context, access)
+    _identify(context, access)
+    return context
+
+
+def proxy_context(access: ClusterAccess) -> ssl.SSLContext:
+    """The context for an https proxy: the system's CAs and the cluster's, no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs()
+    if access.ca_file or access.ca_data:
+        _trust(context, access)
+    return context
+
+
+def _trust(context: ssl.SSLContext, access: ClusterAccess) -> None:
+    try:
+        if access.ca_data:
+            context.load_verify_locations(cadata=access.ca_data)
+        elif access.ca_file:
+            context.load_verify_locations(cafile=access.ca_file)
+        else:
+            context.load_default_certs()
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        what = access.ca_file if not access.ca_data else "certificate-authority-data"
+        reason = "no certificate in PEM form" if isinstance(error, ssl.SSLError) else str(error)
+        raise ConfigError(f"{access.description}: cannot use the CA in {what}: {reason}") from error
+
+
+def _identify(context: ssl.SSLContext, access: ClusterAccess) -> None:
+    if not (access.client_cert_file or access.client_cert_data):
+        return
+    encrypted = False
+
+    def no_passphrase() -> str:
+        # Without this OpenSSL would ask for one on the terminal.
+        nonlocal encrypted
+        encrypted = True
+        return ""
+
+    with ExitStack() as files:
+        cert = files.enter_context(_as_file(access.client_cert_data, access.client_cert_file))
+        key = files.enter_context(_as_file(access.client_key_data, access.client_key_file))
+        try:
+            context.load_cert_chain(cert, key or None, password=no_passphrase)
+        except (OSError, ValueError) as error:
+            if encrypted:
+                reason = "the key is encrypted; give one without a passphrase"
+            elif getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+                reason = "the key does not belong to the certificate"
+            elif isinstance(error, ssl.SSLError):
+                reason = "certificate or key is not in PEM form"
+            else:
+                reason = f"{error.strerror}: {error.filename or cert}"  # type: ignore[union-attr]
+            raise ConfigError(
+                f"{access.description}: cannot use the client certificate: {reason}"
+            ) from error
+
+
+@contextmanager
+def _as_file(data: str, path: str) -> Iterator[str]:
+    """A path to ``data`` for as long as it takes to load it (mkstemp makes it 0600)."""
+    if not data:
+        yield path
+        return
+    handle, name = tempfile.mkstemp(prefix="agentctl-", suffix=".pem")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(data)
+        yield name
+    finally:
+        os.unlink(name)
+
+
+_UNTRUSTED = (
+    "certificate signed by unknown authority; check certificate-authority in the kubeconfig"
+)
+_VERIFICATION = {  # X509_V_ERR_* of OpenSSL
+    9: "the server's certificate is not valid yet; check this machine's clock",
+    10: "the server's certificate has expired; renew it, or check this machine's clock",
+    18: _UNTRUSTED,
+    19: _UNTRUSTED,
+    20: _UNTRUSTED,
+    21: _UNTRUSTED,
+}
+_NAME_MISMATCH = (62, 64)
+
+_NOT_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "UNKNOWN_PROTOCOL",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+)
+
+_REFUSED_CERTIFICATE = {
+    "CERTIFICATE_EXPIRED": "our client certificate has expired; renew it",
+    "CERTIFICATE_REVOKED": "our client certificate was revoked; get a new one",
+    "CERTIFICATE_REQUIRED": "it wants a client certificate and we gave none",
+    "UNKNOWN_CA": "it does not know the authority that signed our client certificate",
+    "CERTIFICATE_UNKNOWN": "it refused our client certificate",
+    "BAD_CERTIFICATE": "it refused our client certificate",
+    "UNSUPPORTED_CERTIFICATE": "it refused our client certificate",
+}
+
+
+def explain_tls(error: ssl.SSLError) -> str:
+    """One clause on what went wrong and what to do; the caller puts the peer before it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _explain_verification(error)
+    reason = error.reason or ""
+    _, alert, name = reason.partition("ALERT_")
+    if reason in _NOT_TLS:
+        return "it does not speak TLS; is its URL meant to be http://?"
+    if alert:
+        broke_off = f"it broke off the TLS handshake ({name.replace('_', ' ').lower()})"
+        return _REFUSED_CERTIFICATE.get(name, broke_off)
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return "it closed the connection during TLS"
+    return f"TLS failed: {reason.replace('_', ' ').lower() or error}"
+
+
+def _explain_verification(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in _NAME_MISMATCH:
+        said = error.verify_message.rstrip(".")
+        return f"{said}; check the server's address or set tls-server-name"
+    other = f"the server's certificate is not good: {error.verify_message}"
+    return _VERIFICATION.get(error.verify_code, other)
