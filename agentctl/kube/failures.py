@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import socket
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, Optional, Protocol
 
 from agentctl.errors import (
@@ -68,8 +66,10 @@ def failure_of(
     wait = retry_after(headers, now)
     if wait is None and details is not None:
         wait = _capped(str(details.get("retryAfterSeconds", "")))
-    reason = http.client.responses.get(status, "")
-    return ServerError(f"{what}: HTTP {status} {reason}".rstrip() + because, wait)
+    from http.client import responses
+
+    phrase = responses.get(status, "")
+    return ServerError(f"{what}: HTTP {status} {phrase}".rstrip() + because, wait)
 
 
 def retry_after(headers: Headers, now: Optional[datetime] = None) -> Optional[float]:
@@ -93,6 +93,8 @@ def header(headers: Headers, name: str) -> str:
 
 def http_date(text: str) -> Optional[datetime]:
     """An HTTP date as an aware datetime; None if it is none."""
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
@@ -144,7 +146,7 @@ def _reason(error: BaseException, timeouts: str) -> str:
         return tls
     if isinstance(error, socket.timeout):
         return f"timed out {timeouts}".rstrip() + "; check the address, the network, the proxy"
-    for kind, reason in _REASONS:
+    for kind, reason in _reasons():
         if isinstance(error, kind):
             return reason
     if isinstance(error, OSError):
@@ -152,15 +154,18 @@ def _reason(error: BaseException, timeouts: str) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
-    (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
-    (http.client.RemoteDisconnected, "closed the connection without an answer"),
-    (ConnectionResetError, "connection reset by the server"),
-    (BrokenPipeError, "connection reset by the server"),
-    (http.client.IncompleteRead, "the connection was lost in the middle of an answer"),
-    (http.client.HTTPException, "what it answered is not HTTP; is its URL meant to be https://?"),
-)
+def _reasons() -> tuple[tuple[type[BaseException], str], ...]:
+    from http import client
+
+    return (
+        (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
+        (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
+        (client.RemoteDisconnected, "closed the connection without an answer"),
+        (ConnectionResetError, "connection reset by the server"),
+        (BrokenPipeError, "connection reset by the server"),
+        (client.IncompleteRead, "the connection was lost in the middle of an answer"),
+        (client.HTTPException, "what it answered is not HTTP; is its URL meant to be https://?"),
+    )
 
 
 def _tls_reason(error: BaseException) -> str:

@@ -6,13 +6,11 @@ and everything that can fail fails as one of our own errors.
 
 from __future__ import annotations
 
-import http.client
 import logging
 import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,6 +24,9 @@ from agentctl.kube.killswitch import KillSwitch
 from agentctl.kube.proxies import Proxy, is_loopback
 
 if TYPE_CHECKING:
+    import http.client
+    from email.message import Message
+
     from agentctl.kube.connection import Connection, Route
 
 __all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retry_after"]
@@ -220,6 +221,8 @@ class Session:
 
 def _may_be_stale(error: Exception) -> bool:
     """Whether a server that closed a kept connection meanwhile would explain ``error``."""
+    import http.client
+
     if isinstance(error, socket.timeout):
         return False
     return isinstance(error, (OSError, http.client.RemoteDisconnected))
@@ -337,6 +340,8 @@ class Response:
         if conn is None:
             return
         if self._switch.killed or self._answer.length:
+            import http.client
+
             raise self._failed(http.client.IncompleteRead(b""))
         self._answer.close()
         if conn.sock is None:
