@@ -192,6 +192,10 @@ class Source(Protocol):
     def noun(self) -> str:
         """What a person calls it, for messages: ``deployments``."""
 
+    @property
+    def essential(self) -> bool:
+        """Whether the run is over at the start when all such sources are refused."""
+
     def run(self, attempt: Attempt) -> None:
         """Do one attempt: return when done, raise SourceError when it failed.
 

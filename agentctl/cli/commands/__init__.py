@@ -1,0 +1,39 @@
+"""One file a command.
+
+A command is a module here with ``NAME``, ``HELP`` (one line), ``configure(parser)``
+and ``run(args, world) -> ExitCode``. Its file is all that a new command needs; it
+imports what costs time inside ``run``, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from argparse import Namespace
+from typing import Protocol, cast
+
+from agentctl.cli.parser import Parser
+from agentctl.cli.world import World
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    NAME: str
+    HELP: str
+    DESCRIPTION: str
+
+    def configure(self, parser: Parser) -> None:
+        """Add the flags."""
+
+    def run(self, args: Namespace, world: World) -> int:
+        """Do it; returns the exit code, raises AgentctlError."""
+
+
+def commands() -> list[Command]:
+    """All commands, by name."""
+    modules = (
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    )
+    return sorted((cast(Command, module) for module in modules), key=lambda each: each.NAME)

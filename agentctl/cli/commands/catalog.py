@@ -1,0 +1,51 @@
+"""agentctl catalog show: what is checked, and what permissions that takes."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+from agentctl.cli.parser import Parser, one_of
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode
+
+NAME = "catalog"
+HELP = "'catalog show': the components, their checks and the permissions they need"
+DESCRIPTION = """\
+Print the catalog in force and the Kubernetes permissions that it needs, ready to be
+turned into RBAC. Start a catalog of your own from it:
+
+  agentctl catalog show > mine.yaml
+  agentctl status --catalog mine.yaml"""
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument("action", type=one_of("show"), metavar="show")
+    parser.add_argument("--catalog", metavar="FILE", help="show this one instead of the default")
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        action="append",
+        metavar="NAME",
+        help="the namespaces that permissions are for (default agents; may be repeated)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=one_of("yaml", "json"), default="yaml", metavar="yaml|json"
+    )
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.cli.kubemode import catalog_of
+    from agentctl.cli.settings import checked_namespace
+    from agentctl.kube.permissions import describe
+
+    names = args.namespace or [world.environ.get("AGENTCTL_NAMESPACE") or "agents"]
+    namespaces = [checked_namespace(name) for name in names]
+    described = describe(catalog_of(args.catalog), namespaces)
+    if args.output == "json":
+        world.stdout.write(json.dumps(described, indent=2) + "\n")
+    else:
+        import yaml
+
+        world.stdout.write(yaml.safe_dump(described, sort_keys=False, width=100))
+    return ExitCode.OK

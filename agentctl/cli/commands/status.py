@@ -1,0 +1,54 @@
+"""agentctl status: how the control plane is, once or as it changes."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from agentctl.cli.options import (
+    WATCH_FLAGS,
+    add_connection,
+    add_output,
+    add_selection,
+    add_watch,
+)
+from agentctl.cli.parser import Parser, one_of
+from agentctl.cli.world import World
+from agentctl.errors import UsageError
+
+NAME = "status"
+HELP = "how the control plane is; 'status watch' follows every change"
+DESCRIPTION = """\
+Show how each component of the control plane is. 'agentctl status watch' (or --watch)
+shows it once and then every change as it happens, with heartbeats while all is well
+and an error line whenever it is not.
+
+examples:
+  agentctl status -n agents
+  agentctl status watch
+  agentctl status watch -o ndjson | jq -c 'select(.type=="delta")'
+  agentctl status watch --timeout 30s --no-retry     for cron: ends by itself
+  agentctl status watch --since "$CURSOR" --timeout 5s -o ndjson
+
+Durations are 500ms, 30s, 1m30s, 2h; a bare number is seconds."""
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument(
+        "action", nargs="?", type=one_of("watch"), metavar="watch", help="follow every change"
+    )
+    parser.add_argument("--watch", action="store_true", help="the same as 'status watch'")
+    add_selection(parser)
+    add_output(parser)
+    add_connection(parser)
+    add_watch(parser)
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.cli.streaming import stream
+
+    watch = args.watch or args.action == "watch"
+    if not watch:
+        for flag in WATCH_FLAGS:
+            if getattr(args, flag[2:].replace("-", "_")) is not None:
+                raise UsageError(f"{flag} needs a stream: agentctl status watch {flag} ...")
+    return stream(args, world, watch)

@@ -1,0 +1,42 @@
+"""agentctl version: what this is and what it runs on."""
+
+from __future__ import annotations
+
+import json
+import platform
+from argparse import Namespace
+
+from agentctl import __version__
+from agentctl.cli.parser import Parser, one_of
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode
+
+NAME = "version"
+HELP = "the version of agentctl and of what it runs on"
+DESCRIPTION = """\
+Print the version of agentctl, of Python, and of the packages that the transports use,
+where they are installed: what a bug report needs."""
+
+PACKAGES = ("urllib3", "PyYAML", "kubernetes", "requests", "grpcio", "protobuf")
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument(
+        "-o", "--output", type=one_of("text", "json"), default="text", metavar="text|json"
+    )
+
+
+def run(args: Namespace, world: World) -> int:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"agentctl": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    if args.output == "json":
+        world.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        world.stdout.write("".join(f"{name} {value}\n" for name, value in found.items()))
+    return ExitCode.OK

@@ -1,0 +1,44 @@
+"""Puts kube mode together: catalog, credentials, sources, state, engine."""
+
+from __future__ import annotations
+
+from agentctl.catalog.loader import Catalog, load_default, load_file
+from agentctl.cli.settings import Settings
+from agentctl.cli.world import World
+from agentctl.cursor import scope_of
+from agentctl.engine import Engine
+from agentctl.kube.access import AccessProvider, discover
+from agentctl.kube.evaluate import Evaluator
+from agentctl.kube.http import ApiClient
+from agentctl.kube.state import KubeState
+from agentctl.policy import StreamPolicy
+from agentctl.redact import redact
+from agentctl.sources.cluster import cluster_sources
+from agentctl.sources.kube import KubeContext
+from agentctl.stream import Sink
+
+
+def catalog_of(path: str | None) -> Catalog:
+    """The user's own catalog, or the default one."""
+    return load_file(path) if path else load_default()
+
+
+def kube_engine(settings: Settings, policy: StreamPolicy, sink: Sink, world: World) -> Engine:
+    """An engine that has not been started. Raises ConfigError and CatalogError."""
+    catalog = catalog_of(settings.catalog)
+    selected = catalog.select(settings.components)
+    evaluator = Evaluator(selected, [settings.namespace], settings.namespace, redact=redact)
+    provider = AccessProvider(
+        lambda: discover(settings.kubeconfig, settings.context, world.environ, world.home),
+        world.clock,
+    )
+    client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
+    context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
+    return Engine(
+        cluster_sources(evaluator.specs, context, policy.once),
+        KubeState(evaluator),
+        sink,
+        policy,
+        clock=world.clock,
+        scope=scope_of([settings.namespace], catalog.hash, settings.components),
+    )

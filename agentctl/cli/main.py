@@ -1,0 +1,115 @@
+"""From argv to an exit code."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from collections.abc import Sequence
+
+from agentctl import __version__
+from agentctl.cli.commands import Command, commands
+from agentctl.cli.parser import Parser, guess
+from agentctl.cli.world import World
+from agentctl.errors import AgentctlError, ExitCode, UsageError
+
+DESCRIPTION = """\
+The live health of an agent control plane on Kubernetes: one snapshot, then every
+change as it happens."""
+
+EPILOG = """\
+start here:
+  agentctl demo                 watch an embedded control plane, no cluster needed
+  agentctl status               how the control plane is now
+  agentctl status watch         ... and every change from now on
+  agentctl status watch -o ndjson --timeout 5m | jq .
+
+exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
+            5 cannot connect, 130 ctrl-C, 141 closed pipe, 143 terminated"""
+
+
+def entry() -> None:
+    """The console script."""
+    code = main(sys.argv[1:], World.real())
+    try:
+        sys.stderr.flush()
+    except OSError:
+        code = code or ExitCode.PIPE_CLOSED
+    sys.exit(int(code))
+
+
+def main(argv: Sequence[str], world: World) -> int:
+    """Run one command; every error becomes one line on stderr and its exit code."""
+    try:
+        return _run(argv, world)
+    except AgentctlError as error:
+        return complain(world, error.message, error.exit_code)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    except BrokenPipeError:
+        return ExitCode.PIPE_CLOSED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except OSError as error:
+        return complain(world, f"cannot write the output: {error.strerror}", ExitCode.USAGE)
+
+
+def build_parser(known: Sequence[Command], world: World) -> Parser:
+    """The parser of all commands."""
+    make = functools.partial(Parser, world.stdout)
+    parser = make(prog="agentctl", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=make)
+    for command in known:
+        sub = subparsers.add_parser(
+            command.NAME, help=command.HELP, description=command.DESCRIPTION
+        )
+        command.configure(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def complain(world: World, message: str, code: int) -> int:
+    """One line on stderr, redacted; returns the code."""
+    from agentctl.redact import redact
+
+    try:
+        world.stderr.write(f"agentctl: {redact(message)}\n")
+        world.stderr.flush()
+    except OSError:
+        pass  # nobody to tell; the exit code still does
+    return int(code)
+
+
+def debug_to(world: World) -> None:
+    """Send the debug log to stderr. A record is redacted whole before it is written."""
+    from agentctl.redact import redact
+
+    class Redacting(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return redact(super().format(record), limit=4096)
+
+    handler = logging.StreamHandler(world.stderr)
+    handler.setFormatter(Redacting("%(asctime)s %(name)s: %(message)s"))
+    logger = logging.getLogger("agentctl")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+def _run(argv: Sequence[str], world: World) -> int:
+    known = commands()
+    parser = build_parser(known, world)
+    names = [command.NAME for command in known]
+    if not argv:
+        world.stderr.write(parser.format_help())
+        return ExitCode.USAGE
+    if not argv[0].startswith("-") and argv[0] not in names:
+        raise UsageError(
+            f"unknown command {argv[0]!r}{guess(argv[0], names)}; "
+            f"there are {', '.join(names)}; see 'agentctl --help'"
+        )
+    args = parser.parse_args(list(argv))
+    if getattr(args, "debug", False):
+        debug_to(world)
+    return int(args.run(args, world))

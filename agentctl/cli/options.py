@@ -1,0 +1,180 @@
+"""The flags that commands share, in groups for ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+
+from agentctl import renderers
+from agentctl.cli.parser import Parser, boolean, duration, one_of, positive_duration
+
+TRANSPORTS = ("kube", "grpc", "sse")
+
+
+def add_output(parser: Parser) -> None:
+    """What the output looks like."""
+    group = parser.add_argument_group("output")
+    formats = renderers.names()
+    group.add_argument(
+        "-o",
+        "--output",
+        type=one_of(*formats),
+        default="table",
+        metavar="|".join(formats),
+        help="table for people, ndjson for programs, json for reading (default table)",
+    )
+    group.add_argument(
+        "--color",
+        type=one_of("auto", "always", "never"),
+        default="auto",
+        metavar="auto|always|never",
+        help="colour the table; auto means on a terminal without NO_COLOR",
+    )
+    group.add_argument(
+        "--debug",
+        action="store_true",
+        help="log the transport, cursors and each reconnect to stderr, never a token",
+    )
+
+
+def add_selection(parser: Parser) -> None:
+    """What is looked at."""
+    group = parser.add_argument_group("what to look at")
+    group.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="where the control plane is (default agents; AGENTCTL_NAMESPACE)",
+    )
+    group.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="a catalog of your own; see 'agentctl catalog show'",
+    )
+    group.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these components, as in 'runtime:*' (may be repeated)",
+    )
+
+
+def add_connection(parser: Parser) -> None:
+    """How to get there."""
+    group = parser.add_argument_group("connection")
+    group.add_argument(
+        "--transport",
+        type=one_of(*TRANSPORTS),
+        metavar="|".join(TRANSPORTS),
+        help="where the state comes from (default kube; AGENTCTL_MODE)",
+    )
+    for name in ("kube", "grpc"):
+        group.add_argument(
+            f"--{name}",
+            dest="transport",
+            action="store_const",
+            const=name,
+            help=argparse.SUPPRESS,
+        )
+    group.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="kubeconfig to use (default KUBECONFIG, then ~/.kube/config, then the pod's own)",
+    )
+    group.add_argument("--context", metavar="NAME", help="kubeconfig context to use")
+    group.add_argument(
+        "--insecure-plaintext-token",
+        action="store_true",
+        help="send a token over plain http to a host that is not loopback",
+    )
+    server = parser.add_argument_group("server connection (transports grpc and sse)")
+    for flag, metavar, text in SERVER_FLAGS:
+        server.add_argument(flag, metavar=metavar, help=text)
+    server.add_argument("--tls", action="store_const", const=True, help="use TLS")
+
+
+SERVER_FLAGS = (
+    ("--server", "ADDRESS", "address of an agentctl server (AGENTCTL_SERVER)"),
+    ("--token", "TOKEN", "bearer token; better AGENTCTL_TOKEN or --token-file"),
+    ("--token-file", "FILE", "file with the bearer token"),
+    ("--tls-ca", "FILE", "certificate authority to trust (AGENTCTL_CA_CERT)"),
+    ("--tls-cert", "FILE", "client certificate (AGENTCTL_CLIENT_CERT)"),
+    ("--tls-key", "FILE", "client key (AGENTCTL_CLIENT_KEY)"),
+    ("--tls-server-name", "NAME", "the name that the server's certificate must have"),
+)
+
+
+WATCH_FLAGS = (
+    "--follow-only",
+    "--heartbeat",
+    "--retry",
+    "--retry-backoff",
+    "--fallback-poll",
+    "--poll-interval",
+    "--since",
+    "--timeout",
+    "--max-staleness",
+)
+"""What makes sense on a stream only."""
+
+
+def add_watch(parser: Parser) -> None:
+    """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
+    group = parser.add_argument_group("watching (with 'watch' or --watch)")
+    group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
+    group.add_argument(
+        "--heartbeat",
+        type=duration,
+        metavar="D",
+        help="how often to say that all is alive; 0 for never (default 30s)",
+    )
+    group.add_argument(
+        "--retry",
+        type=boolean,
+        nargs="?",
+        const=True,
+        metavar="true|false",
+        help="reconnect when the connection is lost (default true)",
+    )
+    group.add_argument(
+        "--no-retry",
+        dest="retry",
+        action="store_const",
+        const=False,
+        help="the same as --retry=false",
+    )
+    group.add_argument(
+        "--retry-backoff",
+        type=positive_duration,
+        metavar="D",
+        help="first wait before reconnecting; doubles up to 30s (default 1s)",
+    )
+    group.add_argument(
+        "--fallback-poll",
+        action="store_const",
+        const=True,
+        help="poll what cannot be watched instead of giving up",
+    )
+    group.add_argument(
+        "--poll-interval",
+        type=positive_duration,
+        metavar="D",
+        help="how often to poll (default 10s)",
+    )
+    group.add_argument(
+        "--since",
+        metavar="CURSOR",
+        help="begin with what changed since this cursor was printed, instead of a snapshot",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration,
+        metavar="D",
+        help="end after this time: 0 if connected then, 5 if not (default none)",
+    )
+    group.add_argument(
+        "--max-staleness",
+        type=duration,
+        metavar="D",
+        help="how long the last state of a lost source is believed; 0 for ever (default 2m)",
+    )

@@ -1,0 +1,88 @@
+"""argparse with manners: no abbreviations, one line a mistake, a guess at what was meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, Optional
+
+from agentctl.duration import parse_duration
+from agentctl.errors import UsageError
+from agentctl.renderers import TextSink
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would exit, and prints to the output it is given."""
+
+    def __init__(self, out: TextSink, **kwargs: Any) -> None:
+        self._out = out
+        kwargs.setdefault("allow_abbrev", False)  # a script must not break when a flag is added
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see '{self.prog} --help'")
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if message:
+            self._out.write(message)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown[0]))
+        return known, unknown
+
+    def _unknown(self, argument: str) -> str:
+        word = argument.split("=", maxsplit=1)[0]
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        if not word.startswith("-"):
+            return f"unexpected argument {argument!r}"
+        return f"unknown flag {word}{guess(word, flags)}"
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """``; did you mean …?`` where something known is close, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def duration(text: str) -> float:
+    """An argparse type: Go's durations, a bare number is seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def positive_duration(text: str) -> float:
+    """As ``duration``, but a wait of nothing would be a busy loop."""
+    seconds = duration(text)
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"expected more than 0, got {text!r}")
+    return seconds
+
+
+def boolean(text: str) -> bool:
+    """An argparse type for ``--flag[=true|false]``."""
+    if text.lower() in ("true", "1", "yes"):
+        return True
+    if text.lower() in ("false", "0", "no"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """An argparse type that names the choices, and the one that was meant."""
+
+    def check(text: str) -> str:
+        if text in choices:
+            return text
+        raise argparse.ArgumentTypeError(
+            f"expected {' or '.join(choices)}, got {text!r}{guess(text, choices)}"
+        )
+
+    return check

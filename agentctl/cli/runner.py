@@ -1,0 +1,119 @@
+"""Runs an engine under signals and pipes, and says how it ended.
+
+The engine runs in a thread of its own; the main thread waits for whichever comes
+first: its end, a signal, or the reader of stdout going away. The last matters when
+nothing is being printed: ``| head -1`` must not leave a process behind until the
+next heartbeat.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Optional
+
+from agentctl.engine import Engine
+from agentctl.errors import ExitCode
+from agentctl.policy import Outcome
+
+STOP_S = 1.5
+"""How long the engine may take to end once it was told to: its threads get a second."""
+
+SIGNALS = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+}
+
+
+class Runner:
+    """One run of one engine; use it once, from the main thread."""
+
+    def __init__(self, engine: Engine, stdout_fd: int) -> None:
+        self._engine = engine
+        self._stdout_fd = stdout_fd
+        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+        self._outcome: Optional[Outcome] = None
+        self._error: Optional[BaseException] = None
+        self._wake_out, self._wake_in = os.pipe()
+        self._stop_by: Optional[float] = None
+        self._code = int(ExitCode.OK)
+
+    def run(self) -> Outcome:
+        """Returns how the run ended; raises what the engine's sink raised."""
+        os.set_blocking(self._wake_in, False)
+        try:
+            with self._signals():
+                self._thread.start()
+                self._wait()
+        finally:
+            if not self._thread.is_alive():
+                os.close(self._wake_out)
+                os.close(self._wake_in)
+        if self._error is not None:
+            raise self._error
+        return self._outcome or Outcome(ExitCode.DISCONNECTED)
+
+    def _main(self) -> None:
+        try:
+            self._outcome = self._engine.run()
+        except BrokenPipeError:
+            self._outcome = Outcome(ExitCode.PIPE_CLOSED)
+        except BaseException as error:
+            self._error = error
+        finally:
+            os.write(self._wake_in, b"\0")
+
+    def _wait(self) -> None:
+        poller = select.poll()
+        poller.register(self._wake_out, select.POLLIN)
+        poller.register(self._stdout_fd, 0)  # only for POLLERR: nobody reads any more
+        while self._thread.is_alive():
+            ready = dict(poller.poll(self._patience_ms()))
+            if ready.get(self._wake_out):
+                os.read(self._wake_out, 64)
+                self._thread.join(0.01)
+            if ready.get(self._stdout_fd, 0) & (select.POLLERR | select.POLLNVAL):
+                poller.unregister(self._stdout_fd)
+                self._stop(ExitCode.PIPE_CLOSED)
+            if self._stop_by is not None and time.monotonic() > self._stop_by:
+                # It hangs in a write that nobody will read: leave without the niceties.
+                os._exit(self._code)
+
+    def _patience_ms(self) -> Optional[float]:
+        if self._stop_by is None:
+            return None
+        return max(0.0, self._stop_by - time.monotonic()) * 1000 + 1
+
+    def _stop(self, code: int) -> None:
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + STOP_S
+            self._code = code
+            self._engine.stop(code)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first signal ends the run in good order, the second one at once."""
+
+        def handle(number: int, frame: Optional[FrameType]) -> None:
+            signal.signal(number, signal.SIG_DFL)
+            self._stop(SIGNALS[signal.Signals(number)])
+
+        # What was ignored from the start (nohup, a script's background job) stays so.
+        before = {
+            number: signal.signal(number, handle)
+            for number in SIGNALS
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
+        wakeup = signal.set_wakeup_fd(self._wake_in, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,130 @@
+"""What was asked for, from flags, environment, config file and defaults, in that order."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from agentctl.backoff import Backoff
+from agentctl.cli.options import TRANSPORTS
+from agentctl.cli.parser import guess
+from agentctl.cli.world import World
+from agentctl.errors import ConfigError, UsageError
+from agentctl.policy import StreamPolicy
+
+CONFIG_KEYS = ("address", "namespace", "token", "kubeconfig", "context", "mode", "tls")
+MAX_CONFIG_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to look and what for, complete."""
+
+    transport: str
+    namespace: str
+    kubeconfig: Optional[str]
+    context: Optional[str]
+    catalog: Optional[str]
+    components: tuple[str, ...]
+    insecure_plaintext_token: bool
+    poll_interval_s: float
+
+
+def resolve(args: Namespace, world: World) -> Settings:
+    """The settings of one run. Raises UsageError and ConfigError."""
+    config = read_config(config_path(world.environ, world.home))
+    environ = world.environ
+
+    def pick(flag: Optional[str], variable: str, key: str) -> Optional[str]:
+        return flag or environ.get(variable) or config.get(key) or None
+
+    transport = pick(args.transport, "AGENTCTL_MODE", "mode") or "kube"
+    if transport not in TRANSPORTS:
+        raise UsageError(
+            f"AGENTCTL_MODE or the config's mode is {transport!r}: "
+            f"expected {' or '.join(TRANSPORTS)}{guess(transport, TRANSPORTS)}"
+        )
+    namespace = pick(args.namespace, "AGENTCTL_NAMESPACE", "namespace") or "agents"
+    return Settings(
+        transport=transport,
+        namespace=checked_namespace(namespace),
+        kubeconfig=pick(args.kubeconfig, "AGENTCTL_KUBECONFIG", "kubeconfig"),
+        context=pick(args.context, "AGENTCTL_CONTEXT", "context"),
+        catalog=args.catalog,
+        components=tuple(args.component),
+        insecure_plaintext_token=args.insecure_plaintext_token,
+        poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
+    )
+
+
+def policy(args: Namespace, once: bool) -> StreamPolicy:
+    """How the stream behaves, from the flags."""
+
+    def given(name: str, default: float) -> Optional[float]:
+        """A duration; 0 means never."""
+        value = getattr(args, name)
+        return (default if value is None else value) or None
+
+    return StreamPolicy(
+        heartbeat_s=given("heartbeat", 30.0),
+        retry=args.retry is not False,
+        backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),
+        fallback_poll=bool(args.fallback_poll),
+        timeout_s=args.timeout or None,
+        max_staleness_s=given("max_staleness", 120.0),
+        follow_only=bool(args.follow_only),
+        since=args.since,
+        once=once,
+    )
+
+
+def checked_namespace(name: str) -> str:
+    """A namespace's name (RFC 1123 label); raises UsageError for anything else."""
+    good = (
+        name.isascii()
+        and len(name) <= 63
+        and all(c.isdigit() or c.islower() or c == "-" for c in name)
+    )
+    if not good or not name or name[0] == "-" or name[-1] == "-":
+        raise UsageError(
+            f"--namespace {name!r}: expected lower-case letters, digits and '-', 63 at most"
+        )
+    return name
+
+
+def config_path(environ: Mapping[str, str], home: str) -> str:
+    """Where the config file is, whether it exists or not."""
+    base = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    return os.path.join(base, "agentctl", "config.json")
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """The config file's content; empty if there is none.
+
+    Raises ConfigError, which names file and key, for one that cannot be meant.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes")
+    try:
+        config = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: expected a JSON object with {', '.join(CONFIG_KEYS)}")
+    for key, value in config.items():
+        if key not in CONFIG_KEYS:
+            raise ConfigError(f"{path}: unknown key {key!r}{guess(key, CONFIG_KEYS)}")
+        if not isinstance(value, str) and key != "tls":
+            raise ConfigError(f"{path}: {key}: expected text, got {type(value).__name__}")
+    return config

@@ -1,0 +1,60 @@
+"""What a command may know of the process it runs in, as one value that tests can make."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from agentctl.clock import Clock, SystemClock
+
+
+class FdOutput:
+    """Text to a file descriptor, unbuffered: out when the call returns, or an exception.
+
+    Always UTF-8: what a pipe carries must not depend on the locale of a cron job.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def write(self, text: str) -> None:
+        """Write all of it. Raises BrokenPipeError when the reader has gone."""
+        data = memoryview(text.encode("utf-8", "replace"))
+        while data:
+            try:
+                data = data[os.write(self.fd, data) :]
+            except BlockingIOError:  # somebody made our stdout non-blocking (ssh does)
+                select.select([], [self.fd], [])
+
+    def isatty(self) -> bool:
+        return os.isatty(self.fd)
+
+
+@dataclass(frozen=True)
+class World:
+    """The environment, the streams and the clock."""
+
+    environ: Mapping[str, str]
+    stdout: FdOutput
+    stderr: TextIO
+    clock: Clock = field(default_factory=SystemClock)
+
+    @classmethod
+    def real(cls) -> World:
+        """This process's own."""
+        return cls(environ=os.environ, stdout=FdOutput(1), stderr=sys.stderr)
+
+    @property
+    def home(self) -> str:
+        return self.environ.get("HOME") or os.path.expanduser("~")
+
+    def color(self, choice: str) -> bool:
+        """Whether to colour: ``choice`` is auto, always or never (no-color.org)."""
+        if choice == "auto":
+            dumb = self.environ.get("TERM", "") in ("", "dumb")
+            return self.stdout.isatty() and not self.environ.get("NO_COLOR") and not dumb
+        return choice == "always"

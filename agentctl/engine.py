@@ -1,0 +1,234 @@
+"""The sole consumer of the queue: state, deadlines, and what follows from both.
+
+Everything that happens comes in as a message or as a deadline that passed, and
+leaves as events to one sink. ``step`` takes what is queued and does all that is due;
+it reads no queue and sleeps nowhere, so tests drive it with a clock of their own.
+``run`` is the loop around it.
+
+One change, walked: a source puts ``Changed`` → ``step`` gives it to the state, which
+judges again what rests on it → ``EventStream`` compares the items with those last
+emitted and makes one ``Delta`` with its cursor → the sink.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import random
+from collections.abc import Iterable, Sequence
+from typing import Optional, Protocol, Union
+
+from agentctl.clock import Clock
+from agentctl.errors import ExitCode
+from agentctl.model import ErrorCode, Item
+from agentctl.policy import Outcome, StreamPolicy
+from agentctl.redact import redact
+from agentctl.sources.base import Alive, Changed, Ended, Message, Replaced, Source, Stop, Warned
+from agentctl.sources.supervisor import Supervisor
+from agentctl.stream import EventStream, Sink
+
+INBOX_SIZE = 1000
+"""Messages that may wait; a source that finds it full waits, and its peer with it."""
+
+BATCH_MAX = 2 * INBOX_SIZE
+"""Messages taken at once: a flood must not keep deadlines from being looked at."""
+
+
+class State(Protocol):
+    """What the sources say, as items. Used by the engine's thread only."""
+
+    def apply(self, message: Union[Replaced, Changed]) -> None:
+        """Take news from a source; what rests on it can be judged again from now on."""
+
+    def blind(self, source: str, reason: str) -> None:
+        """Nothing can be said of what rests on this source, for this reason."""
+
+    def items(self, now: float) -> Sequence[Item]:
+        """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
+
+    def next_deadline(self) -> Optional[float]:
+        """When (monotonic) items may change without any message."""
+
+
+class Engine:
+    """Runs sources against one state and tells one sink.
+
+    ``scope`` is the cursor's (see ``cursor.scope_of``).
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        state: State,
+        sink: Sink,
+        policy: StreamPolicy,
+        *,
+        clock: Clock,
+        scope: bytes,
+        rng: Optional[random.Random] = None,
+    ) -> None:
+        self._policy = policy
+        self._state = state
+        self._clock = clock
+        self._stream = EventStream(sink, clock, scope)
+        self._sources = Supervisor(
+            sources,
+            policy,
+            rng or random.Random(),
+            tell=self._stream.tell,
+            blind=lambda source, reason: state.blind(source, redact(reason)),
+        )
+        self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
+        self.outcome: Optional[Outcome] = None
+        self._stop_code: Optional[int] = None
+        self._started_at = 0.0
+        self._beat_at: Optional[float] = None
+        self._timeout_at: Optional[float] = None
+
+    def run(self) -> Outcome:
+        """Start the sources and go on until the run is over; then stop them.
+
+        Raises what the sink raises (BrokenPipeError when nobody reads any more).
+        """
+        self.start()
+        try:
+            while self.outcome is None:
+                self.step(self._receive())
+        finally:
+            self._sources.stop(self._clock.monotonic)
+        return self.outcome
+
+    def stop(self, exit_code: int) -> None:
+        """End the run, from any thread; never waits."""
+        self._stop_code = exit_code
+        # A full inbox wakes the engine just as well.
+        with contextlib.suppress(queue.Full):
+            self.inbox.put_nowait(Stop(exit_code))
+
+    def start(self) -> None:
+        """Begin all sources' first attempts and set the clocks."""
+        now = self._clock.monotonic()
+        self._started_at = now
+        if self._policy.heartbeat_s:
+            self._beat_at = now + self._policy.heartbeat_s
+        if self._policy.timeout_s is not None:
+            self._timeout_at = now + self._policy.timeout_s
+        self._sources.start(self.inbox, now)
+
+    def next_deadline(self) -> Optional[float]:
+        """When (monotonic) something is due even if no message comes; None for never."""
+        due = [self._beat_at, self._timeout_at, self._state.next_deadline()]
+        if not self._stream.begun:
+            due.append(self._started_at + self._policy.first_answer_s)
+        due += self._sources.deadlines()
+        return min((moment for moment in due if moment is not None), default=None)
+
+    def step(self, messages: Iterable[Union[Message, Stop]]) -> None:
+        """Take messages in order, do what is due, and emit what follows from both."""
+        now = self._clock.monotonic()
+        for message in messages:
+            if not isinstance(message, Stop):
+                self._take(message, now)
+            if self._stop_code is not None:
+                self._finish(Outcome(self._stop_code))
+            if self.outcome is not None:
+                return
+        self._sources.look(now)
+        timed_out = self._timeout_at is not None and now >= self._timeout_at
+        if self._stream.begun:
+            self._stream.publish(self._state.items(now), self._sources.versions())
+        else:
+            self._begin(now, forced=timed_out)
+        if timed_out:
+            self._time_out()
+        elif self.outcome is None and self._beat_at is not None and now >= self._beat_at:
+            self._beat(now)
+
+    def _receive(self) -> list[Union[Message, Stop]]:
+        """All that is queued; waits for the first message until the next deadline."""
+        deadline = self.next_deadline()
+        wait = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+        batch: list[Union[Message, Stop]] = []
+        try:
+            batch.append(self.inbox.get(timeout=wait))
+            while len(batch) < BATCH_MAX:
+                batch.append(self.inbox.get_nowait())
+        except queue.Empty:
+            pass
+        return batch
+
+    def _take(self, message: Message, now: float) -> None:
+        health = self._sources[message.source]
+        if message.epoch != health.epoch:
+            return
+        if isinstance(message, Ended):
+            outcome = self._sources.ended(message, now)
+            if outcome is not None:
+                self._finish(outcome)
+        elif isinstance(message, Warned):
+            self._stream.tell(health.name, message.code, message.message)
+        else:
+            if not isinstance(message, Alive):
+                self._state.apply(message)
+            if message.resource_version:
+                health.resource_version = message.resource_version
+            health.alive(now)
+
+    def _begin(self, now: float, forced: bool) -> None:
+        """The snapshot, once every source has answered or the wait is over."""
+        answered = all(health.answered for health in self._sources)
+        late = now >= self._started_at + self._policy.first_answer_s
+        if not (answered or late or forced):
+            return
+        refused = self._sources.refused_everywhere() if answered else None
+        if refused is not None:
+            self._finish(refused)
+            return
+        # A one-shot that reached nobody has nothing to show but its error.
+        if not self._policy.once or any(health.ever_up for health in self._sources):
+            self._stream.begin(
+                self._state.items(now),
+                self._sources.versions(),
+                since=self._policy.since,
+                follow_only=self._policy.follow_only,
+            )
+        if self._policy.once:
+            self._conclude("")
+
+    def _beat(self, now: float) -> None:
+        """The beat is fixed from the start; what a suspended host slept through is skipped."""
+        period = self._policy.heartbeat_s
+        if not period or self._beat_at is None:
+            return
+        self._beat_at += period * (1 + (now - self._beat_at) // period)
+        if not self._stream.begun:
+            return
+        down = self._sources.down
+        if not down:
+            self._stream.heartbeat()
+            return
+        names = ", ".join(health.name for health in down)
+        failure, retry_at = down[0].failure, down[0].retry_at
+        self._stream.tell(
+            down[0].name,
+            failure.code if failure else ErrorCode.DISCONNECTED,
+            f"still without {names}: {failure.message if failure else 'no answer yet'}",
+            None if retry_at is None else max(0.0, retry_at - now),
+        )
+
+    def _time_out(self) -> None:
+        self._conclude("still disconnected at --timeout: ")
+
+    def _conclude(self, prefix: str) -> None:
+        """The end that was asked for: good, unless a connection is missing now."""
+        lost = self._sources.lost
+        if not lost:
+            self._finish(Outcome(ExitCode.OK))
+            return
+        failure = lost[0].failure
+        reason = failure.message if failure else f"no answer for {lost[0].name}"
+        self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
+
+    def _finish(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = Outcome(outcome.exit_code, redact(outcome.message))

@@ -1,0 +1,241 @@
+"""List and watch one resource: the requests, and what their answers mean.
+
+What a source does with the outcome (relist, wait, give up) is in ``sources.kube``;
+here is what the API server says and how it is said. The rules are those of
+client-go's reflector and of the Kubernetes API concepts page ("Efficient detection
+of changes", "Resource versions").
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentctl.clock import Clock
+from agentctl.errors import ServerError, SourceError, StreamingUnsupported
+from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.http import Response
+from agentctl.kube.resources import Seen, WatchSpec
+from agentctl.kube.watchevents import ExpiredError, WatchDecoder
+from agentctl.sources.base import Change
+from agentctl.wire.lines import LineSplitter, LineTooLong
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+_PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """The numbers of list and watch, each with its reason."""
+
+    page_limit: int = 500
+    """What client-go asks for at a time: bounds the size of one answer."""
+
+    term_s: tuple[float, float] = (60.0, 90.0)
+    """timeoutSeconds is random in here, so that many watchers do not come back at once.
+    Shorter than client-go's 5 to 10 minutes: it bounds how long silence can mislead."""
+
+    read_margin_s: float = 8.0
+    """How much longer than its term a watch may stay silent: a server closes in time."""
+
+    connect_timeout_s: float = 10.0
+    list_timeout_s: float = 30.0
+    """For the first byte of a list and between two. An API server that is slow to list
+    is busy; one that takes longer will not answer at all."""
+
+    watch_header_timeout_s: float = 15.0
+    """A watch is accepted before anything happens on it."""
+
+    short_watch_s: float = 2.0
+    """A watch that closes sooner was not served properly, and a new one has to wait."""
+
+    max_page_bytes: int = 64 << 20
+    max_line_bytes: int = 8 << 20
+    """etcd holds no object over 1.5 MiB; JSON and managedFields may double it."""
+
+
+class TooLargeVersionError(ServerError):
+    """This server has not yet seen that resourceVersion."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A complete list; ``resource_version`` is where to watch from."""
+
+    changes: tuple[Change, ...]
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class WatchBatch:
+    """What one read of a watch brought; no changes when it was only a bookmark."""
+
+    changes: tuple[Change, ...]
+    resource_version: str
+
+
+class ListWatch:
+    """The requests of one resource over one connection; for one thread."""
+
+    def __init__(
+        self,
+        spec: WatchSpec,
+        api: ApiReader,
+        clock: Clock,
+        settings: WatchSettings,
+        rng: random.Random,
+    ) -> None:
+        self._spec = spec
+        self._api = api
+        self._clock = clock
+        self._settings = settings
+        self._rng = rng
+        self._path = spec.resource.path(spec.namespace)
+        self._noun = spec.resource.plural
+
+    def list(self) -> Listing:
+        """Everything there is now, page by page.
+
+        No resourceVersion is sent, so the answer is as new as etcd's own. Raises
+        ExpiredError when the continue token expired on the way; the pages read so far
+        are of no use then.
+        """
+        changes: list[Change] = []
+        token = ""
+        while True:
+            query = {"limit": str(self._settings.page_limit)}
+            if token:
+                query["continue"] = token
+            page, seen = self._fetch(query)
+            metadata = page.get("metadata") or {}
+            changes.extend(self._spec.change(item, seen) for item in page.get("items") or ())
+            token = metadata.get("continue") or ""
+            if not token:
+                return Listing(tuple(changes), str(metadata.get("resourceVersion", "")))
+
+    def probe(self, resource_version: str) -> None:
+        """Ask whether this server knows a resourceVersion yet.
+
+        A watch from one of the future is silent: a server restored from a backup would
+        look healthy for ever. Raises TooLargeVersionError when it does not know it.
+        """
+        self._fetch(
+            {
+                "limit": "1",
+                "resourceVersion": resource_version,
+                "resourceVersionMatch": "NotOlderThan",
+            }
+        )
+
+    def watch(self, resource_version: str) -> Generator[WatchBatch, None, None]:
+        """What happens after ``resource_version``, until the server ends the watch.
+
+        The first batch is empty and says that the watch was accepted. Raises
+        ExpiredError, DisconnectedError and the refusals; a clean end just ends.
+        """
+        settings = self._settings
+        term = max(1, round(self._rng.uniform(*settings.term_s)))
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(term),
+            "resourceVersion": resource_version,
+        }
+        timeouts = Timeouts(
+            settings.connect_timeout_s,
+            settings.watch_header_timeout_s,
+            term + settings.read_margin_s,
+        )
+        accept = _PARTIAL.format("") if self._spec.resource.metadata_only else JSON
+        with self._api.get(self._path, self._narrowed(query), accept, timeouts) as response:
+            if response.status in (405, 501):
+                raise StreamingUnsupported(
+                    f"{self._noun} cannot be watched there (HTTP {response.status}): "
+                    "poll with --fallback-poll"
+                )
+            if response.status != 200:
+                raise self._failure(response, "watch")
+            yield WatchBatch((), resource_version)
+            yield from self._read(response, resource_version)
+
+    def _read(self, response: Response, resource_version: str) -> Iterator[WatchBatch]:
+        decoder = WatchDecoder(self._spec, resource_version)
+        splitter = LineSplitter(self._settings.max_line_bytes)
+        opened = self._clock.monotonic()
+        while True:
+            data = response.read1()
+            if not data:
+                break
+            try:
+                lines = splitter.feed(data)
+            except LineTooLong as error:
+                raise ServerError(f"watching {self._noun}: {error}") from None
+            changes = decoder.decode(lines, self._seen(response, opened)) if lines else None
+            if changes is not None:
+                yield WatchBatch(tuple(changes), decoder.resource_version)
+        if splitter.pending:
+            log.debug("%s: dropped a line cut off after %d bytes", self._noun, splitter.pending)
+
+    def _fetch(self, query: Mapping[str, str]) -> tuple[dict[str, Any], Seen]:
+        settings = self._settings
+        accept = _PARTIAL.format("List") if self._spec.resource.metadata_only else JSON
+        timeouts = Timeouts(
+            settings.connect_timeout_s, settings.list_timeout_s, settings.list_timeout_s
+        )
+        with self._api.get(self._path, self._narrowed(query), accept, timeouts) as response:
+            seen = self._seen(response, self._clock.monotonic())
+            if response.status != 200:
+                raise self._failure(response, "list")
+            body = response.read_all(settings.max_page_bytes)
+        return _parse_list(body, self._noun), seen
+
+    def _narrowed(self, query: Mapping[str, str]) -> dict[str, str]:
+        """The query with the selectors, and without what is empty."""
+        selectors = {
+            "fieldSelector": self._spec.field_selector,
+            "labelSelector": self._spec.label_selector,
+        }
+        return {name: value for name, value in {**query, **selectors}.items() if value}
+
+    def _failure(self, response: Response, verb: str) -> SourceError:
+        failure, status = refusal(response, verb, self._noun)
+        if response.status == 410 or status.get("reason") in ("Expired", "Gone"):
+            return ExpiredError(f"history of {self._noun} expired: {failure.message}")
+        if response.status == 504 and _has_cause(status, "ResourceVersionTooLarge"):
+            return TooLargeVersionError(failure.message, failure.retry_after)
+        return failure
+
+    def _seen(self, response: Response, opened: float) -> Seen:
+        """Now, by this host's monotonic clock and by the API server's."""
+        now = self._clock.monotonic()
+        server = response.server_time
+        if server is None:
+            return Seen(now, self._clock.now().timestamp())
+        return Seen(now, server + (now - opened))
+
+
+def _parse_list(body: bytes, noun: str) -> dict[str, Any]:
+    page = json_object(body)
+    items = page.get("items")
+    if not str(page.get("kind", "")).endswith("List") or not isinstance(items, (list, type(None))):
+        raise ServerError(
+            f"listing {noun}: the answer is no Kubernetes list but {body[:60]!r}; "
+            "is this address an API server?"
+        )
+    for item in items or ():
+        if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
+            raise ServerError(f"listing {noun}: the answer holds something that is no object")
+    return page
+
+
+def _has_cause(status: Mapping[str, Any], reason: str) -> bool:
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == reason for cause in causes
+    )

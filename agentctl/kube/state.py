@@ -1,0 +1,43 @@
+"""A cluster's state as the engine sees it: objects in, items out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+from agentctl.kube.evaluate import Evaluator
+from agentctl.model import Item
+from agentctl.sources.base import Changed, Replaced
+
+
+class KubeState:
+    """Feeds an Evaluator and judges again only what rests on what has changed."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._dirty: Optional[set[str]] = None  # None: judge everything
+        self._items: Sequence[Item] = ()
+
+    def apply(self, message: Union[Replaced, Changed]) -> None:
+        view = self._evaluator.view
+        name = message.source
+        saw = view.sight(name)
+        if isinstance(message, Replaced):
+            differs = view.replace(name, message.changes)
+        else:
+            differs = view.apply(name, message.changes)
+        if (saw or differs) and self._dirty is not None:
+            self._dirty.add(name)
+
+    def blind(self, source: str, reason: str) -> None:
+        if self._evaluator.view.blind_source(source, reason) and self._dirty is not None:
+            self._dirty.add(source)
+
+    def items(self, now: float) -> Sequence[Item]:
+        if self._evaluator.evaluate(self._dirty, now):
+            self._items = self._evaluator.items()
+        self._dirty = set()
+        return self._items
+
+    def next_deadline(self) -> Optional[float]:
+        return self._evaluator.next_recheck

@@ -1,0 +1,88 @@
+"""A table for the state, then a line for each event: for people and grep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from agentctl.clock import format_time
+from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status, StreamError
+from agentctl.renderers import Style, TextSink
+
+HELP = "a table, then a line for each change (the default)"
+
+COLUMNS = ("COMPONENT", "NAMESPACE", "STATUS", "MESSAGE")
+_RESET = "\x1b[0m"
+_COLORS = {
+    Status.HEALTHY: "\x1b[32m",
+    Status.CONFIGURED: "\x1b[36m",
+    Status.UNKNOWN: "\x1b[35m",
+    Status.DEGRADED: "\x1b[33m",
+    Status.ERROR: "\x1b[31m",
+}
+
+
+class TableRenderer:
+    def __init__(self, out: TextSink, style: Style) -> None:
+        self._out = out
+        self._style = style
+
+    def emit(self, event: Event) -> None:
+        self._out.write("".join(line + "\n" for line in self._lines(event)))
+
+    def _lines(self, event: Event) -> list[str]:
+        at = format_time(event.generated_at)
+        if isinstance(event, Snapshot):
+            return self._table(event.items) + (["---"] if self._style.stream else [])
+        if isinstance(event, Delta):
+            lines = [
+                f"UPDATE {at} {item.component} status={self._paint(item.status)} "
+                f"message={quoted(item.message)}"
+                for item in event.changes
+            ]
+            return lines + [f"REMOVED {at} {key.component}" for key in event.removed]
+        if isinstance(event, Heartbeat):
+            return [f"HEARTBEAT {at}"]
+        return [self._error(event, at)]
+
+    def _error(self, event: StreamError, at: str) -> str:
+        parts = ["ERROR", at]
+        if event.source:
+            parts.append(f"source={event.source}")
+        parts.append(f"code={event.code.value}")
+        if event.retry_in is not None:
+            parts.append(f"retry_in={event.retry_in:.1f}s")
+        parts.append(f"message={quoted(event.message)}")
+        return " ".join(parts)
+
+    def _table(self, items: Sequence[Item]) -> list[str]:
+        rows = [(item.component, item.namespace, item.status.value, item.message) for item in items]
+        widths = [max(len(row[column]) for row in (COLUMNS, *rows)) for column in range(3)]
+        lines = [self._row(COLUMNS, widths)]
+        for item, row in zip(items, rows):
+            line = self._row(row, widths)
+            if self._style.color:
+                start = widths[0] + widths[1] + 4
+                end = start + len(row[2])
+                line = line[:start] + self._paint(item.status) + line[end:]
+            lines.append(line)
+        return lines
+
+    @staticmethod
+    def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths)]
+        return "  ".join([*padded, cells[3]]).rstrip()
+
+    def _paint(self, status: Status) -> str:
+        if not self._style.color:
+            return status.value
+        return f"{_COLORS[status]}{status.value}{_RESET}"
+
+
+def quoted(text: str) -> str:
+    """In double quotes, with what would break the line or drive a terminal escaped."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def create(out: TextSink, style: Style) -> TableRenderer:
+    return TableRenderer(out, style)

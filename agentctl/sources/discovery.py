@@ -1,0 +1,63 @@
+"""API discovery as a source: polled, and asked again at once when a CRD changes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Optional
+
+from agentctl.kube import discovery
+from agentctl.kube.api import ApiReader
+from agentctl.kube.resources import Seen, WatchSpec
+from agentctl.sources.base import Attempt, Replaced, Source
+from agentctl.sources.kube import KubeContext
+
+INTERVAL_S = 60.0
+"""Discovery changes with the CRDs, whose watch pokes; this is for what that misses."""
+
+SETTLING_S = (0.0, 0.25, 1.0, 3.0)
+"""When to look after a poke: discovery follows a CRD by controllers of its own, late."""
+
+
+class DiscoverySource:
+    """Which custom resources are served, as objects with nothing but a name."""
+
+    essential = False
+
+    def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
+        self.name = spec.name
+        self.noun = "API discovery"
+        self._spec = spec
+        self._context = context
+        self._once = once
+        self._poked = threading.Event()
+        self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
+
+    def fallback(self) -> Optional[Source]:
+        return None
+
+    def poke(self) -> None:
+        """From another thread: something changed, look again now and until it settles."""
+        self._poked.set()
+
+    def run(self, attempt: Attempt) -> None:
+        # Being stopped pokes too, so that one wait serves both.
+        with self._context.reader(attempt, wake=self._poked.set) as api:
+            while not attempt.stopping:
+                looks = SETTLING_S if self._poked.is_set() else SETTLING_S[:1]
+                self._poked.clear()
+                for delay in looks:
+                    if attempt.wait(delay):
+                        return
+                    self._look(attempt, api)
+                if self._once:
+                    return
+                self._poked.wait(INTERVAL_S)
+
+    def _look(self, attempt: Attempt, api: ApiReader) -> None:
+        names = discovery.served(api, self._wanted)
+        seen = Seen(self._context.clock.monotonic(), 0.0)
+        changes = tuple(
+            self._spec.change({"metadata": {"name": name}}, seen)
+            for name in sorted(names & self._wanted)
+        )
+        attempt.put(Replaced(self.name, attempt.epoch, changes, ""))

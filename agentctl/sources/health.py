@@ -1,0 +1,87 @@
+"""One source's life as the engine sees it: up or down, how stale, when to try again."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+from agentctl.backoff import Retry
+from agentctl.errors import SourceError
+from agentctl.sources.base import Attempt, Message, Source, Stop
+
+
+@dataclass
+class SourceHealth:
+    """Written by the engine's thread only. Times are monotonic seconds."""
+
+    source: Source
+    """What runs now: the stream, or what polls in its place."""
+    stream: Source
+    retry: Retry
+    epoch: int = 0
+    attempt: Optional[Attempt] = None
+    answered: bool = False
+    """Its first answer, good or bad, is in."""
+    up: bool = False
+    ever_up: bool = False
+    up_since: Optional[float] = None
+    down_since: Optional[float] = None
+    last_alive: float = 0.0
+    blind: bool = False
+    """What rests on it has turned unknown."""
+    failure: Optional[SourceError] = None
+    retry_at: Optional[float] = None
+    stream_at: Optional[float] = None
+    """When polling may be left for another try of the stream."""
+    resource_version: str = ""
+    abandoned: list[Attempt] = field(default_factory=list)
+    """Attempts that were told to stop and have not been seen to end."""
+
+    @property
+    def name(self) -> str:
+        return self.stream.name
+
+    @property
+    def polling(self) -> bool:
+        return self.source is not self.stream
+
+    def start(self, inbox: queue.Queue[Union[Message, Stop]]) -> None:
+        """Begin the next attempt; whatever an earlier one still says is not listened to."""
+        self.stop()
+        self.retry_at = None
+        self.epoch += 1
+        # What turned unknown is not resumed but read anew: replaying history would first
+        # show the old state as if it were the present one.
+        version = "" if self.blind else self.resource_version
+        self.attempt = Attempt(self.source, self.epoch, version, inbox)
+        self.attempt.start()
+
+    def stop(self) -> None:
+        """Tell the running attempt to end, without waiting for it."""
+        self.abandoned = [attempt for attempt in self.abandoned if not attempt.join(0)]
+        if self.attempt is not None:
+            self.attempt.stop()
+            self.abandoned.append(self.attempt)
+            self.attempt = None
+
+    def alive(self, now: float) -> None:
+        """Proof of life."""
+        self.last_alive = now
+        self.answered = self.ever_up = True
+        self.blind = False
+        if not self.up:
+            self.up, self.up_since = True, now
+            self.down_since = self.failure = None
+
+    def fell(self, now: float, failure: SourceError) -> bool:
+        """The attempt failed; True if that is news: it was up, or fails another way."""
+        before = self.failure
+        self.failure = failure
+        self.answered = True
+        self.attempt = None
+        news = self.up or before is None or before.code is not failure.code
+        if self.up or self.down_since is None:
+            self.down_since = now
+        self.up = False
+        return news

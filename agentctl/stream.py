@@ -1,0 +1,124 @@
+"""The outgoing side of the engine: what was emitted last, and the next event from it.
+
+Keeps the promises of order: one snapshot at most and first, a delta only of what
+differs from what was emitted, errors that come before the snapshot held back until
+after it. Every event carries the cursor of the state that its reader then has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Optional, Protocol
+
+from agentctl import cursor as cursors
+from agentctl.clock import Clock
+from agentctl.diff import diff
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Heartbeat,
+    Item,
+    ItemKey,
+    Snapshot,
+    StreamError,
+)
+from agentctl.redact import redact
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Takes events in order."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event; may block, and raises what writing it raises."""
+
+
+class EventStream:
+    """Turns states into events for one sink.
+
+    ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
+    ``versions`` below is each source's resourceVersion, for the cursor.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, scope: bytes) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._scope = scope
+        self._positions = cursors.CursorClock()
+        self._cursor = ""
+        self._emitted: dict[ItemKey, Item] = {}
+        self._held: list[StreamError] = []
+        self.begun = False
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        """The first event: a snapshot, what changed since a cursor, or none at all."""
+        self.begun = True
+        self._emitted = {item.key: item for item in items}
+        cursor = self._move(versions)
+        if since is not None:
+            self._resume(since, items, follow_only, cursor)
+        elif not follow_only:
+            self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
+        held, self._held = self._held, []
+        for error in held:
+            self.tell(error.source, error.code, error.message, error.retry_in)
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
+        """A delta of what differs from what was emitted, if anything does."""
+        current = {item.key: item for item in items}
+        found = diff(self._emitted, current)
+        if found:
+            self._emitted = current
+            cursor = self._move(versions)
+            self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
+
+    def tell(
+        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+    ) -> None:
+        """An error event; before the beginning it is kept for after it."""
+        now = self._clock.now()
+        error = StreamError(now, redact(message), code, source, retry_in, self._cursor)
+        if self.begun:
+            self._emit(error)
+        else:
+            self._held.append(error)
+
+    def heartbeat(self) -> None:
+        """Say that all is alive."""
+        self._emit(Heartbeat(self._clock.now(), self._cursor))
+
+    def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
+        found = cursors.resume(
+            cursors.decode(since), self._scope, items, [item.key for item in items]
+        )
+        if isinstance(found, cursors.Changes):
+            log.debug("resumed from the cursor: %d changed", len(found.changes))
+            self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
+        elif isinstance(found, cursors.Full):
+            log.debug("cannot resume from the cursor: %s", found.reason)
+            if not follow_only:
+                self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
+        else:
+            log.debug("resumed from the cursor: nothing changed")
+
+    def _move(self, versions: Mapping[str, str]) -> str:
+        """Take the next cursor, for the state in ``_emitted``."""
+        position = self._positions.next(self._clock.now())
+        self._cursor = cursors.encode(
+            cursors.make(position, self._scope, versions, self._emitted.values())
+        )
+        return self._cursor
+
+    def _emit(self, event: Event) -> None:
+        log.debug("%s, cursor %s", event.type, event.cursor)
+        self._sink.emit(event)

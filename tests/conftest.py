@@ -1,0 +1,66 @@
+"""What every test gets: hypothesis without deadlines, and a check that nothing leaks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "agentctl",
+    deadline=None,  # a busy machine must not fail a law
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("agentctl")
+
+PATIENCE_S = 2.0
+"""How long threads and sockets that are on their way out may take."""
+
+
+def _sockets() -> set[str]:
+    """The inodes of this process's sockets (empty where there is no /proc)."""
+    found = set()
+    base = "/proc/self/fd"
+    if not os.path.isdir(base):
+        return found
+    for name in os.listdir(base):
+        try:
+            target = os.readlink(f"{base}/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail the test that leaves a thread or a socket behind."""
+    threads = set(threading.enumerate())
+    sockets = _sockets()
+    yield
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        left = [thread for thread in threading.enumerate() if thread not in threads]
+        open_sockets = _sockets() - sockets
+        if not left and not open_sockets:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    assert not left, f"threads left behind: {[thread.name for thread in left]}"
+    assert not open_sockets, f"sockets left open: {len(open_sockets)}"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on loopback on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
