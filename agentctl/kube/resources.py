@@ -80,9 +80,12 @@ class Need:
     labels: Optional[LabelSelector] = None
 
     def matches(self, metadata: Mapping[str, Any]) -> bool:
-        if self.names is not None and metadata.get("name") not in self.names:
+        if self.names is not None and str(metadata.get("name")) not in self.names:
             return False
-        return self.labels is None or self.labels.matches(metadata.get("labels") or {})
+        if self.labels is None:
+            return True
+        labels = metadata.get("labels")
+        return self.labels.matches(labels if isinstance(labels, dict) else {})
 
 
 @dataclass(frozen=True)

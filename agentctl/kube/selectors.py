@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 _KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
-_VALUE = r"[A-Za-z0-9_.-]*"
+_VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
 _EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
 _EXISTS = re.compile(rf"(!?)\s*({_KEY})")
@@ -38,6 +38,11 @@ class Requirement:
         if self.operator == "NotIn":
             return f"{self.key} notin ({','.join(values)})"
         return self.key if self.operator == "Exists" else f"!{self.key}"
+
+
+OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+NEVER = Requirement("", "In")
+"""Matches nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,21 @@ class LabelSelector:
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> LabelSelector:
-        """From the ``matchLabels`` and ``matchExpressions`` of an object."""
+        """From the ``matchLabels`` and ``matchExpressions`` of an object.
+
+        A term that makes no sense matches nothing; never raises.
+        """
+        labels, terms = spec.get("matchLabels"), spec.get("matchExpressions")
         requirements = [
             Requirement(str(key), "In", frozenset((str(value),)))
-            for key, value in sorted((spec.get("matchLabels") or {}).items())
+            for key, value in sorted((labels if isinstance(labels, dict) else {}).items())
         ]
-        for term in spec.get("matchExpressions") or ():
-            values = frozenset(str(value) for value in term.get("values") or ())
-            requirements.append(Requirement(str(term["key"]), str(term["operator"]), values))
+        for term in terms if isinstance(terms, list) else ():
+            known = isinstance(term, dict) and term.get("operator") in OPERATORS
+            if not known or not isinstance(term.get("key"), str):
+                requirements.append(NEVER)
+                continue
+            values = term.get("values")
+            texts = frozenset(str(one) for one in (values if isinstance(values, list) else ()))
+            requirements.append(Requirement(term["key"], term["operator"], texts))
         return cls(tuple(requirements))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from agentctl.kube.resources import Cut, Resource, WatchSpec
 from agentctl.sources.base import Change, ObjectKey
 
 Table = dict[ObjectKey, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -19,6 +20,8 @@ class SourceView:
     spec: WatchSpec
     tables: dict[Cut, Table] = field(default_factory=dict)
     blind: str = "no answer yet"
+    derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
+    """What was worked out of the tables since they last changed."""
 
     def __post_init__(self) -> None:
         for cut in self.spec.tables:
@@ -52,8 +55,36 @@ class View:
         where = namespace if resource.namespaced else ""
         return self.objects(resource, namespace, cut).get(ObjectKey(where, name))
 
+    def derive(
+        self, resource: Resource, namespace: str, cut: Cut, reduce: Callable[[Table], T]
+    ) -> T:
+        """What ``reduce`` makes of a table, worked out once for as long as it stays the same."""
+        source = self.source_of(resource, namespace)
+        key = (cut, reduce)
+        if key not in source.derived:
+            source.derived[key] = reduce(source.tables[cut])
+        value: T = source.derived[key]
+        return value
+
+    def mark_blind(self, source: str, reason: str) -> bool:
+        """Nothing can be said on this watch's objects until it sees again.
+
+        They are kept, for a watch that resumes. True if that is news.
+        """
+        view = self.sources[source]
+        differs = view.blind != reason
+        view.blind = reason
+        return differs
+
+    def mark_seeing(self, source: str) -> bool:
+        """The watch's objects are current (again); True if that is news."""
+        return self.mark_blind(source, "")
+
     def replace(self, source: str, changes: Iterable[Change]) -> bool:
-        """Take a complete list in one step; True if any table differs afterwards."""
+        """Take a complete list in one step, which also ends blindness.
+
+        True if any table differs afterwards, or was not to be seen before.
+        """
         view = self.sources[source]
         fresh: dict[Cut, Table] = {cut: {} for cut in view.spec.tables}
         for change in changes:
@@ -61,8 +92,10 @@ class View:
                 if value is not None:
                     fresh[cut][change.key] = value
         differs = fresh != view.tables
-        view.tables = fresh
-        return differs
+        if differs:
+            view.tables = fresh
+            view.derived.clear()
+        return self.mark_seeing(source) or differs
 
     def apply(self, source: str, changes: Iterable[Change]) -> bool:
         """Take a watch's changes in order; True if any of them made a difference."""
@@ -76,4 +109,6 @@ class View:
                 elif table.get(key) != value:
                     table[key] = value
                     differs = True
+        if differs:
+            view.derived.clear()
         return differs

@@ -1,0 +1,222 @@
+"""Typed reading of one mapping of the catalog: every mistake with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+from agentctl.catalog.document import Node, short
+from agentctl.errors import CatalogError
+from agentctl.kube.checks import fill
+from agentctl.kube.selectors import LabelSelector
+
+MAX_TEXT = 1024
+MAX_NAMES = 500
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_DURATION = re.compile(
+    r"(?=.)(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6}(?:\.\d{1,9})?)s)?\Z"
+)
+
+
+class NodeFields:
+    """See ``agentctl.kube.checks.Fields``; ``what`` names the mapping in errors."""
+
+    def __init__(self, node: Node, source: str, what: str, known: Sequence[str]) -> None:
+        self._source = source
+        self._what = what
+        self.line = node.line
+        if not isinstance(node.value, dict):
+            self._raise(node.line, f"a mapping for {what}", node.described())
+        self._values: dict[str, Node] = node.value
+        self._key_lines = node.key_lines
+        for key in self._values:
+            if key not in known:
+                self._raise(self.line_of(key), f"for {what} {listed(known)}", guess(key, known))
+
+    def line_of(self, field: str) -> int:
+        return self._key_lines.get(field, self.line)
+
+    def node(self, field: str) -> Optional[Node]:
+        """The raw value, None if not there."""
+        return self._values.get(field)
+
+    def has(self, field: str) -> bool:
+        return field in self._values
+
+    def text(self, field: str, default: Optional[str] = None) -> str:
+        node = self._values.get(field)
+        if node is None and default is not None:
+            return default
+        return self._text(self._required(field, "a text"), field, "a text")
+
+    def name(self, field: str, default: Optional[str] = None) -> str:
+        node = self._values.get(field)
+        if node is None and default is not None:
+            return default
+        return self._name(self._required(field, "a name"), field)
+
+    def names(self, field: str) -> tuple[str, ...]:
+        nodes = self._list(field, "names")
+        return self._distinct(field, nodes, [self._name(node, field) for node in nodes])
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        nodes = self._list(field, "texts")
+        return self._distinct(field, nodes, [self._text(node, field, "a text") for node in nodes])
+
+    def number(self, field: str, low: int, high: int) -> int:
+        expected = f"a whole number from {low} to {high}"
+        node = self._required(field, expected)
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self._raise(self.line_of(field), f"{expected} as {field!r}", node.described())
+        return value
+
+    def seconds(self, field: str) -> Optional[float]:
+        node = self._values.get(field)
+        if node is None:
+            return None
+        value = node.value
+        seconds = 0.0
+        if isinstance(value, str) and (match := _DURATION.match(value)):
+            hours, minutes, rest = match.group("h", "m", "s")
+            seconds = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = float(value)
+        if not 0 < seconds < 1e9:
+            expected = f"a duration such as 45s or 1m30s as {field!r}"
+            self._raise(self.line_of(field), expected, node.described())
+        return seconds
+
+    def flag(self, field: str) -> bool:
+        node = self._values.get(field)
+        if node is None:
+            return False
+        if not isinstance(node.value, bool):
+            self._raise(self.line_of(field), f"true or false as {field!r}", node.described())
+        return node.value
+
+    def choice(self, field: str, choices: Sequence[str], default: Optional[str] = None) -> str:
+        node = self._values.get(field)
+        if node is None and default is not None:
+            return default
+        return self._choice(self._required(field, listed(choices)), field, choices)
+
+    def choices(
+        self, field: str, choices: Sequence[str], default: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        if field not in self._values:
+            return default
+        nodes = self._list(field, "names")
+        return self._distinct(field, nodes, [self._choice(node, field, choices) for node in nodes])
+
+    def selector(self, field: str) -> Optional[LabelSelector]:
+        node = self._values.get(field)
+        if node is None:
+            return None
+        expected = "a label selector"
+        text = self._text(node, field, expected)
+        try:
+            selector = LabelSelector.parse(text)
+        except ValueError as error:
+            self._raise(self.line_of(field), f"{expected} as {field!r}", str(error))
+        return selector
+
+    def group(self, field: str, known: Sequence[str]) -> Optional[NodeFields]:
+        node = self._values.get(field)
+        if node is None:
+            return None
+        return NodeFields(node, self._source, repr(field), known)
+
+    def mappings(self, field: str, most: int) -> list[Node]:
+        """A list of one to ``most`` entries, whatever they are."""
+        return self._list(field, "entries", most)
+
+    def fail(self, field: str, expected: str) -> CatalogError:
+        node = self._values.get(field)
+        return self.error(self.line_of(field), expected, node.described() if node else "nothing")
+
+    def error(self, line: int, expected: str, got: str) -> CatalogError:
+        if expected.startswith("for "):
+            return CatalogError(f"{self._source}:{line}: expected {expected}, got {got}")
+        where = "" if self._what in expected else f" in {self._what}"
+        return CatalogError(f"{self._source}:{line}: expected {expected}{where}, got {got}")
+
+    def _raise(self, line: int, expected: str, got: str) -> NoReturn:
+        raise self.error(line, expected, got)
+
+    def _required(self, field: str, expected: str) -> Node:
+        node = self._values.get(field)
+        if node is None:
+            self._raise(self.line, f"{expected} as {field!r}", "no such key")
+        return node
+
+    def _text(self, node: Node, field: str, expected: str) -> str:
+        value = node.value
+        if not isinstance(value, str) or not value.strip():
+            got = "an empty text" if isinstance(value, str) else node.described()
+            self._raise(self._place(node, field), f"{expected} as {field!r}", got)
+        if len(value) > MAX_TEXT:
+            expected = f"at most {MAX_TEXT} characters as {field!r}"
+            self._raise(self._place(node, field), expected, str(len(value)))
+        return value
+
+    def _name(self, node: Node, field: str) -> str:
+        expected = "a name of lowercase letters, digits, '-' and '.'"
+        value = self._text(node, field, expected)
+        # A namespace is a DNS label: what is one with "x" is one with any.
+        probe = fill(value, "x")
+        if not _DNS_NAME.match(probe) or len(probe) > 253:
+            self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))
+        return value
+
+    def _choice(self, node: Node, field: str, choices: Sequence[str]) -> str:
+        value = node.value
+        if not isinstance(value, str):
+            line = self._place(node, field)
+            self._raise(line, f"{listed(choices)} as {field!r}", node.described())
+        if value not in choices:
+            line = self._place(node, field)
+            self._raise(line, f"{listed(choices)} as {field!r}", guess(value, choices))
+        return value
+
+    def _list(self, field: str, of: str, most: int = MAX_NAMES) -> list[Node]:
+        expected = f"a list of {of}"
+        node = self._required(field, expected)
+        value = node.value
+        if not isinstance(value, list):
+            self._raise(self.line_of(field), f"{expected} as {field!r}", node.described())
+        if not value:
+            self._raise(self.line_of(field), f"{expected} as {field!r}", "an empty list")
+        if len(value) > most:
+            expected = f"at most {most} {of} as {field!r}"
+            self._raise(self.line_of(field), expected, str(len(value)))
+        return value
+
+    def _distinct(self, field: str, nodes: list[Node], values: list[str]) -> tuple[str, ...]:
+        seen: set[str] = set()
+        for node, value in zip(nodes, values):
+            if value in seen:
+                expected = f"each of {field!r} once"
+                self._raise(self._place(node, field), expected, f"{short(value)!r} again")
+            seen.add(value)
+        return tuple(values)
+
+    def _place(self, node: Node, field: str) -> int:
+        # A value written by alias has its anchor's line: the key says more.
+        return max(node.line, self.line_of(field))
+
+
+def listed(choices: Sequence[str]) -> str:
+    """``a, b or c``."""
+    if len(choices) == 1:
+        return f"only {choices[0]!r}"
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
+def guess(word: str, choices: Sequence[str]) -> str:
+    """What was written, and what was probably meant."""
+    import difflib
+
+    near = difflib.get_close_matches(word, choices, n=1)
+    return f"{short(word)!r}" + (f" (did you mean {near[0]!r}?)" if near else "")

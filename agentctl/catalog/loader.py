@@ -1,0 +1,166 @@
+"""Catalogs: reading them, and choosing from them.
+
+A catalog is data: components in the order of the output, each with its checks. The
+kinds of check are the modules of ``agentctl.kube.checks``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agentctl.catalog.document import MAX_BYTES, Node, parse, short
+from agentctl.catalog.fields import NodeFields, guess
+from agentctl.errors import CatalogError, UsageError
+from agentctl.kube import checks
+from agentctl.kube.checks import Check
+from agentctl.kube.evaluate import Component, CycleError, evaluation_order
+
+DEFAULT = "agents.yaml"
+MAX_COMPONENTS = 1000
+MAX_CHECKS = 50
+_COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Components in output order; some may be there only because others follow them."""
+
+    name: str
+    components: tuple[Component, ...]
+    hash: str = field(init=False)
+    """The same for the same content, however it is formatted or where it is."""
+
+    def __post_init__(self) -> None:
+        content = [[one.shown, dict(one.declared)] for one in self.components]
+        data = json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
+        object.__setattr__(self, "hash", hashlib.sha256(data).hexdigest()[:16])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components that are shown, in order."""
+        return tuple(one.name for one in self.components if one.shown)
+
+    def select(self, globs: Sequence[str]) -> Catalog:
+        """The components whose name matches one of the globs; no globs are all of them.
+
+        What they follow comes along, but is not shown. Raises UsageError if a glob
+        matches nothing.
+        """
+        if not globs:
+            return self
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in self.names):
+                known = ", ".join(self.names)
+                raise UsageError(f"no component matches {glob!r}; there are: {known}")
+        shown = {name for name in self.names if any(fnmatchcase(name, glob) for glob in globs)}
+        wanted = set(shown)
+        for component in reversed(evaluation_order(self.components)):
+            if component.name in wanted:
+                wanted.update(component.follows())
+        return Catalog(
+            self.name,
+            tuple(
+                replace(one, shown=one.name in shown)
+                for one in self.components
+                if one.name in wanted
+            ),
+        )
+
+
+def load_default() -> Catalog:
+    """The catalog that ships in the package."""
+    data = pkgutil.get_data("agentctl.catalog", DEFAULT)
+    if data is None:
+        raise CatalogError(f"{DEFAULT}:1: expected the package's own catalog, got nothing")
+    return load(data, DEFAULT)
+
+
+def load_file(path: str) -> Catalog:
+    """A user's catalog. Raises CatalogError."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CatalogError(f"{path}:1: expected a readable file, got an error: {reason}") from None
+    return load(data, path)
+
+
+def load(data: bytes, source: str) -> Catalog:
+    """A catalog from its text; ``source`` is what errors call it. Raises CatalogError."""
+    top = NodeFields(parse(data, source), source, "the catalog", ("name", "components"))
+    name = top.text("name", Path(source).stem)
+    components: dict[str, Component] = {}
+    following: list[tuple[str, int]] = []
+    for node in top.mappings("components", MAX_COMPONENTS):
+        fields = NodeFields(node, source, "a component", ("name", "checks"))
+        component = _component(fields, node, source, following)
+        if component.name in components:
+            first = components[component.name].line
+            got = f"{component.name!r} again (line {first})"
+            raise fields.error(component.line, "each component name once", got)
+        components[component.name] = component
+    for followed, line in following:
+        if followed not in components:
+            got = guess(followed, tuple(components))
+            raise top.error(line, "for 'component' the name of a component", got)
+    try:
+        evaluation_order(tuple(components.values()))
+    except CycleError as error:
+        line = components[error.path[0]].line
+        raise top.error(line, "components that follow no circle", str(error)) from None
+    return Catalog(name, tuple(components.values()))
+
+
+def _component(
+    fields: NodeFields, node: Node, source: str, following: list[tuple[str, int]]
+) -> Component:
+    line = fields.line_of("name")
+    name = fields.text("name")
+    if not _COMPONENT_NAME.match(name):
+        expected = "a name of at most 100 letters, digits and ':._/-' as 'name'"
+        raise fields.error(line, expected, repr(short(name)))
+    parsed: list[Check] = []
+    for entry in fields.mappings("checks", MAX_CHECKS):
+        check = _check(entry, source)
+        following += [(followed, entry.key_lines["name"]) for followed in check.follows()]
+        parsed.append(check)
+    return Component(name, tuple(parsed), line, node.plain())
+
+
+def _check(node: Node, source: str) -> Check:
+    known = kinds()
+    # Which fields are known depends on the kind, so that is read first.
+    name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", tuple(known))
+    kind = known[name]
+    fields = NodeFields(node, source, f"a check of kind {name!r}", ("kind", *kind.fields))
+    check: Check = kind.parse(fields)
+    return check
+
+
+class Kind(NamedTuple):
+    """One kind of check, as its module declares it."""
+
+    fields: tuple[str, ...]
+    parse: Any
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """All kinds of check by name: the modules of ``agentctl.kube.checks``."""
+    found = {}
+    for module_info in pkgutil.iter_modules(checks.__path__):
+        if not module_info.name.startswith("_"):
+            module = importlib.import_module(f"{checks.__name__}.{module_info.name}")
+            found[module.KIND] = Kind(module.FIELDS, module.parse)
+    return found

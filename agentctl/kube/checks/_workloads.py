@@ -1,0 +1,59 @@
+"""Finding a workload by the first of its names that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from agentctl.kube.checks import Fields, fill
+from agentctl.kube.resources import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Cut, Need
+from agentctl.kube.view import View
+
+KINDS = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS, "DaemonSet": DAEMONSETS}
+DEFAULT_KINDS = ("Deployment",)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A workload's cut, or why there is none: ``blind``, or not there at all."""
+
+    kind: str = ""
+    value: Optional[Any] = None
+    blind: str = ""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Workloads by name: of each name in turn, each kind in turn."""
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...] = DEFAULT_KINDS
+
+    def needs(self, namespace: str, where: str, cut: Cut) -> tuple[Need, ...]:
+        names = frozenset(fill(name, namespace) for name in self.names)
+        return tuple(Need(KINDS[kind], where, cut, names=names) for kind in self.kinds)
+
+    def first(self, view: View, namespace: str, where: str, cut: Cut) -> Found:
+        """The first that exists; blind where an earlier one might, but cannot be seen."""
+        for name in self.names:
+            for kind in self.kinds:
+                if reason := view.blind(KINDS[kind], where):
+                    return Found(blind=reason)
+                value = view.get(KINDS[kind], where, cut, fill(name, namespace))
+                if value is not None:
+                    return Found(kind.lower(), value)
+        return Found()
+
+    def missing(self, namespace: str) -> str:
+        """``deployment a or b not found``."""
+        names = " or ".join(fill(name, namespace) for name in self.names)
+        return f"{described(self.kinds)} {names} not found"
+
+
+def described(kinds: Sequence[str]) -> str:
+    return " or ".join(kind.lower() for kind in kinds)
+
+
+def parse_kinds(fields: Fields) -> tuple[str, ...]:
+    return fields.choices("kinds", tuple(KINDS), DEFAULT_KINDS)

@@ -1,0 +1,34 @@
+"""``component``: as healthy as another component."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentctl.kube.checks import Check, Context, Fields, Result
+from agentctl.kube.resources import Need
+from agentctl.model import Status
+
+KIND = "component"
+FIELDS = ("name",)
+
+
+@dataclass(frozen=True)
+class ComponentCheck:
+    name: str
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        return ()
+
+    def follows(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def evaluate(self, context: Context) -> Result:
+        result = context.results[self.name]
+        message = result.message
+        if message and result.status.severity > Status.UNKNOWN.severity:
+            message = f"{self.name}: {message}"
+        return Result(result.status, message)
+
+
+def parse(fields: Fields) -> Check:
+    return ComponentCheck(fields.text("name"))

@@ -1,0 +1,82 @@
+"""``crds``: custom resources are installed and served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentctl.kube.checks import Check, Context, Fields, Result, blind, worst
+from agentctl.kube.objects import cut_crd, cut_served
+from agentctl.kube.resources import CRDS, SERVED, Need
+from agentctl.model import Status
+
+KIND = "crds"
+FIELDS = ("names",)
+
+SHOWN = 3
+"""How many names a message lists; the details have them all."""
+
+
+@dataclass(frozen=True)
+class CrdsCheck:
+    """``names`` are full ones, ``plural.group``."""
+
+    names: tuple[str, ...]
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        names = frozenset(self.names)
+        return (
+            Need(CRDS, "", cut_crd, names=names),
+            Need(SERVED, "", cut_served, names=names),
+        )
+
+    def follows(self) -> tuple[str, ...]:
+        return ()
+
+    def evaluate(self, context: Context) -> Result:
+        view = context.view
+        if reason := view.blind(CRDS, ""):
+            return blind(reason)
+        unserved_unknown = view.blind(SERVED, "")
+        missing, deleting, waiting = [], [], []
+        for name in self.names:
+            state = view.get(CRDS, "", cut_crd, name)
+            if state is None:
+                missing.append(name)
+            elif state == "deleting":
+                deleting.append(name)
+            elif not unserved_unknown and not view.get(SERVED, "", cut_served, name):
+                waiting.append(name)
+        result = self._judge(missing, deleting, waiting)
+        if unserved_unknown:
+            return worst((result, blind(unserved_unknown)))
+        return result
+
+    def _judge(
+        self, missing: Sequence[str], deleting: Sequence[str], waiting: Sequence[str]
+    ) -> Result:
+        bad = len(missing) + len(deleting) + len(waiting)
+        if not bad:
+            return Result(Status.HEALTHY)
+        parts, details = [], dict[str, Any]()
+        for what, key, names in (
+            ("missing CRDs", "missing_crds", missing),
+            ("being deleted", "deleting_crds", deleting),
+            ("not established", "unestablished_crds", waiting),
+        ):
+            if names:
+                parts.append(f"{what}: {_listed(names)}")
+                details[key] = list(names)
+        status = Status.ERROR if bad == len(self.names) else Status.DEGRADED
+        return Result(status, "; ".join(parts), details)
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = ", ".join(names[:SHOWN])
+    more = len(names) - SHOWN
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def parse(fields: Fields) -> Check:
+    return CrdsCheck(fields.names("names"))

@@ -1,0 +1,107 @@
+"""``endpoints``: a Service has endpoints that are ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.checks._workloads import Names, parse_kinds
+from agentctl.kube.checks.env import setting
+from agentctl.kube.objects import Endpoints, cut_endpoints, cut_env
+from agentctl.kube.resources import ENDPOINTSLICES, Need
+from agentctl.kube.selectors import LabelSelector, Requirement
+from agentctl.model import Status
+
+KIND = "endpoints"
+FIELDS = ("service", "port", "namespace", "absent", "show_address", "unless_env")
+
+ABSENT = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+
+@dataclass(frozen=True)
+class EndpointsCheck:
+    """``port`` is the Service's, and only shown: slices know the pods' ports instead.
+
+    With ``unless`` and ``variables`` the check is passed over when one of these is set
+    on that workload: then the address points elsewhere.
+    """
+
+    service: str
+    port: int
+    namespace: str = ""
+    absent: Status = Status.ERROR
+    show_address: bool = False
+    unless: Optional[Names] = None
+    variables: tuple[str, ...] = ()
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        service = frozenset((fill(self.service, namespace),))
+        labels = LabelSelector((Requirement(SERVICE_LABEL, "In", service),))
+        where = place(self.namespace, namespace)
+        slices = Need(ENDPOINTSLICES, where, cut_endpoints, labels=labels)
+        if self.unless is None:
+            return (slices,)
+        return (slices, *self.unless.needs(namespace, namespace, cut_env))
+
+    def follows(self) -> tuple[str, ...]:
+        return ()
+
+    def evaluate(self, context: Context) -> Result:
+        if self.unless is not None:
+            found = self.unless.first(context.view, context.namespace, context.namespace, cut_env)
+            if found.blind:
+                return blind(found.blind)
+            if found.value is not None and setting(found.value, self.variables) is not None:
+                return Result(Status.CONFIGURED)
+        where = place(self.namespace, context.namespace)
+        if reason := context.view.blind(ENDPOINTSLICES, where):
+            return blind(reason)
+        return self._judge(context, where)
+
+    def _judge(self, context: Context, where: str) -> Result:
+        service = fill(self.service, context.namespace)
+        address = f"{service}.{where}.svc.cluster.local:{self.port}"
+        details = {"address": address} if self.show_address else {}
+        counts = _count(context, where, service)
+        if counts is None:
+            absent = self.absent is Status.CONFIGURED
+            message = "" if absent else f"service {service} has no endpoints"
+            return Result(self.absent, message, details)
+        ready, total = counts
+        if ready == 0:
+            return Result(Status.ERROR, f"{service}: no ready endpoints", details)
+        if ready < total:
+            message = f"{service}: {ready}/{total} endpoints ready"
+            return Result(Status.DEGRADED, message, details)
+        return Result(Status.HEALTHY, address if self.show_address else "", details)
+
+
+def _count(context: Context, where: str, service: str) -> Optional[tuple[int, int]]:
+    """(ready, total), None without a slice.
+
+    A dual-stack Service lists each pod once for each address family: the family that
+    is served best counts.
+    """
+    families: dict[str, tuple[int, int]] = {}
+    slices: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoints).values()
+    one: Endpoints
+    for one in slices:
+        if one.service == service:
+            ready, total = families.get(one.family, (0, 0))
+            families[one.family] = (ready + one.ready, total + one.total)
+    return max(families.values(), default=None)
+
+
+def parse(fields: Fields) -> Check:
+    unless = fields.group("unless_env", ("workload", "kinds", "variables"))
+    return EndpointsCheck(
+        service=fields.name("service"),
+        port=fields.number("port", 1, 65535),
+        namespace=fields.name("namespace", ""),
+        absent=Status(fields.choice("absent", ABSENT, Status.ERROR.value)),
+        show_address=fields.flag("show_address"),
+        unless=Names(unless.names("workload"), parse_kinds(unless)) if unless else None,
+        variables=unless.texts("variables") if unless else (),
+    )

@@ -1,0 +1,64 @@
+"""``lease``: somebody holds it and renews it in time.
+
+A lease expires without any event, so the verdict says when to look again. A renewal
+moves that time and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.objects import Lease, cut_lease
+from agentctl.kube.resources import LEASES, Need
+from agentctl.model import Status
+
+KIND = "lease"
+FIELDS = ("name", "max_age", "namespace")
+
+
+@dataclass(frozen=True)
+class LeaseCheck:
+    """``max_age`` in seconds takes the place of the lease's own duration."""
+
+    name: str
+    max_age: Optional[float] = None
+    namespace: str = ""
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        names = frozenset((fill(self.name, namespace),))
+        return (Need(LEASES, place(self.namespace, namespace), cut_lease, names=names),)
+
+    def follows(self) -> tuple[str, ...]:
+        return ()
+
+    def evaluate(self, context: Context) -> Result:
+        where = place(self.namespace, context.namespace)
+        name = fill(self.name, context.namespace)
+        if reason := context.view.blind(LEASES, where):
+            return blind(reason)
+        lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
+        if lease is None:
+            return Result(Status.ERROR, f"lease {name} not found")
+        if not lease.holder:
+            return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
+        return self._judge(name, lease, context.now)
+
+    def _judge(self, name: str, lease: Lease, now: float) -> Result:
+        details = {"lease": name, "holder": lease.holder}
+        if lease.renewed_at is None:
+            message = f"lease {name} was never renewed (holder {lease.holder})"
+            return Result(Status.ERROR, message, details)
+        expires_at = lease.expires_at(self.max_age)
+        if expires_at is None:
+            message = f"lease {name} names no duration: the catalog can, as max_age"
+            return Result(Status.UNKNOWN, message, details)
+        if now >= expires_at:
+            message = f"lease {name} expired (holder {lease.holder}, last renewed {lease.renewed})"
+            return Result(Status.ERROR, message, details)
+        return Result(Status.HEALTHY, recheck_at=expires_at)
+
+
+def parse(fields: Fields) -> Check:
+    return LeaseCheck(fields.name("name"), fields.seconds("max_age"), fields.name("namespace", ""))

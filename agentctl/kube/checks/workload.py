@@ -1,0 +1,172 @@
+"""``workload``: a Deployment, StatefulSet or DaemonSet has what it asks for.
+
+The rules of a settled rollout are those of ``kubectl rollout status``. A workload that
+is not fine is told with the pod that explains it best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+from agentctl.kube.checks import Check, Context, Fields, Result, blind, place, worst
+from agentctl.kube.checks._workloads import (
+    DEFAULT_KINDS,
+    KINDS,
+    Names,
+    described,
+    parse_kinds,
+)
+from agentctl.kube.objects import Labels, PodTrouble, Workload, cut_pod, cut_workload
+from agentctl.kube.resources import PODS, Need
+from agentctl.kube.selectors import LabelSelector
+from agentctl.model import Status
+from agentctl.sources.base import ObjectKey
+
+KIND = "workload"
+FIELDS = ("names", "labels", "kinds", "pods", "namespace")
+
+
+@dataclass(frozen=True)
+class WorkloadCheck:
+    """Either the first of ``names`` that exists, or the worst of all with ``labels``.
+
+    ``pods`` narrows the pods that are watched; those of a workload are told by its own
+    selector in any case.
+    """
+
+    names: tuple[str, ...] = ()
+    labels: Optional[LabelSelector] = None
+    kinds: tuple[str, ...] = DEFAULT_KINDS
+    pods: Optional[LabelSelector] = None
+    namespace: str = ""
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        where = place(self.namespace, namespace)
+        pods = Need(PODS, where, cut_pod, labels=self.pods)
+        if self.labels is None:
+            return (*Names(self.names, self.kinds).needs(namespace, where, cut_workload), pods)
+        workloads = (
+            Need(KINDS[kind], where, cut_workload, labels=self.labels) for kind in self.kinds
+        )
+        return (*workloads, pods)
+
+    def follows(self) -> tuple[str, ...]:
+        return ()
+
+    def evaluate(self, context: Context) -> Result:
+        if self.labels is not None:
+            return self._by_labels(context, self.labels)
+        where = place(self.namespace, context.namespace)
+        names = Names(self.names, self.kinds)
+        found = names.first(context.view, context.namespace, where, cut_workload)
+        if found.blind:
+            return blind(found.blind)
+        if found.value is None:
+            return Result(Status.ERROR, names.missing(context.namespace))
+        return _with_pods(context, where, found.kind, found.value)
+
+    def _by_labels(self, context: Context, labels: LabelSelector) -> Result:
+        where = place(self.namespace, context.namespace)
+        matching: list[tuple[str, Workload]] = []
+        for kind in self.kinds:
+            if reason := context.view.blind(KINDS[kind], where):
+                return blind(reason)
+            table = context.view.objects(KINDS[kind], where, cut_workload)
+            matching += [
+                (kind.lower(), one) for one in table.values() if labels.matches(dict(one.labels))
+            ]
+        if not matching:
+            return Result(Status.ERROR, f"no {described(self.kinds)} matches {labels}")
+        matching.sort(key=lambda pair: (pair[1].name, pair[0]))
+        results = [_with_pods(context, where, kind, one) for kind, one in matching]
+        worst_index = max(
+            range(len(results)), key=lambda index: (results[index].status.severity, -index)
+        )
+        result = results[worst_index]
+        if len(results) == 1 or not result.message:
+            return result
+        name = matching[worst_index][1].name
+        return Result(result.status, f"{name}: {result.message}", result.details)
+
+
+def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> Result:
+    """The workload's verdict; one that is fine is only as sure as its pods are visible."""
+    unseen = context.view.blind(PODS, where)
+    if unseen:
+        return worst((judge(kind, workload, None), blind(unseen)))
+    if judge(kind, workload, None).status is Status.HEALTHY:
+        return Result(Status.HEALTHY)
+    troubles = context.view.derive(PODS, where, cut_pod, worst_by_labels)
+    mine = [
+        trouble for labels, trouble in troubles.items() if workload.selector.matches(dict(labels))
+    ]
+    return judge(kind, workload, min(mine, key=_by_weight, default=None))
+
+
+def _by_weight(trouble: PodTrouble) -> tuple[int, str]:
+    return -trouble.rank, trouble.name
+
+
+def worst_by_labels(table: Mapping[ObjectKey, PodTrouble]) -> dict[Labels, PodTrouble]:
+    """The worst pod of each set of labels: 10,000 pods have few."""
+    found: dict[Labels, PodTrouble] = {}
+    for pod in table.values():
+        best = found.get(pod.labels)
+        if best is None or pod.rank > best.rank or (pod.rank == best.rank and pod.name < best.name):
+            found[pod.labels] = pod
+    return found
+
+
+def judge(kind: str, workload: Workload, pod: Optional[PodTrouble]) -> Result:
+    """One workload's verdict, told with the pod that explains it best."""
+    desired, available = workload.desired, workload.available
+    details = {
+        "workload": f"{kind}/{workload.name}",
+        "ready": workload.ready,
+        "desired": desired,
+    }
+    settled = workload.observed >= workload.generation
+    if desired <= 0 and settled:
+        if kind == "daemonset":
+            return Result(Status.CONFIGURED, "no node to run on", details)
+        return Result(Status.ERROR, "scaled to 0", details)
+    parts = [part for part in (_shortage(workload), _rollout(workload, settled)) if part][:1]
+    if workload.deadline_exceeded:
+        parts.append("ProgressDeadlineExceeded")
+    if not parts:
+        return Result(Status.HEALTHY)
+    if pod is not None:
+        parts.append(f"{pod.name}: {pod.reason}")
+    down = available <= 0 < desired
+    return Result(Status.ERROR if down else Status.DEGRADED, "; ".join(parts), details)
+
+
+def _shortage(workload: Workload) -> str:
+    if workload.available >= workload.desired:
+        return ""
+    if workload.ready == workload.available:
+        return f"{workload.ready}/{workload.desired} ready"
+    return f"{workload.available}/{workload.desired} available"
+
+
+def _rollout(workload: Workload, settled: bool) -> str:
+    paused = " (paused)" if workload.paused else ""
+    if not settled:
+        return f"rolling out: change not yet taken up{paused}"
+    if workload.updated < workload.update_goal or workload.surplus:
+        return f"rolling out: {workload.updated}/{workload.desired} updated{paused}"
+    return ""
+
+
+def parse(fields: Fields) -> Check:
+    if fields.has("names") == fields.has("labels"):
+        raise fields.fail("names", "either 'names' or 'labels'")
+    return WorkloadCheck(
+        names=fields.names("names") if fields.has("names") else (),
+        labels=fields.selector("labels"),
+        kinds=parse_kinds(fields),
+        pods=fields.selector("pods"),
+        namespace=fields.name("namespace", ""),
+    )

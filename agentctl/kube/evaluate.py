@@ -1,0 +1,217 @@
+"""Components to items: which have to be judged again, and what they are then.
+
+A component is judged again when a source it rests on has news, when its own verdict
+said that it may change by now, or when a component it follows is judged again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable, NamedTuple, Optional
+
+from agentctl.kube.checks import Check, Context, Result, worst
+from agentctl.kube.resources import WatchSpec, plan
+from agentctl.kube.view import View
+from agentctl.model import Item, ItemKey, Status
+
+log = logging.getLogger(__name__)
+
+Redact = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named part of the control plane and the checks that make up its health."""
+
+    name: str
+    checks: tuple[Check, ...]
+    line: int = field(default=0, compare=False)
+    """Where the catalog declares it."""
+    declared: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The same as plain data, as it was written."""
+    shown: bool = True
+    """False for one that is judged only because another follows it."""
+
+    def follows(self) -> tuple[str, ...]:
+        """The components that must be judged before this one."""
+        return tuple(dict.fromkeys(name for check in self.checks for name in check.follows()))
+
+
+class CycleError(ValueError):
+    """Components follow each other in a circle; ``path`` names them, the first one twice."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(" -> ".join(path))
+        self.path = path
+
+
+def evaluation_order(components: Sequence[Component]) -> tuple[Component, ...]:
+    """Those that are followed before those that follow; else as given.
+
+    Raises CycleError, and KeyError for a component that follows one not given.
+    """
+    by_name = {component.name: component for component in components}
+    done: dict[str, Component] = {}
+    for start in components:
+        # A stack instead of recursion: a chain may be as long as the catalog.
+        path: dict[str, None] = {}
+        stack = [start.name]
+        while stack:
+            name = stack[-1]
+            ahead = [one for one in by_name[name].follows() if one not in done]
+            if name in done or not ahead:
+                done.setdefault(name, by_name[name])
+                path.pop(name, None)
+                stack.pop()
+                continue
+            path[name] = None
+            if ahead[0] in path:
+                circle = list(path)
+                raise CycleError((*circle[circle.index(ahead[0]) :], ahead[0]))
+            stack.append(ahead[0])
+    return tuple(done.values())
+
+
+class _Unit(NamedTuple):
+    """One component in one namespace."""
+
+    component: Component
+    namespace: str
+    place: int
+    """Its place in the output: namespaces outer, the catalog's order inner."""
+    dependents: tuple[int, ...]
+    """The units to judge again with it, itself included, in evaluation order."""
+
+
+class Evaluator:
+    """The state of all components in some namespaces. For the engine's thread only.
+
+    ``components`` come in output order. ``home`` is the namespace whose sources go by
+    their plural alone. ``redact`` is applied to every text before anyone sees it.
+    """
+
+    def __init__(
+        self,
+        components: Sequence[Component],
+        namespaces: Sequence[str],
+        home: str,
+        redact: Redact = str,
+    ) -> None:
+        self._redact = redact
+        self._units = _units(components, namespaces)
+        needs = {
+            index: [need for check in unit.component.checks for need in check.needs(unit.namespace)]
+            for index, unit in enumerate(self._units)
+        }
+        in_order = sorted(needs, key=lambda index: self._units[index].place)
+        self.specs: tuple[WatchSpec, ...] = plan(
+            (need for index in in_order for need in needs[index]), home
+        )
+        self.view = View(self.specs)
+        self._resting: dict[str, set[int]] = {spec.name: set() for spec in self.specs}
+        for index, wanted in needs.items():
+            for need in wanted:
+                source = self.view.source_of(need.resource, need.namespace).spec.name
+                self._resting[source].update(self._units[index].dependents)
+        self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
+        self._items: dict[int, Item] = {}
+        self._recheck: dict[int, float] = {}
+
+    @property
+    def next_recheck(self) -> Optional[float]:
+        """When (monotonic seconds) to evaluate again even if nothing is heard."""
+        return min(self._recheck.values(), default=None)
+
+    def resting_on(self, source: str) -> tuple[ItemKey, ...]:
+        """The items that a source decides on, followers included, in output order."""
+        return tuple(
+            ItemKey(unit.namespace, unit.component.name)
+            for unit in self._in_output_order(self._resting[source])
+        )
+
+    def items(self) -> list[Item]:
+        """All that has been evaluated, in output order."""
+        return [self._items[place] for place in sorted(self._items)]
+
+    def evaluate(self, sources: Optional[Iterable[str]], now: float) -> list[Item]:
+        """Judge again what rests on ``sources`` (None for everything) or is due by ``now``.
+
+        Returns the items judged, changed or not, in output order.
+        """
+        if sources is None:
+            dirty = set(range(len(self._units)))
+        else:
+            dirty = set[int]().union(*(self._resting[source] for source in sources))
+            for index, due in self._recheck.items():
+                if due <= now:
+                    dirty.update(self._units[index].dependents)
+        for index in sorted(dirty):
+            self._judge(index, now)
+        return [self._items[unit.place] for unit in self._in_output_order(dirty)]
+
+    def _in_output_order(self, indexes: Iterable[int]) -> list[_Unit]:
+        units = [self._units[index] for index in indexes]
+        return sorted((unit for unit in units if unit.component.shown), key=lambda unit: unit.place)
+
+    def _judge(self, index: int, now: float) -> None:
+        component, namespace, place, _ = self._units[index]
+        results = self._results[namespace]
+        context = Context(self.view, namespace, now, results)
+        result = worst([_verdict(check, context) for check in component.checks])
+        if result.recheck_at is None:
+            self._recheck.pop(index, None)
+        else:
+            self._recheck[index] = result.recheck_at
+        if component.shown and (place not in self._items or results[component.name] != result):
+            self._items[place] = self._item(component, namespace, result)
+        results[component.name] = result
+
+    def _item(self, component: Component, namespace: str, result: Result) -> Item:
+        return Item(
+            component.name,
+            namespace,
+            result.status,
+            self._redact(result.message),
+            {key: self._redacted(value) for key, value in result.details.items()},
+        )
+
+    def _redacted(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redact(value)
+        if isinstance(value, Mapping):
+            return {key: self._redacted(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._redacted(one) for one in value]
+        return value
+
+
+def _verdict(check: Check, context: Context) -> Result:
+    try:
+        return check.evaluate(context)
+    except Exception as error:  # a broken check must not end the stream
+        log.debug("check %r failed", check, exc_info=True)
+        return Result(Status.UNKNOWN, f"internal error: {type(error).__name__}: {error}")
+
+
+def _units(components: Sequence[Component], namespaces: Sequence[str]) -> list[_Unit]:
+    """One for each component and namespace, in evaluation order."""
+    ordered = evaluation_order(components)
+    output = {component.name: index for index, component in enumerate(components)}
+    index_of = {component.name: index for index, component in enumerate(ordered)}
+    dependents: list[set[int]] = [{index} for index in range(len(ordered))]
+    for index in range(len(ordered) - 1, -1, -1):
+        for name in ordered[index].follows():
+            dependents[index_of[name]] |= dependents[index]
+    size = len(ordered)
+    return [
+        _Unit(
+            component,
+            namespace,
+            base + output[component.name],
+            tuple(base + one for one in sorted(dependents[index])),
+        )
+        for base, namespace in ((size * at, name) for at, name in enumerate(namespaces))
+        for index, component in enumerate(ordered)
+    ]
