@@ -81,6 +81,8 @@ class TimedReader(io.RawIOBase):
         self._raw: Any = sock.makefile("rb", buffering=0)
         self._timeout: Optional[float] = None
         self._deadline: Optional[float] = None
+        self.ended = False
+        """Whether the peer has closed its side."""
 
     def limit(self, timeout: Optional[float], deadline: Optional[float] = None) -> None:
         """At most ``timeout`` seconds for one read; none at all after ``deadline``."""
@@ -98,6 +100,7 @@ class TimedReader(io.RawIOBase):
                 raise socket.timeout("timed out")
             self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
         count: Optional[int] = self._raw.readinto(buffer)
+        self.ended = count == 0
         return count
 
     def close(self) -> None:
@@ -172,7 +175,12 @@ class Connection(HTTPConnection):
             self.putheader(name, value)
         self.endheaders()
         # urllib3's own getresponse would wrap the answer; its reads hold data back.
-        return http.client.HTTPConnection.getresponse(self)
+        answer = http.client.HTTPConnection.getresponse(self)
+        if self.reader is not None and self.reader.ended:
+            # http.client takes a connection lost among the headers for their end.
+            answer.close()
+            raise http.client.IncompleteRead(b"")
+        return answer
 
     def rest(self) -> None:
         """Between two requests no switch has a say."""

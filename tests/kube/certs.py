@@ -1,0 +1,55 @@
+"""Certificates for tests: a CA and what it signs, made anew in each run."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Optional
+
+import trustme
+
+
+class Authority:
+    """A cluster's CA, with PEM texts and server contexts for the asking."""
+
+    def __init__(self) -> None:
+        self.ca = trustme.CA()
+        self.pem = self.ca.cert_pem.bytes().decode()
+
+    def server_context(
+        self, *names: str, client_ca: Optional[Authority] = None, days: int = 30
+    ) -> ssl.SSLContext:
+        """What a server for ``names`` presents; with ``client_ca`` it demands our certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._issue(names or ("127.0.0.1", "localhost"), days).configure_cert(context)
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            client_ca.ca.configure_trust(context)
+        return context
+
+    def client_pair(self, name: str = "admin.example", days: int = 30) -> tuple[str, str]:
+        """A client's certificate and key as PEM; negative ``days`` makes it expired."""
+        issued = self._issue((name,), days)
+        return (
+            issued.cert_chain_pems[0].bytes().decode(),
+            issued.private_key_pem.bytes().decode(),
+        )
+
+    def _issue(self, names: tuple[str, ...], days: int) -> trustme.LeafCert:
+        now = datetime.now(timezone.utc)
+        return self.ca.issue_cert(
+            *names,
+            not_before=now - timedelta(days=abs(days) + 10),
+            not_after=now + timedelta(days=days),
+        )
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)

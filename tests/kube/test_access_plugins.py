@@ -1,0 +1,160 @@
+"""Exec plugins and auth providers: what they give, and what is said when they fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from certs import write
+
+from agentctl.clock import SystemClock
+from agentctl.errors import ConfigError
+from agentctl.kube.access import AccessProvider, ClusterAccess
+
+pytest.importorskip("kubernetes.config")
+
+API = "client.authentication.k8s.io/v1"
+
+
+def kubeconfig(folder: Path, user: dict[str, Any]) -> str:
+    content = {
+        "current-context": "dev",
+        "clusters": [{"name": "dev", "cluster": {"server": "https://api.example"}}],
+        "users": [{"name": "dev", "user": user}],
+        "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "dev"}}],
+    }
+    return write(folder / "config", yaml.safe_dump(content))
+
+
+def plugin(folder: Path, body: str, **settings: Any) -> str:
+    """A kubeconfig whose user runs ``body`` as a Python script beside it."""
+    script = folder / "plugin"
+    script.write_text(f"#!{sys.executable}\nimport json, os, sys\n{body}\n")
+    script.chmod(0o755)
+    exec_config = {"apiVersion": API, "command": "./plugin", **settings}
+    return kubeconfig(folder, {"exec": exec_config})
+
+
+def credential(**status: str) -> str:
+    answer = {"apiVersion": API, "kind": "ExecCredential", "status": status}
+    return f"print({json.dumps(json.dumps(answer))})"
+
+
+def load(path: str) -> ClusterAccess:
+    return ClusterAccess.from_kubeconfig([path], None, {})
+
+
+def complaint(path: str) -> str:
+    with pytest.raises(ConfigError) as failure:
+        load(path)
+    assert "\n" not in failure.value.message
+    return failure.value.message
+
+
+def test_a_token_and_its_end(tmp_path: Path) -> None:
+    body = credential(token="plugged", expirationTimestamp="2026-01-30T18:15:00Z")
+    access = load(plugin(tmp_path, body))
+    assert access.token == "plugged"
+    assert access.expires_at is not None
+    assert access.expires_at.timestamp() == 1769796900
+    assert "plugged" not in repr(access)
+
+
+def test_a_client_certificate(tmp_path: Path) -> None:
+    access = load(plugin(tmp_path, credential(clientCertificateData="C", clientKeyData="K")))
+    assert (access.client_cert_data, access.client_key_data, access.token) == ("C", "K", "")
+
+
+def test_arguments_and_environment_reach_the_plugin(tmp_path: Path) -> None:
+    body = (
+        "token = sys.argv[1] + os.environ['SUFFIX']\n"
+        f"print(json.dumps({{'apiVersion': {API!r}, 'kind': 'ExecCredential', "
+        "'status': {'token': token}}))"
+    )
+    path = plugin(tmp_path, body, args=["pre"], env=[{"name": "SUFFIX", "value": "-post"}])
+    assert load(path).token == "pre-post"
+    path = plugin(tmp_path, credential(token="t"), args=None, env=None)
+    assert load(path).token == "t"
+
+
+def test_a_static_token_spares_the_plugin(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, {"token": "own", "exec": {"apiVersion": API, "command": "gone"}})
+    assert load(path).token == "own"
+
+
+def test_refused_credentials_run_the_plugin_again(tmp_path: Path) -> None:
+    body = (
+        "with open('runs', 'a') as runs:\n    n = runs.tell()\n    runs.write('x')\n"
+        f"print(json.dumps({{'apiVersion': {API!r}, 'kind': 'ExecCredential', "
+        "'status': {'token': f'run-{n}'}}))"
+    )
+    path = plugin(tmp_path, body)
+    provider = AccessProvider(lambda: load(path), SystemClock())
+    access, generation = provider.current()
+    assert access.token == "run-0"
+    assert provider.refresh(generation)[0].token == "run-1"
+
+
+def test_a_plugin_that_is_missing_shows_its_install_hint(tmp_path: Path) -> None:
+    exec_config = {"apiVersion": API, "command": "no-such-plugin"}
+    path = kubeconfig(tmp_path, {"exec": {**exec_config, "installHint": "Get it\n from us."}})
+    assert complaint(path) == (
+        f"{path}: user 'dev': the exec plugin 'no-such-plugin' is not installed; Get it from us."
+    )
+    path = kubeconfig(tmp_path, {"exec": exec_config})
+    assert complaint(path).endswith("is not installed; install it and put it on PATH")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("sys.exit('please log in\\nfirst')", "returned 1. please log in first"),
+        ("print('hello')", "failed to decode process output"),
+        ("print('{}')", "missing key 'apiVersion'"),
+        ("print('[]')", "failed: "),
+        (credential(), "gave neither a token nor a client certificate"),
+        (credential(clientCertificateData="C"), "a client certificate without its key"),
+        (credential(token="t", expirationTimestamp="soon"), "expirationTimestamp that is no time"),
+        (credential(token="a b"), "the token has characters that no token has"),
+        (credential(token="t").replace("/v1", "/v1beta1"), "does not match"),
+    ],
+)
+def test_a_plugin_that_fails_says_why(body: str, said: str, tmp_path: Path) -> None:
+    message = complaint(plugin(tmp_path, body))
+    assert message.startswith(f"{tmp_path / 'config'}: user 'dev': the exec plugin './plugin'")
+    assert said in message
+
+
+def test_without_the_package_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes.config", None)
+    for user, what in (
+        ({"exec": {"apiVersion": API, "command": "x"}}, "an exec plugin"),
+        ({"auth-provider": {"name": "oidc"}}, "an auth-provider"),
+    ):
+        assert f"{what} needs the package kubernetes" in complaint(kubeconfig(tmp_path, user))
+
+
+def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    # A length that the package's own padding rule takes.
+    claims = {"exp": int(time.time()) + 3600, "pad": ""}
+    while len(part(claims)) % 4 != 2:
+        claims["pad"] += "x"
+    token = f"{part({'alg': 'none'})}.{part(claims)}.c2ln"
+    oidc = {"name": "oidc", "config": {"id-token": token, "idp-issuer-url": "https://idp"}}
+    assert load(kubeconfig(tmp_path, {"auth-provider": oidc})).token == token
+
+
+def test_an_auth_provider_that_is_not_known_says_so(tmp_path: Path) -> None:
+    message = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "acme"}}))
+    assert "the auth-provider 'acme' gave no token; log in again" in message
