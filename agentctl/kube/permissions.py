@@ -1,0 +1,74 @@
+"""The narrowest RBAC that a set of watches works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentctl.kube.resources import SERVED, WatchSpec
+
+WATCH_VERBS = ("list", "watch")
+"""Single objects are read by list and watch too, with a field selector on the name."""
+
+DISCOVERY_URLS = ("/apis", "/apis/*")
+"""One answer with aggregated discovery; older servers are asked group by group."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One row of RBAC. An empty ``namespace`` is cluster-wide."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    namespace: str = ""
+    names: tuple[str, ...] = ()
+    """``resourceNames``; empty for all of them."""
+    urls: tuple[str, ...] = ()
+    """``nonResourceURLs``, in place of group and resource."""
+
+    def rule(self) -> dict[str, Any]:
+        """The row as a PolicyRule."""
+        if self.urls:
+            return {"nonResourceURLs": list(self.urls), "verbs": list(self.verbs)}
+        rule: dict[str, Any] = {"apiGroups": [self.group], "resources": [self.resource]}
+        if self.names:
+            rule["resourceNames"] = list(self.names)
+        rule["verbs"] = list(self.verbs)
+        return rule
+
+
+def permissions(specs: Iterable[WatchSpec]) -> tuple[Permission, ...]:
+    """What the watches need, one row each, in their order."""
+    return tuple(_permission(spec) for spec in specs)
+
+
+def _permission(spec: WatchSpec) -> Permission:
+    if spec.resource is SERVED:
+        return Permission("", "", ("get",), urls=DISCOVERY_URLS)
+    name = spec.field_selector.partition("=")[2]
+    names = (name,) if name else ()
+    resource = spec.resource
+    return Permission(resource.group, resource.plural, WATCH_VERBS, spec.namespace, names)
+
+
+def roles(rows: Sequence[Permission], name: str = "agentctl") -> list[dict[str, Any]]:
+    """The rows as a Role for each namespace and one ClusterRole, the latter first."""
+    namespaces = dict.fromkeys(row.namespace for row in rows)
+    return [
+        _role(namespace, name, [row.rule() for row in rows if row.namespace == namespace])
+        for namespace in sorted(namespaces)
+    ]
+
+
+def _role(namespace: str, name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role" if namespace else "ClusterRole",
+        "metadata": metadata,
+        "rules": rules,
+    }
