@@ -50,6 +50,7 @@ class EventStream:
         self._positions = cursors.CursorClock()
         self._cursor = ""
         self._emitted: dict[ItemKey, Item] = {}
+        self._looked_at: Sequence[Item] = ()
         self._held: list[StreamError] = []
         self.begun = False
 
@@ -75,6 +76,9 @@ class EventStream:
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         """A delta of what differs from what was emitted, if anything does."""
+        if items is self._looked_at:
+            return
+        self._looked_at = items
         current = {item.key: item for item in items}
         found = diff(self._emitted, current)
         if found:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Optional
+
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.cli.settings import Settings
 from agentctl.cli.world import World
 from agentctl.cursor import scope_of
 from agentctl.engine import Engine
-from agentctl.kube.access import AccessProvider, discover
+from agentctl.kube.access import AccessProvider, ClusterAccess, discover
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.http import ApiClient
 from agentctl.kube.state import KubeState
@@ -18,20 +21,32 @@ from agentctl.sources.kube import KubeContext
 from agentctl.stream import Sink
 
 
-def catalog_of(path: str | None) -> Catalog:
+def catalog_of(path: Optional[str]) -> Catalog:
     """The user's own catalog, or the default one."""
     return load_file(path) if path else load_default()
 
 
-def kube_engine(settings: Settings, policy: StreamPolicy, sink: Sink, world: World) -> Engine:
-    """An engine that has not been started. Raises ConfigError and CatalogError."""
+def kube_engine(
+    settings: Settings,
+    policy: StreamPolicy,
+    sink: Sink,
+    world: World,
+    load: Optional[Callable[[], ClusterAccess]] = None,
+) -> Engine:
+    """An engine that has not been started; ``load`` replaces the kubeconfig.
+
+    Raises ConfigError and CatalogError.
+    """
+
+    def configured() -> ClusterAccess:
+        return discover(settings.kubeconfig, settings.context, world.environ, world.home)
+
     catalog = catalog_of(settings.catalog)
     selected = catalog.select(settings.components)
-    evaluator = Evaluator(selected, [settings.namespace], settings.namespace, redact=redact)
-    provider = AccessProvider(
-        lambda: discover(settings.kubeconfig, settings.context, world.environ, world.home),
-        world.clock,
+    evaluator = Evaluator(
+        selected.components, [settings.namespace], settings.namespace, redact=redact
     )
+    provider = AccessProvider(load or configured, world.clock)
     client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
     context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
     return Engine(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Optional
 
 from agentctl import renderers
 from agentctl.cli.main import complain
@@ -12,6 +14,9 @@ from agentctl.cli.runner import Runner
 from agentctl.cli.settings import Settings, policy, resolve
 from agentctl.cli.world import World
 from agentctl.errors import StreamingUnsupported, UsageError
+
+if TYPE_CHECKING:
+    from agentctl.kube.access import ClusterAccess
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +33,20 @@ def stream(args: Namespace, world: World, watch: bool) -> int:
     return show(args, settings, world, watch)
 
 
-def show(args: Namespace, settings: Settings, world: World, watch: bool) -> int:
-    """The same for settings that are complete."""
+def show(
+    args: Namespace,
+    settings: Settings,
+    world: World,
+    watch: bool,
+    load: Optional[Callable[[], ClusterAccess]] = None,
+) -> int:
+    """The same for settings that are complete; ``load`` replaces the kubeconfig."""
     from agentctl.cli.kubemode import kube_engine
 
     style = renderers.Style(color=world.color(args.color), stream=watch)
     renderer = renderers.create(args.output, world.stdout, style)
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
-    engine = kube_engine(settings, policy(args, once=not watch), renderer, world)
+    engine = kube_engine(settings, policy(args, once=not watch), renderer, world, load)
     outcome = Runner(engine, world.stdout.fd).run()
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)

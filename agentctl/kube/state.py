@@ -21,7 +21,7 @@ class KubeState:
     def apply(self, message: Union[Replaced, Changed]) -> None:
         view = self._evaluator.view
         name = message.source
-        saw = view.sight(name)
+        saw = view.mark_seeing(name)
         if isinstance(message, Replaced):
             differs = view.replace(name, message.changes)
         else:
@@ -30,7 +30,7 @@ class KubeState:
             self._dirty.add(name)
 
     def blind(self, source: str, reason: str) -> None:
-        if self._evaluator.view.blind_source(source, reason) and self._dirty is not None:
+        if self._evaluator.view.mark_blind(source, reason) and self._dirty is not None:
             self._dirty.add(source)
 
     def items(self, now: float) -> Sequence[Item]:

@@ -1,0 +1,113 @@
+"""agentctl demo: the stream on an embedded control plane, for a user without a cluster."""
+
+from __future__ import annotations
+
+import signal
+from argparse import Namespace
+
+from agentctl.cli.options import WATCH_FLAGS, add_output, add_selection, add_watch
+from agentctl.cli.parser import Parser
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode, UsageError
+
+NAME = "demo"
+HELP = "watch an embedded control plane that things happen to; no cluster needed"
+DESCRIPTION = """\
+Start a Kubernetes API on loopback with an agent control plane in it, and watch it as
+'agentctl status watch' would. In a round of half a minute temporal degrades and
+recovers, a controller pod crash-loops, a CRD vanishes and returns, and the leader's
+lease expires.
+
+  agentctl demo
+  agentctl demo --timeout 30s -o ndjson | jq -c .
+  agentctl demo --api-only > kubeconfig &
+  kubectl --kubeconfig kubeconfig get pods -n agents
+
+The heartbeat is 5s here unless --heartbeat says otherwise."""
+
+HEARTBEAT_S = 5.0
+
+
+def port(text: str) -> int:
+    """An argparse type."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
+def configure(parser: Parser) -> None:
+    group = parser.add_argument_group("the embedded API")
+    group.add_argument(
+        "--api-only",
+        action="store_true",
+        help="do not watch: keep the API running and print a kubeconfig for it",
+    )
+    group.add_argument(
+        "--port", type=port, default=0, metavar="N", help="listen on this port (default any)"
+    )
+    group.add_argument(
+        "--no-script", action="store_true", help="let nothing happen: the control plane stays well"
+    )
+    add_selection(parser)
+    add_output(parser)
+    add_watch(parser)
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.demo import DemoControlPlane
+
+    if args.api_only:
+        refuse_watch_flags(args)
+    try:
+        demo = DemoControlPlane(port=args.port, script=not args.no_script)
+        demo.start()
+    except OSError as error:
+        raise UsageError(f"cannot listen on 127.0.0.1:{args.port}: {error.strerror}") from None
+    try:
+        return (
+            serve(demo.kubeconfig_text(), world) if args.api_only else watch(args, demo.url, world)
+        )
+    finally:
+        demo.stop()
+
+
+def refuse_watch_flags(args: Namespace) -> None:
+    for flag in WATCH_FLAGS:
+        if getattr(args, flag[2:].replace("-", "_")) is not None:
+            raise UsageError(f"{flag} has no meaning with --api-only")
+
+
+def watch(args: Namespace, url: str, world: World) -> int:
+    from agentctl.cli.settings import Settings, checked_namespace
+    from agentctl.cli.streaming import show
+    from agentctl.kube.access import ClusterAccess
+
+    if args.heartbeat is None:
+        args.heartbeat = HEARTBEAT_S
+    settings = Settings(
+        transport="kube",
+        namespace=checked_namespace(args.namespace or "agents"),
+        kubeconfig=None,
+        context=None,
+        catalog=args.catalog,
+        components=tuple(args.component),
+        insecure_plaintext_token=False,
+        poll_interval_s=args.poll_interval or 10.0,
+    )
+    world.stderr.write(f"agentctl: an embedded control plane at {url}; ctrl-C ends it\n")
+    world.stderr.flush()
+    access = ClusterAccess(server=url, description="the embedded control plane")
+    return show(args, settings, world, watch=True, load=lambda: access)
+
+
+def serve(kubeconfig: str, world: World) -> int:
+    """Print the kubeconfig and wait for a signal."""
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        world.stdout.write(kubeconfig)
+        number = signal.sigwait(numbers)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED

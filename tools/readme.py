@@ -1,0 +1,70 @@
+"""Writes the generated tables of README.md from the code: python tools/readme.py."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+
+from agentctl.cli.commands import commands
+from agentctl.cli.main import build_parser
+from agentctl.cli.world import FdOutput, World
+from agentctl.errors import ExitCode
+
+README = Path(__file__).parent.parent / "README.md"
+
+MEANINGS = {
+    ExitCode.OK: "it did what was asked; `--timeout` passed while connected",
+    ExitCode.VERDICT_BAD: "the verdict is bad (for the verdicts to come; not given yet)",
+    ExitCode.USAGE: "usage or configuration error",
+    ExitCode.REFUSED: "the API refused: not authenticated, not permitted, not found",
+    ExitCode.STREAMING_UNSUPPORTED: (
+        "streaming is not supported there and `--fallback-poll` was not given"
+    ),
+    ExitCode.DISCONNECTED: (
+        "could not connect, lost the connection with `--retry=false`, "
+        "or still disconnected at `--timeout`"
+    ),
+    ExitCode.INTERRUPTED: "ctrl-C (SIGINT)",
+    ExitCode.PIPE_CLOSED: "the reader of the output went away (`| head -1`)",
+    ExitCode.TERMINATED: "SIGTERM",
+}
+
+
+def exit_codes() -> str:
+    rows = [f"| {code.value} | {MEANINGS[code]} |" for code in sorted(ExitCode)]
+    return "\n".join(["| code | when |", "|---|---|", *rows])
+
+
+def flags() -> str:
+    world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+    known = commands()
+    parser = build_parser(known, world)
+    choices = next(a.choices for a in parser._actions if a.choices)
+    status = choices["status"]
+    rows = ["| flag of `agentctl status` | does |", "|---|---|"]
+    for action in status._actions:
+        if not action.option_strings or action.help == "==SUPPRESS==" or "-h" in action.option_strings:
+            continue
+        metavar = f" {action.metavar}" if action.metavar else ""
+        names = ", ".join(action.option_strings)
+        cell = f"`{names}{metavar}`".replace("|", "\\|")
+        rows.append(f"| {cell} | {str(action.help).replace('|', chr(92) + '|')} |")
+    return "\n".join(rows)
+
+
+def generate(text: str) -> str:
+    for name, make in (("exit-codes", exit_codes), ("flags", flags)):
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        assert pattern.search(text), f"README.md has no place for {name}"
+        text = pattern.sub(lambda match, body=make(): f"{match[1]}{body}\n{match[2]}", text)
+    return text
+
+
+if __name__ == "__main__":
+    before = README.read_text(encoding="utf-8")
+    after = generate(before)
+    if "--check" in sys.argv:
+        sys.exit("README.md is not current: run python tools/readme.py" if before != after else 0)
+    README.write_text(after, encoding="utf-8")
