@@ -1,0 +1,87 @@
+"""The ``lease`` kind: it expires without an event, on the API server's clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from judged import EPOCH, Cluster, component, named
+
+from agentctl.clock import format_time
+from agentctl.kube.resources import Seen
+
+LEASE = component("{kind: lease, name: leader}")
+
+
+def lease(renewed: float = EPOCH, holder: Any = "pod-1", duration: Any = 30) -> dict:
+    moment = datetime.fromtimestamp(renewed, timezone.utc)
+    spec = {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": duration,
+        "renewTime": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    }
+    return named("leader", spec=spec)
+
+
+EXPIRED = f"lease leader expired (holder pod-1, last renewed {format_time(datetime.fromtimestamp(EPOCH - 10, timezone.utc))})"  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(1000.0, ("healthy", "")), (1019.9, ("healthy", "")), (1020.0, ("error", EXPIRED))],
+)
+def test_expires_a_duration_after_the_renewal(now: float, expected: tuple) -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    assert cluster.says(now=now) == expected
+
+
+def test_asks_to_be_looked_at_when_it_would_expire_and_not_after() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    cluster.item(now=1000.0)
+    assert cluster.evaluator.next_recheck == 1020.0
+    assert cluster.evaluator.evaluate(set(), 1019.0) == []
+    assert [item.status.value for item in cluster.evaluator.evaluate(set(), 1020.0)] == ["error"]
+    assert cluster.evaluator.next_recheck is None
+
+
+def test_a_renewal_is_no_change() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH))
+    before = cluster.item(now=1000.0)
+    cluster.has("leases", lease(EPOCH + 5), seen=Seen(1005.0, EPOCH + 5))
+    assert cluster.item(now=1005.0) is before
+    assert cluster.evaluator.next_recheck == 1035.0
+
+
+def test_a_holder_whose_clock_is_ahead_gets_no_longer_term() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH + 3600))
+    assert cluster.says(now=1031.0)[0] == "error"
+
+
+def test_max_age_takes_the_place_of_the_duration() -> None:
+    catalog = component("{kind: lease, name: leader, max_age: 1m30s}")
+    cluster = Cluster(catalog).has("leases", lease(EPOCH, duration=None))
+    assert cluster.says(now=1089.0) == ("healthy", "")
+    assert cluster.says(now=1090.0)[0] == "error"
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ([], ("error", "lease leader not found")),
+        ([lease(holder="")], ("degraded", "lease leader is not held")),
+        ([lease(holder=None)], ("degraded", "lease leader is not held")),
+        ([lease(duration=None)],
+         ("unknown", "lease leader names no duration: the catalog can, as max_age")),
+        ([named("leader", spec={"holderIdentity": "p", "leaseDurationSeconds": 30})],
+         ("error", "lease leader was never renewed (holder p)")),
+    ],
+)  # fmt: skip
+def test_not_held(objects: list, expected: tuple) -> None:
+    assert Cluster(LEASE).has("leases", *objects).says() == expected
+
+
+def test_blind() -> None:
+    cluster = Cluster(LEASE).has("leases", lease()).cannot_see("leases", "no data for 2m0s")
+    assert cluster.says() == ("unknown", "no data for 2m0s")
+    assert cluster.evaluator.next_recheck is None
