@@ -101,7 +101,8 @@ def parse(data: bytes, source: str) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
-        line = mark.line + 1 if mark else 1
+        # The end of a file counts as a line of its own to some parsers.
+        line = min(mark.line + 1, len(text.splitlines()) or 1) if mark else 1
         raise CatalogError(f"{source}:{line}: expected YAML, got an error: {problem}") from None
     if builder.root is None:
         raise CatalogError(f"{source}:1: expected a catalog, got an empty file")

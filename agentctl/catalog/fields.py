@@ -32,7 +32,7 @@ class NodeFields:
         self._key_lines = node.key_lines
         for key in self._values:
             if key not in known:
-                self._raise(self.line_of(key), f"for {what} {listed(known)}", guess(key, known))
+                self._raise(self.line_of(key), f"as key {listed(known)}", guess(key, known))
 
     def line_of(self, field: str) -> int:
         return self._key_lines.get(field, self.line)
@@ -137,8 +137,6 @@ class NodeFields:
         return self.error(self.line_of(field), expected, node.described() if node else "nothing")
 
     def error(self, line: int, expected: str, got: str) -> CatalogError:
-        if expected.startswith("for "):
-            return CatalogError(f"{self._source}:{line}: expected {expected}, got {got}")
         where = "" if self._what in expected else f" in {self._what}"
         return CatalogError(f"{self._source}:{line}: expected {expected}{where}, got {got}")
 

@@ -113,7 +113,7 @@ def load(data: bytes, source: str) -> Catalog:
     for followed, line in following:
         if followed not in components:
             got = guess(followed, tuple(components))
-            raise top.error(line, "for 'component' the name of a component", got)
+            raise top.error(line, "the name of a component", got)
     try:
         evaluation_order(tuple(components.values()))
     except CycleError as error:

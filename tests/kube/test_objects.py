@@ -21,15 +21,16 @@ CUTS: list[Callable[..., Any]] = [
 ]
 
 # Made of the words that cuts look for, so that hostile values land where they hurt.
-WORDS = (
-    "metadata spec status name labels conditions type reason phase state waiting terminated "
-    "running exitCode signal containers env envFrom value valueFrom secretKeyRef secretRef prefix "
-    "key template selector matchLabels matchExpressions operator values replicas generation "
-    "updateStrategy rollingUpdate partition initContainers initContainerStatuses "
-    "containerStatuses ready restartPolicy started endpoints terminating renewTime "
-    "leaseDurationSeconds holderIdentity deletionTimestamp desiredNumberScheduled numberReady "
-    "Ready PodScheduled Unschedulable Running Failed Always In kubernetes.io/service-name"
-).split()
+TEXT = """
+metadata spec status name labels conditions type reason phase state waiting terminated
+running exitCode signal containers env envFrom value valueFrom secretKeyRef secretRef
+prefix key template selector matchLabels matchExpressions operator values replicas
+generation updateStrategy rollingUpdate partition initContainers initContainerStatuses
+containerStatuses ready restartPolicy started endpoints terminating renewTime
+leaseDurationSeconds holderIdentity deletionTimestamp desiredNumberScheduled numberReady
+Ready PodScheduled Unschedulable Running Failed Always In kubernetes.io/service-name
+"""
+WORDS = TEXT.split()
 scalars = (
     st.none()
     | st.booleans()

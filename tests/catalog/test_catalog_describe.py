@@ -1,0 +1,58 @@
+"""The catalog as plain data, and its documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agentctl.catalog.describe import describe
+from agentctl.catalog.loader import kinds, load, load_default
+
+DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
+
+
+def test_what_is_described_can_be_loaded_again() -> None:
+    catalog = load_default()
+    data = describe(catalog, ["agents"])
+    text = yaml.safe_dump(
+        {"name": data["catalog"]["name"], "components": data["catalog"]["components"]}
+    )
+    assert load(text.encode(), "again.yaml").hash == catalog.hash == data["catalog"]["hash"]
+
+
+def test_watches_and_permissions_follow_the_namespaces() -> None:
+    data = describe(load_default(), ["one", "two"])
+    assert data["namespaces"] == ["one", "two"]
+    sources = [watch["source"] for watch in data["watches"]]
+    assert "deployments/one" in sources
+    assert "deployments/two" in sources
+    namespaces = [role["metadata"].get("namespace") for role in data["permissions"]]
+    assert namespaces == [None, "one", "temporal", "two"]
+
+
+def test_one_namespaces_sources_go_by_their_plural() -> None:
+    sources = [watch["source"] for watch in describe(load_default(), ["agents"])["watches"]]
+    assert "deployments" in sources
+    assert "endpointslices/temporal" in sources
+
+
+def section(kind: str) -> str:
+    found = re.search(rf"^### `{kind}`\n(.*?)(?=^##|\Z)", DOCS.read_text(), re.S | re.M)
+    assert found, f"docs/catalog.md does not tell of kind {kind!r}"
+    return found[1]
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_each_kind_is_documented_with_each_of_its_fields(kind: str) -> None:
+    documented = set(re.findall(r"^\| `(\w+)` \|", section(kind), re.M))
+    assert documented == set(kinds()[kind].fields)
+
+
+def test_the_examples_of_the_documentation_load() -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.S)
+    assert examples
+    for example in examples:
+        load(example.encode(), "docs/catalog.md")
