@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from agentctl import __version__
 from agentctl.cli.commands import Command, commands
@@ -56,10 +56,16 @@ def main(argv: Sequence[str], world: World) -> int:
 
 def build_parser(known: Sequence[Command], world: World) -> Parser:
     """The parser of all commands."""
-    make = functools.partial(Parser, world.stdout)
-    parser = make(prog="agentctl", description=DESCRIPTION, epilog=EPILOG)
+
+    class Bound(Parser):
+        """Makes its subparsers with the same output."""
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(world.stdout, **kwargs)
+
+    parser = Bound(prog="agentctl", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=make)
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Bound)
     for command in known:
         sub = subparsers.add_parser(
             command.NAME, help=command.HELP, description=command.DESCRIPTION
