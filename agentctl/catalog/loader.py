@@ -26,6 +26,9 @@ from agentctl.kube.checks import Check
 from agentctl.kube.evaluate import Component, CycleError, evaluation_order
 
 DEFAULT = "agents.yaml"
+KEYS = ("name", "components", "requires")
+"""``requires`` is what ``agentctl catalog show`` adds, passed over when read again."""
+
 MAX_COMPONENTS = 1000
 MAX_CHECKS = 50
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
@@ -98,7 +101,7 @@ def load_file(path: str) -> Catalog:
 
 def load(data: bytes, source: str) -> Catalog:
     """A catalog from its text; ``source`` is what errors call it. Raises CatalogError."""
-    top = NodeFields(parse(data, source), source, "the catalog", ("name", "components"))
+    top = NodeFields(parse(data, source), source, "the catalog", KEYS)
     name = top.text("name", Path(source).stem)
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []

@@ -1,11 +1,12 @@
-"""The narrowest RBAC that a set of watches works with."""
+"""The narrowest RBAC that a set of watches works with, and the catalog that wants them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.resources import SERVED, WatchSpec
 
 WATCH_VERBS = ("list", "watch")
@@ -72,3 +73,44 @@ def _role(namespace: str, name: str, rules: list[dict[str, Any]]) -> dict[str, A
         "metadata": metadata,
         "rules": rules,
     }
+
+
+class Declared(Protocol):
+    """What is described: a catalog."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def components(self) -> tuple[Component, ...]: ...
+
+
+def describe(catalog: Declared, namespaces: Sequence[str]) -> dict[str, Any]:
+    """The catalog as plain data, in the form of its file, with what it requires.
+
+    It can be loaded as a catalog again: ``requires`` is passed over then.
+    """
+    home = namespaces[0] if len(namespaces) == 1 else ""
+    specs = Evaluator(catalog.components, namespaces, home).specs
+    return {
+        "name": catalog.name,
+        "components": [dict(one.declared) for one in catalog.components if one.shown],
+        "requires": {
+            "hash": catalog.hash,
+            "namespaces": list(namespaces),
+            "watches": [_watch(spec) for spec in specs],
+            "permissions": roles(permissions(specs)),
+        },
+    }
+
+
+def _watch(spec: WatchSpec) -> dict[str, Any]:
+    row = {
+        "source": spec.name,
+        "group": spec.resource.group,
+        "namespace": spec.namespace,
+        "fieldSelector": spec.field_selector,
+        "labelSelector": spec.label_selector,
+    }
+    return {key: value for key, value in row.items() if value}

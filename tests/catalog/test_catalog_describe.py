@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agentctl.catalog.describe import describe
 from agentctl.catalog.loader import kinds, load, load_default
+from agentctl.kube.permissions import describe
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
 
@@ -17,24 +17,25 @@ DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
 def test_what_is_described_can_be_loaded_again() -> None:
     catalog = load_default()
     data = describe(catalog, ["agents"])
-    text = yaml.safe_dump(
-        {"name": data["catalog"]["name"], "components": data["catalog"]["components"]}
-    )
-    assert load(text.encode(), "again.yaml").hash == catalog.hash == data["catalog"]["hash"]
+    again = load(yaml.safe_dump(data).encode(), "again.yaml")
+    assert again == catalog
+    assert again.hash == data["requires"]["hash"]
 
 
 def test_watches_and_permissions_follow_the_namespaces() -> None:
     data = describe(load_default(), ["one", "two"])
-    assert data["namespaces"] == ["one", "two"]
-    sources = [watch["source"] for watch in data["watches"]]
+    assert data["requires"]["namespaces"] == ["one", "two"]
+    sources = [watch["source"] for watch in data["requires"]["watches"]]
     assert "deployments/one" in sources
     assert "deployments/two" in sources
-    namespaces = [role["metadata"].get("namespace") for role in data["permissions"]]
+    namespaces = [role["metadata"].get("namespace") for role in data["requires"]["permissions"]]
     assert namespaces == [None, "one", "temporal", "two"]
 
 
 def test_one_namespaces_sources_go_by_their_plural() -> None:
-    sources = [watch["source"] for watch in describe(load_default(), ["agents"])["watches"]]
+    sources = [
+        watch["source"] for watch in describe(load_default(), ["agents"])["requires"]["watches"]
+    ]
     assert "deployments" in sources
     assert "endpointslices/temporal" in sources
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judged import Cluster, component, named, with_env
+
+from tests.kube.judged import Cluster, component, named, with_env
 
 NAMESPACE = component("{kind: namespace}")
 

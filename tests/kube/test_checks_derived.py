@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from judged import Cluster, component, deployment, named
+
+from tests.kube.judged import Cluster, component, deployment, named
 
 FOLLOWING = """
 components:

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from judged import EPOCH, Cluster, component, named
 
 from agentctl.clock import format_time
 from agentctl.kube.resources import Seen
+from tests.kube.judged import EPOCH, Cluster, component, named
 
 LEASE = component("{kind: lease, name: leader}")
 

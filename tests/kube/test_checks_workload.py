@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from judged import Cluster, component, deployment, named, pod
+
+from tests.kube.judged import Cluster, component, deployment, named, pod
 
 FIRST_OF = component("{kind: workload, names: [agents-controllers, agents]}")
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 import pytest
-from judged import EPOCH, Cluster, deployment, named, pod
-from test_checks_lease import lease
 
 from agentctl.catalog.loader import load_default
 from agentctl.kube.checks import Context, Result
@@ -18,6 +16,8 @@ from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_
 from agentctl.kube.permissions import Permission, permissions, roles
 from agentctl.kube.resources import Seen
 from agentctl.model import ItemKey, Status
+from tests.kube.judged import EPOCH, Cluster, deployment, named, pod
+from tests.kube.test_checks_lease import lease
 
 CATALOG = """
 components:
