@@ -136,7 +136,8 @@ def _component(
     parsed: list[Check] = []
     for entry in fields.mappings("checks", MAX_CHECKS):
         check = _check(entry, source)
-        following += [(followed, entry.key_lines["name"]) for followed in check.follows()]
+        line_of_name = entry.key_lines.get("name", entry.line)
+        following += [(followed, line_of_name) for followed in check.follows()]
         parsed.append(check)
     return Component(name, tuple(parsed), line, node.plain())
 

@@ -23,6 +23,9 @@ MAX_REASON = 80
 """A reason is one CamelCase word; a server that says more is cut short."""
 
 
+MAX_HOLDER = 253
+"""A holder is called after its pod; the API sets no limit."""
+
 MAX_INT = 1 << 63
 """No count of Kubernetes is wider; JSON's numbers can be."""
 
@@ -317,7 +320,7 @@ def cut_lease(item: Mapping[str, Any], seen: Seen) -> Optional[Lease]:
         pass
     return Lease(
         name=_text(_map(item, "metadata"), "name"),
-        holder=_text(spec, "holderIdentity"),
+        holder=_text(spec, "holderIdentity")[:MAX_HOLDER],
         duration=float(seconds) if seconds > 0 else None,
         renewed=renewed,
         renewed_at=renewed_at,

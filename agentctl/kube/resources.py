@@ -137,7 +137,8 @@ class WatchSpec:
 
     @staticmethod
     def key(metadata: Mapping[str, Any]) -> ObjectKey:
-        return ObjectKey(str(metadata.get("namespace", "")), str(metadata.get("name", "")))
+        namespace, name = metadata.get("namespace"), metadata.get("name")
+        return ObjectKey(str(namespace or ""), str(name or ""))
 
 
 def plan(needs: Iterable[Need], home: str) -> tuple[WatchSpec, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from agentctl.catalog import document
 from agentctl.catalog.loader import Catalog, kinds, load, load_default, load_file
 from agentctl.errors import CatalogError, UsageError
+from agentctl.kube import checks
 from agentctl.kube.checks.env import EnvCheck
 from agentctl.kube.checks.lease import LeaseCheck
+from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.checks.workload import WorkloadCheck
+from agentctl.model import Status
 
 COMPONENTS = (
     "namespace",
@@ -184,6 +188,7 @@ ERRORS = [
     (one(f"{{kind: static, status: error, message: {'x' * 2000}}}"), 4,
      "expected at most 1024 characters"),
     (one("{kind: crds, names: []}"), 4, "got an empty list"),
+    (one("{kind: crds, names: ['a.{namespace}.b']}"), 4, "expected full names of CRDs"),
     (one("{kind: component, name: itt}"), 4,
      "expected the name of a component in the catalog, got 'itt' (did you mean 'it'?)"),
     (one("{kind: component, name: it}"), 2, "got it -> it"),
@@ -254,6 +259,30 @@ def test_any_fields_are_a_check_or_a_mistake_with_a_line(kind: str, fields: dict
         of(yaml.safe_dump(data))
     except CatalogError as error:
         assert re.match(r"my\.yaml:\d+: expected ", error.message)  # noqa: PT017
+
+
+NEW_KIND = """
+from agentctl.kube.checks.static import StaticCheck
+from agentctl.model import Status
+KIND = "weather"
+FIELDS = ("sky",)
+def parse(fields):
+    return StaticCheck(Status.HEALTHY, fields.choice("sky", ("blue", "grey")))
+"""
+
+
+def test_a_new_kind_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "weather.py").write_text(NEW_KIND)
+    (tmp_path / "_shared.py").write_text("")
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    kinds.cache_clear()
+    try:
+        (component,) = of(one("{kind: weather, sky: grey}")).components
+        assert component.checks == (StaticCheck(Status.HEALTHY, "grey"),)
+        assert "expected blue or grey as 'sky'" in failure(one("{kind: weather, sky: red}"))
+    finally:
+        sys.modules.pop("agentctl.kube.checks.weather")
+        kinds.cache_clear()
 
 
 def test_a_file(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentctl.catalog.loader import load_default
 from agentctl.kube.checks import Context, Result
@@ -180,6 +184,88 @@ def default_evaluator() -> Evaluator:
 def feed(evaluator: Evaluator, source: str, objects: list) -> None:
     spec = evaluator.view.sources[source].spec
     evaluator.view.replace(source, [spec.change(one, Seen(1000.0, EPOCH)) for one in objects])
+
+
+def recorded(name: str) -> list:
+    data = Path(__file__).parent.parent / "data" / name
+    body = json.loads(data.read_text(encoding="utf-8"))["response"]["body"]
+    return list(body["items"])
+
+
+def test_the_recorded_cluster() -> None:
+    evaluator = default_evaluator()
+    for source, name in (
+        ("namespaces", "list-namespaces-by-name.json"),
+        ("deployments", "list-deployments.json"),
+        ("pods", "list-pods.json"),
+        ("leases", "list-leases.json"),
+        ("customresourcedefinitions", "list-crds-metadata.json"),
+        ("endpointslices", "list-endpointslices.json"),
+    ):
+        feed(evaluator, source, recorded(name))
+    feed(evaluator, "apis", recorded("list-crds-metadata.json"))
+    assert {
+        item.component: (item.status.value, item.message)
+        for item in evaluator.evaluate(None, 1000.0)
+    } == RECORDED
+
+
+RECORDED = {
+    "namespace": ("healthy", ""),
+    "agents-controller": ("healthy", ""),
+    "supporting-controller": ("healthy", ""),
+    "orchestration-controller": ("healthy", ""),
+    "runtime:workflow": ("healthy", ""),
+    "runtime:temporal": ("configured", ""),
+    "runtime:custom": ("unknown", "custom runtime configured per AgentRun"),
+    "database": ("configured", ""),
+    # That cluster has no kubelet: its pods have no addresses.
+    "grpc": ("error", "agents-grpc: no ready endpoints"),
+}
+
+
+SOURCES = {
+    "deployments": [
+        deployment("agents"),
+        deployment("agents", ready=1),
+        deployment("agents", desired=0),
+    ],
+    "pods": [pod("p1", "agents", "CrashLoopBackOff"), pod("p2", "agents"), pod("p3", "x")],
+    "leases": [lease(EPOCH), lease(EPOCH + 20), lease(holder="")],
+}
+steps = st.lists(
+    st.sampled_from(sorted(SOURCES)).flatmap(
+        lambda source: st.tuples(
+            st.just(source),
+            st.sampled_from(["list", "change", "blind"]),
+            st.lists(st.sampled_from(SOURCES[source]), max_size=3),
+            st.floats(0.0, 20.0),
+        )
+    ),
+    max_size=12,
+)
+LAW = CATALOG.replace("name: work}", "name: lead}, {kind: component, name: work}", 1)
+
+
+@given(steps)
+def test_judging_again_what_changed_comes_to_the_same_as_judging_everything(taken: list) -> None:
+    cluster, now = Cluster(LAW), 1000.0
+    evaluator = cluster.evaluator
+    evaluator.evaluate(None, now)
+    for source, what, objects, wait in taken:
+        now += wait
+        spec = evaluator.view.sources[source].spec
+        changes = [spec.change(one, Seen(1000.0, EPOCH)) for one in objects]
+        if what == "list":
+            differs = evaluator.view.replace(source, changes)
+        elif what == "change":
+            differs = evaluator.view.apply(source, changes)
+        else:
+            differs = evaluator.view.mark_blind(source, "gone")
+        evaluator.evaluate({source} if differs else set(), now)
+        known = evaluator.items()
+        evaluator.evaluate(None, now)
+        assert evaluator.items() == known
 
 
 MANY = "components:" + "".join(

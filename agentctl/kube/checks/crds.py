@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, worst
+from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, worst
 from agentctl.kube.objects import cut_crd, cut_served
 from agentctl.kube.resources import CRDS, SERVED, Need
 from agentctl.model import Status
@@ -79,4 +79,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def parse(fields: Fields) -> Check:
-    return CrdsCheck(fields.names("names"))
+    names = fields.names("names")
+    if any(fill(name, "") != name for name in names):
+        raise fields.fail("names", "full names of CRDs, which are in no namespace,")
+    return CrdsCheck(names)
