@@ -1,0 +1,72 @@
+"""The embedded control plane: a Kubernetes API double on loopback with scripted events.
+
+For users without a cluster and for tests. It speaks HTTP as a kube-apiserver does (list,
+watch, paging, bookmarks, expiry, discovery, tables, writes), serves only 127.0.0.1, and
+needs nothing but the standard library.
+
+>>> with DemoControlPlane(script=False) as demo:
+...     demo.url.startswith("http://127.0.0.1:")
+True
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Optional
+
+from agentctl.demo.controlplane import ControlPlane
+from agentctl.demo.double import ApiDouble
+from agentctl.demo.script import LEASE_DURATION_S, Script
+from agentctl.demo.store import Store
+
+__all__ = ["ApiDouble", "ControlPlane", "DemoControlPlane", "Script", "Store"]
+
+
+class DemoControlPlane:
+    """The agents install on an API double, with the scripted events if ``script``.
+
+    Without the script nothing happens, and nobody renews the lease: it is then held
+    for a day.
+    """
+
+    def __init__(self, port: int = 0, script: bool = True) -> None:
+        self.double = ApiDouble(port)
+        duration = LEASE_DURATION_S if script else 24 * 3600
+        self.plane = ControlPlane(self.double.store, lease_duration_s=duration)
+        self._script = Script(self.plane) if script else None
+
+    @property
+    def url(self) -> str:
+        return self.double.url
+
+    def kubeconfig_text(self) -> str:
+        """A kubeconfig (YAML) that leads here."""
+        return self.double.kubeconfig(namespace=self.plane.namespace)
+
+    def start(self) -> DemoControlPlane:
+        """Install, listen, and begin the script; once only.
+
+        Raises OSError if the port is taken.
+        """
+        self.plane.install()
+        self.double.start()
+        if self._script is not None:
+            self._script.start()
+        return self
+
+    def stop(self) -> None:
+        """End everything, within a second or two; once only."""
+        if self._script is not None:
+            self._script.stop()
+        self.double.stop()
+
+    def __enter__(self) -> DemoControlPlane:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.stop()

@@ -1,0 +1,239 @@
+"""What the API server answers: from a request to an answer or to a watch. No I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Callable, Optional, Union
+
+from agentctl.demo import discovery, failures
+from agentctl.demo.discovery import REVIEWS
+from agentctl.demo.failures import ApiFailure
+from agentctl.demo.forms import Form, form_of, single
+from agentctl.demo.kinds import Kind
+from agentctl.demo.objects import Stored, encode
+from agentctl.demo.reading import Watch, listing
+from agentctl.demo.routes import Target, target_of
+from agentctl.demo.store import Store
+from agentctl.demo.wire import Headers, Request
+from agentctl.demo.writing import Writer, scale_of
+from agentctl.model import JSONObject
+
+Denies = Callable[[str, str, str, str], bool]
+"""(verb, group, plural, namespace) to whether RBAC says no."""
+Rules = Union[Denies, Collection[tuple[str, str, str]], None]
+"""Or what is denied, as (verb, group, plural) with ``*`` for any."""
+
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.0-agentctl-demo",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "demo",
+}
+_NO_CACHE = ("Cache-Control", "no-cache, private")
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    content_type: str = _JSON
+    headers: Headers = ()
+
+
+class Api:
+    """The API over one store. Safe to use from any thread."""
+
+    def __init__(self, store: Store, tokens: Optional[Collection[str]] = None) -> None:
+        """``tokens``: the bearer tokens that are good; None to ask for none."""
+        self.store = store
+        self.writer = Writer(store)
+        self.tokens = tokens
+        self.denied: Rules = None
+        self.user = "viewer"
+        """Who messages say was forbidden."""
+
+    def target(self, request: Request) -> Target:
+        return target_of(request, self.store.kinds())
+
+    def answer(self, request: Request, target: Target) -> Union[Answer, Watch]:
+        """What to say, or the watch to start. Failures of the API are answers too."""
+        try:
+            self._authenticate(request)
+            if target.kind is None:
+                return self._document(request)
+            self._authorize(target, target.kind)
+            if target.kind is REVIEWS:
+                return self._review(request)
+            return self._resource(request, target, target.kind)
+        except ApiFailure as failure:
+            return _failed(failure)
+
+    def _authenticate(self, request: Request) -> None:
+        if self.tokens is None:
+            return
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token not in self.tokens:
+            raise failures.unauthorized()
+
+    def _authorize(self, target: Target, kind: Kind) -> None:
+        if kind is REVIEWS:
+            return
+        if self._denies(target.verb, kind.group, kind.plural, target.namespace):
+            where = target.namespace, target.name
+            raise failures.forbidden(self.user, target.verb, kind, *where)
+
+    def _denies(self, verb: str, group: str, plural: str, namespace: str) -> bool:
+        rules = self.denied
+        if rules is None:
+            return False
+        if callable(rules):
+            return rules(verb, group, plural, namespace)
+        asked = (verb, group, plural)
+        return any(all(r in {"*", a} for r, a in zip(rule, asked)) for rule in rules)
+
+    def _resource(self, request: Request, target: Target, kind: Kind) -> Union[Answer, Watch]:
+        form = form_of(request.headers.get("accept", ""))
+        namespace, name = target.namespace, target.name
+        if target.verb == "watch":
+            return Watch(self.store, kind, namespace, request.query, form)
+        if target.verb == "list":
+            return _ok(listing(self.store, kind, namespace, request.query, form))
+        if target.subresource and target.subresource not in kind.subresources:
+            return _not_served()
+        if target.verb == "get":
+            stored = self.store.stored(kind, namespace, name)
+            if target.subresource == "scale":
+                return _ok(encode(scale_of(kind, stored.obj)))
+            return _ok(single(kind, stored, form, self.store.now()))
+        return self._write(request, target, kind, form)
+
+    def _write(self, request: Request, target: Target, kind: Kind, form: Form) -> Answer:
+        namespace, name, subresource = target.namespace, target.name, target.subresource
+        if request.query.get("dryRun"):
+            raise ApiFailure(400, "the demo API does not support dryRun")
+        if target.verb == "delete":
+            return _deleted(kind, self.writer.delete(kind, namespace, name))
+        if target.verb == "deletecollection":
+            self.writer.delete_all(kind, namespace, request.query)
+            return _ok(encode(_success()))
+        if target.verb == "create" and name:
+            raise failures.method_not_allowed()
+        if target.verb != "create" and not name:
+            raise failures.method_not_allowed()
+        body = _body(request)
+        status = 200
+        if target.verb == "create":
+            stored, status = self.writer.create(kind, namespace, _mapping(body)), 201
+        elif target.verb == "update":
+            stored = self.writer.replace(kind, namespace, name, _mapping(body), subresource)
+        else:
+            content_type = request.headers.get("content-type", "").partition(";")[0].strip()
+            stored, created = self.writer.patch(
+                kind, namespace, name, body, content_type, subresource
+            )
+            status = 201 if created else 200
+        if subresource == "scale":
+            return _ok(encode(scale_of(kind, stored.obj)))
+        return Answer(status, single(kind, stored, form, self.store.now()), headers=(_NO_CACHE,))
+
+    def _review(self, request: Request) -> Answer:
+        if request.method != "POST":
+            raise failures.method_not_allowed()
+        review = _mapping(_body(request))
+        asked = (review.get("spec") or {}).get("resourceAttributes") or {}
+        parts = [str(asked.get(key) or "") for key in ("verb", "group", "resource", "namespace")]
+        denied = bool(asked) and self._denies(parts[0], parts[1], parts[2], parts[3])
+        head = {"kind": REVIEWS.kind, "apiVersion": REVIEWS.api_version, "metadata": {}}
+        status = {"allowed": not denied}
+        body = encode({**head, "spec": review.get("spec") or {}, "status": status})
+        return Answer(201, body, headers=(_NO_CACHE,))
+
+    def _document(self, request: Request) -> Answer:
+        if request.method not in {"GET", "HEAD"}:
+            return _not_served()
+        parts = [part for part in request.path.split("/") if part]
+        first = parts[0] if parts else ""
+        if first in {"healthz", "readyz", "livez"} and len(parts) == 1:
+            return Answer(200, b"ok", "text/plain; charset=utf-8", (_NO_CACHE,))
+        if parts == ["version"]:
+            return _ok(encode(VERSION))
+        document: JSONObject = {}
+        kinds = self.store.kinds()
+        if first in {"api", "apis"}:
+            if len(parts) == 1:
+                return self._roots(request, core=first == "api")
+            if first == "apis" and len(parts) == 2:
+                document = discovery.group(kinds, parts[1])
+            elif first == "apis" and len(parts) == 3:
+                document = discovery.resource_list(kinds, parts[1], parts[2])
+            elif first == "api" and len(parts) == 2:
+                document = discovery.resource_list(kinds, "", parts[1])
+        elif parts[:2] == ["openapi", "v3"]:
+            if len(parts) == 2:
+                document = discovery.openapi_index(kinds)
+            else:
+                document = discovery.openapi(kinds, "/".join(parts[2:]))
+        return _ok(encode(document)) if document else _not_served()
+
+    def _roots(self, request: Request, core: bool) -> Answer:
+        kinds = self.store.kinds()
+        version = discovery.aggregated_version(request.headers.get("accept", ""))
+        content_type, document = _JSON, discovery.core_versions()
+        if version:
+            content_type = f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+            document = discovery.aggregated(kinds, core, version)
+        elif not core:
+            document = discovery.group_list(kinds)
+        body = encode(document)
+        etag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+        headers = (("Cache-Control", "public"), ("ETag", etag), ("Vary", "Accept"))
+        if etag == request.headers.get("if-none-match"):
+            return Answer(304, b"", content_type, headers)
+        return Answer(200, body, content_type, headers)
+
+
+def _ok(body: bytes) -> Answer:
+    return Answer(200, body, headers=(_NO_CACHE,))
+
+
+def _failed(failure: ApiFailure) -> Answer:
+    return Answer(failure.code, encode(failure.body()), headers=(_NO_CACHE, *failure.headers))
+
+
+def _not_served() -> Answer:
+    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", (_NO_CACHE,))
+
+
+def _success() -> JSONObject:
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+def _deleted(kind: Kind, stored: Stored) -> Answer:
+    details = {"name": stored.key.name, "kind": kind.plural, "uid": stored.metadata["uid"]}
+    if kind.group:
+        details["group"] = kind.group
+    return _ok(encode({**_success(), "details": details}))
+
+
+def _body(request: Request) -> Any:
+    try:
+        return json.loads(request.body)
+    except ValueError as error:
+        raise ApiFailure(400, f"the object provided is unrecognized: {error}") from error
+
+
+def _mapping(body: Any) -> JSONObject:
+    if not isinstance(body, dict):
+        raise ApiFailure(400, "the object provided is unrecognized: it is no object")
+    return body

@@ -1,0 +1,109 @@
+"""The demo's timeline: what happens when, and the thread that makes it happen.
+
+A lap takes 30 s, so that a watcher sees every kind of event within ``--timeout 30s``,
+whenever it starts. No two events fall in the same second, and seven quiet seconds
+close the lap. The demo's lease lasts 6 s and is renewed every 2 s, in place of 30 s
+and 5 s: its renewals stop at 13 s (the last is that of 12 s), so it expires at 18 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Callable, NamedTuple, Optional
+
+from agentctl.clock import Clock, SystemClock
+from agentctl.demo.controlplane import ControlPlane
+
+log = logging.getLogger(__name__)
+
+LEASE_DURATION_S = 6
+RENEW_EVERY_S = 2.0
+LAP_S = 30.0
+JOIN_S = 1.0
+
+Wait = Callable[[float], bool]
+"""Sleep so many seconds; True to end."""
+
+
+class Step(NamedTuple):
+    """One thing that happens, so many seconds into a lap."""
+
+    at_s: float
+    name: str
+    action: Callable[[Player], None]
+
+
+class Player:
+    """Plays the timeline on a control plane, lap after lap, and renews its lease."""
+
+    def __init__(self, plane: ControlPlane, timeline: Optional[tuple[Step, ...]] = None) -> None:
+        self.plane = plane
+        self.renewing = True
+        self._timeline = TIMELINE if timeline is None else timeline
+
+    def play(self, clock: Clock, wait: Wait) -> None:
+        """Returns when ``wait`` says so. Time is only what ``clock`` and ``wait`` make it."""
+        lap_start = next_renewal = clock.monotonic()
+        position = 0
+        while True:
+            if position == len(self._timeline):
+                position, lap_start = 0, lap_start + LAP_S
+            step = self._timeline[position] if position < len(self._timeline) else None
+            step_due = lap_start + (step.at_s if step else LAP_S)
+            due = min(step_due, next_renewal)
+            if wait(max(0.0, due - clock.monotonic())):
+                return
+            if step is not None and step_due <= next_renewal:
+                log.debug("demo: %s", step.name)
+                step.action(self)
+                position += 1
+                continue
+            if self.renewing:
+                self.plane.renew_lease()
+            next_renewal += RENEW_EVERY_S
+
+    def stop_renewing(self) -> None:
+        self.renewing = False
+
+    def resume_renewing(self) -> None:
+        self.plane.renew_lease()
+        self.renewing = True
+
+
+TIMELINE = (
+    Step(3, "temporal degrades", lambda player: player.plane.temporal_degrades()),
+    Step(6, "temporal recovers", lambda player: player.plane.temporal_recovers()),
+    Step(8, "a controller pod crash-loops", lambda player: player.plane.controller_crashes()),
+    Step(11, "the controller pod recovers", lambda player: player.plane.controller_recovers()),
+    Step(13, "lease renewals stop", Player.stop_renewing),
+    Step(15, "a CRD vanishes", lambda player: player.plane.crd_vanishes()),
+    Step(20, "the CRD returns", lambda player: player.plane.crd_returns()),
+    Step(23, "lease renewals resume", Player.resume_renewing),
+)
+
+
+class Script:
+    """A ``Player`` in a thread of its own."""
+
+    def __init__(self, plane: ControlPlane, clock: Optional[Clock] = None) -> None:
+        self._player = Player(plane)
+        self._clock = clock or SystemClock()
+        self._stop = threading.Event()
+        # Daemon: nothing is lost with it.
+        self._thread = threading.Thread(target=self._run, name="demo-script", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it and wait for its thread."""
+        self._stop.set()
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._player.play(self._clock, self._stop.wait)
+        except Exception:
+            # Somebody may have deleted what the script works on: the API serves on.
+            log.warning("the demo's script has ended: its objects are gone", exc_info=True)
