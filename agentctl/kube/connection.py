@@ -12,6 +12,7 @@ import io
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -173,7 +174,9 @@ class Connection(HTTPConnection):
         self.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             self.putheader(name, value)
-        self.endheaders()
+        # A server that refuses without listening has said why: that is worth reading.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.endheaders()
         # urllib3's own getresponse would wrap the answer; its reads hold data back.
         answer = http.client.HTTPConnection.getresponse(self)
         if self.reader is not None and self.reader.ended:

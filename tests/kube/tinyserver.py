@@ -74,11 +74,25 @@ class Server:
             self._threads.append(thread)
             thread.start()
 
+    def _shake_hands(self, sock: socket.socket, context: ssl.SSLContext) -> socket.socket:
+        wrapped = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+        except OSError:
+            # Closed with a request unread, the connection would be reset and the alert lost.
+            with wrapped, socket.socket(fileno=os.dup(wrapped.fileno())) as raw, suppress(OSError):
+                raw.shutdown(socket.SHUT_WR)
+                raw.settimeout(2)
+                while raw.recv(65536):
+                    pass
+            raise
+        return wrapped
+
     def _serve(self, sock: socket.socket) -> None:
         sock.settimeout(5)
         try:
             if self.tls is not None:
-                sock = self.tls.wrap_socket(sock, server_side=True)
+                sock = self._shake_hands(sock, self.tls)
             self.script(sock, self)
         except OSError:
             pass
