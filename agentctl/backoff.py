@@ -23,6 +23,7 @@ class Backoff:
     """A peer that is back should not go unnoticed for minutes."""
 
     factor: float = 2.0
+    """Reaches the cap on the sixth failure: about 30 s of eager tries, then patience."""
 
     reset_after: float = 30.0
     """Only so much health starts from ``base`` again: were it the connection alone, a
@@ -35,12 +36,10 @@ class Backoff:
         peer together do not come back together. At least ``floor``, which is the peer's
         own wish and may pass the cap.
         """
-        full = self.base
-        for _ in range(min(attempt, 64)):
-            if full >= self.cap:
-                break
-            full *= self.factor
-        full = min(full, self.cap)
+        try:
+            full = min(self.base * self.factor**attempt, self.cap)
+        except OverflowError:
+            full = self.cap
         return max(rng.uniform(full / 2, full), floor)
 
 
@@ -56,8 +55,9 @@ class Retry:
     ) -> float:
         """Another failure: the seconds to wait.
 
-        ``up_since`` is when it last came up (None if it did not since the failure
-        before), ``retry_after`` what the peer asked for.
+        ``now`` and ``up_since`` are monotonic seconds; ``up_since`` is when it last came
+        up (None if it did not since the failure before), ``retry_after`` what the peer
+        asked for.
         """
         if up_since is not None and now - up_since >= self._backoff.reset_after:
             self._failures = 0

@@ -2,34 +2,41 @@
 
 A cursor holds when it was made, which stream it belongs to, how far each source was,
 and a hash of what each item looked like, so that any process that knows the present
-state can tell what has changed since. Hashes are BLAKE2b: the same in every process.
+state can tell what has changed since. Hashes are the first bytes of SHA-256: the same
+in every process, and there on hosts in FIPS mode, which BLAKE2 is not.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from agentctl.model import Item, ItemKey
 
 MAX_LENGTH = 1024
-MAX_ITEMS = 100
-"""More are told by one digest. So are fewer where the text would pass MAX_LENGTH: a
-hundred pairs of 32-bit hashes alone are 1,067 characters."""
+"""Characters of an encoded cursor: it goes into URLs, headers and shell variables."""
 
-MAX_VERSION_BYTES = 64
+MAX_ITEMS = 100
+"""More are told by one digest. So are fewer where the text would pass MAX_LENGTH: with
+no resourceVersions at all 91 items fit, with those of a dozen sources about 60."""
+
 MAX_SOURCES = 32
-"""What of the resourceVersions is kept; a resume does without those left out."""
+MAX_VERSION_BYTES = 64
+"""A resume does without the resourceVersions that are left out, or whose text or source's
+name is longer than this."""
 
 _FORMAT = 1
-_CHECKSUM_BYTES = 4
 _SCOPE_BYTES = 8
+_DIGEST_BYTES = 8
+_HASH_BYTES = 4
+_CHECKSUM_BYTES = 4
+_DIGEST_FOLLOWS = 0xFF
+_MAX_NUMBER = 2**63 - 1
 
 
 class Position(NamedTuple):
@@ -41,7 +48,11 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Cursor:
-    """What a cursor says. Either ``hashes`` (key hash to content hash) or ``digest``."""
+    """What a cursor says.
+
+    ``versions`` is the resourceVersion of each source by its name. Of ``hashes`` (key hash
+    to content hash, in the stream's order) and ``digest`` (of all of them) one is used.
+    """
 
     position: Position
     scope: bytes
@@ -62,10 +73,10 @@ class CursorClock:
         return self._last
 
 
-def scope_of(namespaces: Sequence[str], catalog_hash: str, globs: Sequence[str]) -> bytes:
-    """What streams must share for their cursors to be comparable."""
-    text = json.dumps([sorted(namespaces), catalog_hash, sorted(globs)])
-    return hashlib.blake2b(text.encode(), digest_size=_SCOPE_BYTES).digest()
+def scope_of(namespaces: Iterable[str], catalog_hash: str, globs: Iterable[str]) -> bytes:
+    """What streams must share for their cursors to be comparable; order does not matter."""
+    parts = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
+    return _sha256(_canonical(parts))[:_SCOPE_BYTES]
 
 
 def make(
@@ -80,34 +91,34 @@ def make(
 
 def key_hash(key: ItemKey) -> int:
     """32 bits of an item's key."""
-    return _hash32(f"{key.namespace}\0{key.component}")
+    return _hash32(_canonical([key.namespace, key.component]))
 
 
 def item_hash(item: Item) -> int:
-    """32 bits of what a reader sees of an item."""
-    return _hash32(
-        json.dumps([item.status.value, item.message, item.details], sort_keys=True, default=str)
-    )
+    """32 bits of what a reader sees of an item beside its key."""
+    return _hash32(_canonical([item.status.value, item.message, item.details]))
 
 
 def digest_of(hashes: Mapping[int, int]) -> int:
     """64 bits of all hashes together, whatever their order."""
-    data = b"".join(
-        key.to_bytes(4, "big") + value.to_bytes(4, "big") for key, value in sorted(hashes.items())
-    )
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+    data = b"".join(_pair(key, value) for key, value in sorted(hashes.items()))
+    return int.from_bytes(_sha256(data)[:_DIGEST_BYTES], "big")
 
 
 def encode(cursor: Cursor) -> str:
-    """URL-safe text of at most MAX_LENGTH characters."""
-    text = _encode(cursor, cursor.versions)
-    if len(text) > MAX_LENGTH and cursor.digest is None:
-        shorter = Cursor(
-            cursor.position, cursor.scope, cursor.versions, digest=digest_of(cursor.hashes)
-        )
-        text = _encode(shorter, cursor.versions)
-        cursor = shorter
-    return text if len(text) <= MAX_LENGTH else _encode(cursor, {})
+    """URL-safe text of at most MAX_LENGTH characters.
+
+    What does not fit is left out in this order: the hashes (a digest takes their place),
+    then the resourceVersions.
+    """
+    digest = cursor.digest
+    if digest is None:
+        text = _encode(cursor, cursor.versions, None) if len(cursor.hashes) <= MAX_ITEMS else ""
+        if 0 < len(text) <= MAX_LENGTH:
+            return text
+        digest = digest_of(cursor.hashes)
+    text = _encode(cursor, cursor.versions, digest)
+    return text if len(text) <= MAX_LENGTH else _encode(cursor, {}, digest)
 
 
 def decode(text: str) -> Optional[Cursor]:
@@ -117,10 +128,11 @@ def decode(text: str) -> Optional[Cursor]:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-        if _checksum(body) != checksum or base64_of(data) != text:
+        # Texts that differ in the unused bits of the last character are not the same.
+        if _checksum(body) != checksum or _base64(data) != text:
             return None
         return _Reader(body).cursor()
-    except (ValueError, IndexError, binascii.Error):
+    except ValueError:
         return None
 
 
@@ -150,10 +162,10 @@ def resume(
     """What has changed since a cursor, of the state ``items``.
 
     ``known`` are keys that may have been in the stream; what is gone can only be named
-    if it is among them.
+    if it is among them. Wrong only where two different texts have one 32-bit hash.
     """
     if cursor is None:
-        return Full("no cursor of this version, or damaged")
+        return Full("damaged, or made by another version")
     if cursor.scope != scope:
         return Full("other namespaces, catalog or filter")
     now = {key_hash(item.key): item for item in items}
@@ -163,44 +175,69 @@ def resume(
     if cursor.digest is not None:
         same = digest_of(hashes) == cursor.digest
         return Nothing() if same else Full("the digest differs")
-    names = {key_hash(key): key for key in known}
     gone = [key for key in cursor.hashes if key not in now]
+    names = {key_hash(key): key for key in known} if gone else {}
     if any(key not in names for key in gone):
-        return Full("something is gone whose name is not known any more")
+        return Full("something is gone whose name is no longer known")
     changes = tuple(item for key, item in now.items() if cursor.hashes.get(key) != hashes[key])
     removed = tuple(names[key] for key in gone)
     return Changes(changes, removed) if changes or removed else Nothing()
 
 
-# The bytes: format, position, scope, versions, hashes or digest, checksum.
+def is_behind(present: Mapping[str, str], cursor: Cursor) -> bool:
+    """Whether a source is certainly older in ``present`` than in the cursor.
+
+    A resourceVersion is opaque, except that two of one resource that are both decimal
+    integers may be compared (KEP-5504). Where they are not, or where either side does
+    not know the source, nothing is certain and the answer is no.
+    """
+    for source, then in cursor.versions.items():
+        before, after = _as_number(then), _as_number(present.get(source, ""))
+        if before is not None and after is not None and after < before:
+            return True
+    return False
 
 
-def base64_of(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+def _as_number(version: str) -> Optional[int]:
+    if len(version) <= MAX_VERSION_BYTES and version.isascii() and version.isdigit():
+        return int(version)
+    return None
 
 
-def _encode(cursor: Cursor, versions: Mapping[str, str]) -> str:
-    kept = [
-        (name.encode()[:255], version.encode())
-        for name, version in versions.items()
-        if len(version.encode()) <= MAX_VERSION_BYTES
-    ][:MAX_SOURCES]
-    parts = [bytes([_FORMAT]), _varint(cursor.position.time_ms), _varint(cursor.position.sequence)]
-    parts += [cursor.scope, _varint(len(kept))]
-    for name, version in kept:
-        parts += [_varint(len(name)), name, _varint(len(version)), version]
-    if cursor.digest is not None:
-        parts += [b"\xff", cursor.digest.to_bytes(8, "big")]
+# The bytes: format, time, sequence, scope, versions, hashes or digest, checksum.
+
+
+def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) -> str:
+    parts = [
+        bytes([_FORMAT]),
+        _varint(cursor.position.time_ms),
+        _varint(cursor.position.sequence),
+        cursor.scope[:_SCOPE_BYTES].ljust(_SCOPE_BYTES, b"\0"),
+    ]
+    kept = list(_that_fit(versions))
+    parts.append(_varint(len(kept)))
+    for text in (text for pair in kept for text in pair):
+        parts += [_varint(len(text)), text]
+    if digest is not None:
+        parts += [bytes([_DIGEST_FOLLOWS]), digest.to_bytes(_DIGEST_BYTES, "big")]
     else:
         parts.append(bytes([len(cursor.hashes)]))
-        for key, value in cursor.hashes.items():
-            parts += [key.to_bytes(4, "big"), value.to_bytes(4, "big")]
+        parts += [_pair(key, value) for key, value in cursor.hashes.items()]
     body = b"".join(parts)
-    return base64_of(body + _checksum(body))
+    return _base64(body + _checksum(body))
+
+
+def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
+    pairs = []
+    for source, version in versions.items():
+        pair = (source.encode("utf-8", "replace"), version.encode("utf-8", "replace"))
+        if max(map(len, pair)) <= MAX_VERSION_BYTES:
+            pairs.append(pair)
+    return pairs[:MAX_SOURCES]
 
 
 class _Reader:
-    """Reads the bytes back; ValueError or IndexError where they do not fit."""
+    """Reads the bytes back; ValueError where they do not fit."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -211,19 +248,13 @@ class _Reader:
             raise ValueError("another format")
         position = Position(self._varint(), self._varint())
         scope = self._take(_SCOPE_BYTES)
-        versions = {}
-        for _ in range(self._varint()):
-            name = self._take(self._varint()).decode("utf-8")
-            versions[name] = self._take(self._varint()).decode("utf-8")
+        versions = {self._text(): self._text() for _ in range(self._varint())}
         count = self._take(1)[0]
-        digest = None
-        hashes = {}
-        if count == 0xFF:
-            digest = int.from_bytes(self._take(8), "big")
+        digest, hashes = None, {}
+        if count == _DIGEST_FOLLOWS:
+            digest = self._number(_DIGEST_BYTES)
         else:
-            for _ in range(count):
-                key = int.from_bytes(self._take(4), "big")
-                hashes[key] = int.from_bytes(self._take(4), "big")
+            hashes = {self._number(_HASH_BYTES): self._number(_HASH_BYTES) for _ in range(count)}
         if self._at != len(self._data):
             raise ValueError("bytes left over")
         return Cursor(position, scope, versions, hashes, digest)
@@ -235,17 +266,26 @@ class _Reader:
         self._at += count
         return taken
 
+    def _text(self) -> str:
+        return self._take(self._varint()).decode("utf-8")
+
+    def _number(self, size: int) -> int:
+        return int.from_bytes(self._take(size), "big")
+
     def _varint(self) -> int:
         value = shift = 0
         while True:
             byte = self._take(1)[0]
             value |= (byte & 0x7F) << shift
+            if value > _MAX_NUMBER:
+                raise ValueError("number too large")
             if byte < 0x80:
                 return value
             shift += 7
 
 
 def _varint(value: int) -> bytes:
+    value = max(0, min(value, _MAX_NUMBER))
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -254,10 +294,34 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
+def _pair(key: int, value: int) -> bytes:
+    return key.to_bytes(_HASH_BYTES, "big") + value.to_bytes(_HASH_BYTES, "big")
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
 def _checksum(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=_CHECKSUM_BYTES).digest()
+    return _sha256(body)[:_CHECKSUM_BYTES]
 
 
-def _hash32(text: str) -> int:
-    data = text.encode("utf-8", "backslashreplace")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=4).digest(), "big")
+def _hash32(data: bytes) -> int:
+    return int.from_bytes(_sha256(data)[:_HASH_BYTES], "big")
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _plain(value: Any) -> Any:
+    """Any other mapping as a dict; what JSON does not know as text."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _canonical(value: Any) -> bytes:
+    """The one JSON text of a value, in ASCII."""
+    return _ENCODER.encode(value).encode("ascii")
