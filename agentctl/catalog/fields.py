@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
+from agentctl.duration import parse_duration
 from agentctl.errors import CatalogError
 from agentctl.kube.checks import fill
 from agentctl.kube.selectors import LabelSelector
@@ -14,9 +16,6 @@ from agentctl.kube.selectors import LabelSelector
 MAX_TEXT = 1024
 MAX_NAMES = 500
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_DURATION = re.compile(
-    r"(?=.)(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6}(?:\.\d{1,9})?)s)?\Z"
-)
 
 
 class NodeFields:
@@ -76,13 +75,12 @@ class NodeFields:
         node = self._values.get(field)
         if node is None:
             return None
-        value = node.value
-        seconds = 0.0
-        if isinstance(value, str) and (match := _DURATION.match(value)):
-            hours, minutes, rest = match.group("h", "m", "s")
-            seconds = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        value, seconds = node.value, 0.0
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             seconds = float(value)
+        elif isinstance(value, str):
+            with suppress(ValueError):
+                seconds = parse_duration(value)
         if not 0 < seconds < 1e9:
             expected = f"a duration such as 45s or 1m30s as {field!r}"
             self._raise(self.line_of(field), expected, node.described())

@@ -110,7 +110,7 @@ def endpoint_slice(service: str, *ready: Any, family: str = "IPv4", suffix: str 
         ([endpoint_slice("agents-grpc", True, None)], ("healthy", ADDRESS)),
         ([endpoint_slice("agents-grpc", True), endpoint_slice("agents-grpc", False, suffix="2")],
          ("degraded", "agents-grpc: 1/2 endpoints ready")),
-        ([endpoint_slice("agents-grpc", True), endpoint_slice("agents-grpc", family="IPv6")],
+        ([endpoint_slice("agents-grpc", True), endpoint_slice("agents-grpc", False, family="IPv6")],
          ("healthy", ADDRESS)),
         ([endpoint_slice("agents", True)], ("error", "service agents-grpc has no endpoints")),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kube.judged import Cluster, component, deployment, named, pod
+from tests.kube.judged import SEEN, Cluster, component, deployment, named, pod
 
 FIRST_OF = component("{kind: workload, names: [agents-controllers, agents]}")
 
@@ -86,7 +86,7 @@ def test_restarts_change_nothing() -> None:
     cluster = Cluster(FIRST_OF).has("deployments", deployment("agents", ready=1))
     first = cluster.has("pods", crashing(1)).item()
     spec = cluster.evaluator.view.sources["pods"].spec
-    again = spec.change(crashing(2), (1010.0, 0.0))  # type: ignore[arg-type]
+    again = spec.change(crashing(2), SEEN)
     assert not cluster.evaluator.view.apply("pods", [again])
     assert cluster.item() == first
 
@@ -177,3 +177,5 @@ def test_pods_narrows_the_watch() -> None:
     catalog = component("{kind: workload, names: [a], pods: 'app in (a, b)'}")
     specs = {spec.name: spec for spec in Cluster(catalog).evaluator.specs}
     assert specs["pods"].label_selector == "app in (a,b)"
+    kept = [specs["pods"].change(pod("p", app), SEEN).values[0] for app in ("a", "c")]
+    assert [one is not None for one in kept] == [True, False]
