@@ -227,6 +227,12 @@ def _deleted(kind: Kind, stored: Stored) -> Answer:
 
 
 def _body(request: Request) -> Any:
+    if "protobuf" in request.headers.get("content-type", ""):
+        message = (
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json (kubectl sends that with -f)"
+        )
+        raise ApiFailure(415, message)
     try:
         return json.loads(request.body)
     except ValueError as error:
