@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.kube import objects
-from agentctl.kube.objects import cut_crd, cut_endpoints, cut_env, cut_lease, cut_pod, cut_workload
+from agentctl.kube.objects import cut_crd, cut_endpoints, cut_env, cut_lease, cut_workload
+from agentctl.kube.pods import cut_pod
 from agentctl.kube.resources import Seen
 
 DATA = Path(__file__).parent.parent / "data"
 SEEN = Seen(1000.0, 1_790_000_000.0)
 CUTS: list[Callable[..., Any]] = [
-    getattr(objects, name) for name in dir(objects) if name.startswith("cut_")
+    cut_pod,
+    *(getattr(objects, name) for name in dir(objects) if name.startswith("cut_")),
 ]
 
 # Made of the words that cuts look for, so that hostile values land where they hurt.

@@ -18,9 +18,11 @@ from agentctl.kube.checks._workloads import (
     described,
     parse_kinds,
 )
-from agentctl.kube.objects import Labels, PodTrouble, Workload, cut_pod, cut_workload
+from agentctl.kube.objects import Workload, cut_workload
+from agentctl.kube.pods import PodTrouble, cut_pod
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.tolerant import Labels
 from agentctl.model import Status
 from agentctl.sources.base import ObjectKey
 
