@@ -108,6 +108,16 @@ def test_healthy_and_configured_is_configured_and_unknown_is_worse() -> None:
     assert of("unknown", "degraded", "healthy") == "degraded"
 
 
+def test_of_equals_the_first_with_a_message_speaks() -> None:
+    checks = ", ".join(
+        f"{{kind: static, status: {status}, message: {message!r}}}"
+        for status, message in (("healthy", "no"), ("error", "first"), ("error", "second"))
+    )
+    silent = "{kind: static, status: error}"
+    catalog = f"components: [{{name: it, checks: [{silent}, {checks}]}}]"
+    assert Cluster(catalog).says() == ("error", "first")
+
+
 @dataclass(frozen=True)
 class Says(StaticCheck):
     """A verdict made of the given message and details."""

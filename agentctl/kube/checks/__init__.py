@@ -128,7 +128,7 @@ def place(declared: str, watched: str) -> str:
 def worst(results: Sequence[Result]) -> Result:
     """The verdict of several: the worst one's status and message, everyone's details.
 
-    Of equals the first speaks. No results at all are fine.
+    Of equals the first that has something to say speaks. No results at all are fine.
     """
     if len(results) == 1:
         return results[0]
@@ -139,5 +139,7 @@ def worst(results: Sequence[Result]) -> Result:
     for result in ranked:
         for key, value in result.details.items():
             details.setdefault(key, value)
+    status = ranked[0].status
+    messages = (one.message for one in ranked if one.status is status and one.message)
     times = [result.recheck_at for result in ranked if result.recheck_at is not None]
-    return Result(ranked[0].status, ranked[0].message, details, min(times, default=None))
+    return Result(status, next(messages, ""), details, min(times, default=None))
