@@ -1,12 +1,9 @@
-"""What the tests of the double share: the double itself, a plain client, the leak check."""
+"""What the tests of the double share: the double itself and a plain client."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
-import threading
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -97,35 +94,6 @@ class Client:
     def close(self):
         for each in self._open:
             each.close()
-
-
-def _sockets():
-    found = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            continue
-        if target.startswith("socket:"):
-            found.append(target)
-    return set(found)
-
-
-@pytest.fixture(autouse=True)
-def no_leaks():
-    """Every thread and socket that a test opens is gone when it ends."""
-    on_linux = os.path.isdir("/proc/self/fd")
-    threads = set(threading.enumerate())
-    sockets = _sockets() if on_linux else set()
-    yield
-    deadline = time.monotonic() + 1.0
-    left = set(threading.enumerate()) - threads
-    while left and time.monotonic() < deadline:
-        time.sleep(0.01)
-        left = set(threading.enumerate()) - threads
-    assert not left, f"threads left: {left}"
-    if on_linux:
-        assert not _sockets() - sockets, "sockets left open"
 
 
 @pytest.fixture
