@@ -49,6 +49,7 @@ class Server:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._closing = True
+        self._had_port = False
         self._waker: Optional[socket.socket] = None
         self._acceptor: Optional[threading.Thread] = None
         self._threads: dict[threading.Thread, Optional[Connection]] = {}
@@ -62,7 +63,7 @@ class Server:
         listener = self._bind()
         self.port = listener.getsockname()[1]
         waker, woken = socket.socketpair()
-        self._waker, self._closing = waker, False
+        self._waker, self._closing, self._had_port = waker, False, True
         self._acceptor = threading.Thread(
             target=self._accept, args=(listener, woken), name="demo-accept", daemon=True
         )
@@ -114,7 +115,7 @@ class Server:
                 return listener
             except OSError as error:
                 listener.close()
-                passing = error.errno == errno.EADDRINUSE and self.port
+                passing = error.errno == errno.EADDRINUSE and self._had_port
                 if not passing or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)

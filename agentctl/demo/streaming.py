@@ -69,7 +69,9 @@ class Stream:
         watch = self._watch
         margins = [margin for margin in BOOKMARKS_S if margin < watch.timeout_s]
         bookmarks = [end - margin for margin in margins or [watch.timeout_s / 2]]
-        while not self._closing():
+        while True:
+            if self._closing():
+                raise Interrupted
             order = self._order
             if order is not None:
                 self._order = None

@@ -31,12 +31,29 @@ class Watching:
     def __init__(self, conn, response):
         self._conn = conn
         self._response = response
+        self._buffer = b""
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.getheaders()}
 
     def line(self):
-        """The next line; b"" at the end of a proper body. Raises IncompleteRead or OSError."""
-        return self._response.readline()
+        """The next line; b"" at the end of a proper body.
+
+        Raises IncompleteRead or OSError where the body breaks off, after what there was
+        of a line. (HTTPResponse.readline would not tell.)
+        """
+        while b"\n" not in self._buffer:
+            try:
+                data = self._response.read1(65536)
+            except (OSError, http.client.IncompleteRead):
+                if not self._buffer:
+                    raise
+                data = b""
+            if not data:
+                rest, self._buffer = self._buffer, b""
+                return rest
+            self._buffer += data
+        line, newline, self._buffer = self._buffer.partition(b"\n")
+        return line + newline
 
     def next(self):
         line = self.line()
