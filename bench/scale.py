@@ -1,0 +1,39 @@
+"""How much is done: what the figures rest on, or just enough to see that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Counts of one call."""
+
+    startup_runs: int = 15
+    stream_runs: int = 3
+    stream_pods: int = 1000
+    stream_changes: int = 50_000
+    peer_changes: int = 5000
+    """The peer reads only so much of the stream: a rate is a rate."""
+
+    latency_runs: int = 3
+    latency_changes: int = 200
+    latency_interval_s: float = 0.02
+    memory_pods: int = 10_000
+    memory_changes: int = 10_000
+    memory_crds: int = 200
+
+
+QUICK = Scale(
+    startup_runs=1,
+    stream_runs=1,
+    stream_pods=20,
+    stream_changes=300,
+    peer_changes=50,
+    latency_runs=1,
+    latency_changes=10,
+    latency_interval_s=0.005,
+    memory_pods=50,
+    memory_changes=100,
+    memory_crds=4,
+)

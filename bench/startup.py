@@ -1,0 +1,80 @@
+"""One ``agentctl status`` against a script with the official client, and kubectl."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from bench.figures import Figure
+from bench.process import Bench, agentctl, kubectl, peer
+from bench.scale import Scale
+
+HEAVY = ("kubernetes", "grpc", "google.protobuf", "requests", "urllib3", "yaml", "ssl")
+"""Modules worth knowing of; the first four must not be there."""
+
+_MODULES = """
+import json, sys
+from agentctl.cli.main import main
+from agentctl.cli.world import World
+code = main(["status", "-o", "ndjson", "--kubeconfig", sys.argv[1]], World.real())
+print(json.dumps({"code": code, "modules": sorted(sys.modules)}))
+"""
+
+
+def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
+    """Wall time and peak memory over plain http and TLS; then ``--help``."""
+    for scheme in ("http", "https"):
+        arguments = [str(bench.directory), *(["--tls"] if scheme == "https" else [])]
+        with bench.server("demo_server", *arguments) as server:
+            server.line()
+            yield from _status(bench, scale, scheme, str(bench.directory / "kubeconfig"))
+            if scheme == "http":
+                _report_modules(str(bench.directory / "kubeconfig"))
+    yield from _measure(bench, scale, "agentctl --help", agentctl("--help"), goal="<100 ms")
+    bare = [sys.executable, "-c", "pass"]
+    yield from _measure(bench, scale, "python -c pass", bare)
+
+
+def _status(bench: Bench, scale: Scale, scheme: str, kubeconfig: str) -> Iterator[Figure]:
+    official = list(
+        _measure(bench, scale, f"official list, {scheme}", peer("list_deployments", kubeconfig))
+    )
+    yield from official
+    status = agentctl("status", "--kubeconfig", kubeconfig)
+    name = f"agentctl status, {scheme}"
+    yield from _measure(bench, scale, name, status, official, "<=0.45x")
+    if program := kubectl():
+        what = ["get", "ns,deploy,pods,leases,endpointslices,crd", "-n", "agents", "-o", "json"]
+        argv = [program, "--kubeconfig", kubeconfig, *what]
+        yield from _measure(bench, scale, f"kubectl get, {scheme}", argv, official)
+
+
+def _measure(
+    bench: Bench,
+    scale: Scale,
+    name: str,
+    argv: Sequence[str],
+    peers: Sequence[Figure] = (),
+    goal: str = "",
+) -> Iterator[Figure]:
+    bench.run(argv)  # compiles, and fills the caches of the system
+    usages = [bench.run(argv) for _ in range(scale.startup_runs)]
+    wall, peak = peers or (None, None)
+    times = tuple(usage.wall_s * 1000 for usage in usages)
+    yield Figure("startup", name, "ms", times, peer=wall, goal=goal)
+    memory = tuple(usage.peak_mb for usage in usages)
+    yield Figure("startup", f"{name}, peak", "MB", memory, peer=peak)
+
+
+def _report_modules(kubeconfig: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _MODULES, kubeconfig],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    modules = json.loads(done.stdout.splitlines()[-1])["modules"]
+    found = ", ".join(name for name in HEAVY if name in modules)
+    print(f"startup: 'agentctl status' imports {len(modules)} modules, of the heavy: {found}")
