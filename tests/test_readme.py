@@ -1,0 +1,114 @@
+"""The README says what is: its tables, commands, links and markers."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentctl.cli.commands import commands
+from agentctl.cli.main import build_parser
+from agentctl.cli.world import FdOutput, World
+from agentctl.errors import ExitCode
+from tools import readme
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ("README.md", "docs/catalog.md", "docs/architecture.md")
+FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+ENDS_A_COMMAND = {"|", "||", "&", "&&", ";", ">", ">>", "<", ")"}
+
+
+def marked(name: str) -> str:
+    """The code block below a marker."""
+    match = re.search(rf"<!-- {name} -->\n```[^\n]*\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert match, f"README.md has no block marked {name}"
+    return match[1]
+
+
+def agentctl_commands(page: str) -> Iterator[tuple[str, ...]]:
+    """The arguments of every ``agentctl`` call in a page's blocks and in its running text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = "\n".join(FENCE.findall(text))
+    spans = re.findall(r"`(agentctl [^`]+)`", FENCE.sub("", text))
+    for line in [*blocks.splitlines(), *spans]:
+        words = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        call: list[str] = []
+        for word in [*words, ";"]:
+            if word in ENDS_A_COMMAND:
+                if call and Path(call[0]).name == "agentctl":
+                    yield tuple(call[1:])
+                call = []
+            else:
+                call.append(word)
+
+
+CALLS = sorted({call for page in PAGES for call in agentctl_commands(page)})
+
+
+def test_the_generated_tables_are_current() -> None:
+    assert readme.generate(README) == README, "run python tools/readme.py"
+
+
+def test_a_table_that_is_out_of_date_is_noticed() -> None:
+    stale = README.replace("| `--no-retry` |", "| `--never-retry` |")
+    assert stale != README
+    assert readme.generate(stale) == README
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    table = README.partition("<!-- generated: exit-codes -->")[2].partition("<!-- end -->")[0]
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == sorted(
+        ExitCode
+    )
+
+
+def test_there_are_commands_to_check() -> None:
+    assert {("status",), ("status", "watch"), ("demo",), ("schema",)} <= set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+def test_every_command_shown_is_one_that_can_be_given(call: tuple[str, ...]) -> None:
+    world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+    args = build_parser(commands(), world).parse_args([word for word in call if word != "..."])
+    assert callable(args.run)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *PAGES[1:]])
+def test_every_link_leads_to_a_file(page: str) -> None:
+    here = ROOT / page
+    local = [
+        link.partition("#")[0]
+        for link in LINK.findall(here.read_text(encoding="utf-8"))
+        if not link.startswith(("http://", "https://", "#"))
+    ]
+    assert [link for link in local if not (here.parent / link).exists()] == []
+
+
+def test_the_documents_are_linked() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{page.name})" in README
+
+
+@pytest.mark.parametrize("name", ["demo-command", "test-command"])
+def test_a_marked_block_is_one_command_that_installs_what_it_needs(name: str) -> None:
+    lines = marked(name).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("python3 -m venv .venv && .venv/bin/pip install ")
+
+
+def test_the_gate_runs_the_marked_test_command() -> None:
+    gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    match = re.search(r"^command=\$\((.*)\)$", gate, re.MULTILINE)
+    assert match
+    found = subprocess.run(
+        ["bash", "-c", match[1]], cwd=ROOT, check=True, capture_output=True, text=True, timeout=10
+    )
+    assert found.stdout == marked("test-command")
