@@ -23,6 +23,16 @@ PATIENCE_S = 2.0
 """How long threads and sockets that are on their way out may take."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-sequences",
+        type=int,
+        default=500,
+        metavar="N",
+        help="how many seeded sequences of faults the campaign runs (default 500)",
+    )
+
+
 def _sockets() -> set[str]:
     """The inodes of this process's sockets (empty where there is no /proc)."""
     found = set()

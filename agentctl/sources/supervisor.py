@@ -202,3 +202,6 @@ class Supervisor:
         reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
         self._blind(health.name, reason)
         self._tell(health.name, ErrorCode.STALE, f"{health.name}: {reason}")
+        if health.attempt is not None and health.attempt.resource_version:
+            # Under way to resume what is not believed any more: read it anew instead.
+            health.start(self._inbox)

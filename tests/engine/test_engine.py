@@ -344,6 +344,18 @@ def test_what_turned_unknown_is_listed_anew_not_resumed(make: Any) -> None:
     assert delta.changes[0].status is H
 
 
+def test_an_attempt_under_way_when_its_source_turns_stale_lists_anew(make: Any) -> None:
+    bench = make("a", heartbeat_s=None, max_staleness_s=60.0)
+    bench.begin()
+    bench.step(bench.lost("a"))
+    bench.advance(5)
+    assert bench.engine._sources["a"].attempt.resource_version == "1"
+    resumed = bench.epoch("a")
+    bench.advance(60)
+    assert bench.engine._sources["a"].attempt.resource_version == ""
+    assert bench.step(Alive("a", resumed, "1")) == []
+
+
 def test_forbidden_turns_one_source_unknown_at_once_and_is_retried_slowly(make: Any) -> None:
     bench = make("a", "b", heartbeat_s=None)
     bench.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -75,8 +76,8 @@ def test_3_a_bookmark_moves_the_version_only(rig: Rig) -> None:
     rig.start().until(Alive)
     rig.streaming()
     opaque = f"000{rig.double.store.version}"  # a number to the server, mere text to us
-    bookmark = '{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%s"}}}\n' % opaque
-    rig.double.faults.interrupt(bookmark.encode(), Then.END)
+    event = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": opaque}}}
+    rig.double.faults.interrupt(json.dumps(event).encode() + b"\n", Then.END)
     assert rig.until(Alive).resource_version == opaque
     assert rig.until(Alive).resource_version == opaque
     assert rig.requests(watch=True)[-1]["resourceVersion"] == opaque

@@ -1,0 +1,228 @@
+"""Hundreds of seeded sequences of changes and faults; in each the stream ends with the truth.
+
+A sequence runs the real sources and engine against the API double over real sockets.
+Afterwards what a reader of the stream has folded together must equal what the checks
+make of the objects themselves, and no event on the way may have said nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from agentctl.backoff import Backoff
+from agentctl.catalog.loader import load
+from agentctl.clock import SystemClock
+from agentctl.cursor import scope_of
+from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.demo.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
+from agentctl.diff import fold
+from agentctl.engine import Engine
+from agentctl.errors import ExitCode
+from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.evaluate import Evaluator
+from agentctl.kube.http import ApiClient
+from agentctl.kube.listwatch import WatchSettings
+from agentctl.kube.resources import SERVED, Seen
+from agentctl.kube.state import KubeState
+from agentctl.model import Delta, Event, Item, ItemKey, Snapshot
+from agentctl.policy import StreamPolicy
+from agentctl.redact import redact
+from agentctl.sources.cluster import cluster_sources
+from agentctl.sources.kube import KubeContext
+from tests.sources.rig import eventually
+
+CATALOG = b"""
+name: campaign
+components:
+  - name: controllers
+    checks:
+      - {kind: workload, names: [agents-controllers]}
+      - {kind: crds, names: [signals.signals.proompteng.ai]}
+  - name: follower
+    checks: [{kind: component, name: controllers}]
+  - name: temporal
+    checks: [{kind: endpoints, service: temporal-frontend, namespace: temporal, port: 7233}]
+  - name: grpc
+    checks: [{kind: endpoints, service: agents-grpc, port: 50051, show_address: true}]
+"""
+
+SETTINGS = WatchSettings(
+    page_limit=2,
+    term_s=(1, 1),
+    read_margin_s=0.2,
+    connect_timeout_s=1.0,
+    list_timeout_s=0.3,
+    watch_header_timeout_s=0.3,
+    short_watch_s=0.0,
+)
+POLICY = StreamPolicy(
+    heartbeat_s=0.05,
+    backoff=Backoff(base=0.005, cap=0.02),
+    max_staleness_s=0.15,
+    refused_retry_s=0.03,
+    stream_retry_s=0.1,
+    fallback_poll=True,
+    first_answer_s=0.5,
+)
+
+PLURALS = ("deployments", "pods", "endpointslices", "customresourcedefinitions", "apis", "")
+
+
+class Follower:
+    """A sink that folds events as a reader would, and checks each against the contract."""
+
+    def __init__(self) -> None:
+        self.state: dict[ItemKey, Item] = {}
+        self.kinds: list[str] = []
+        self.wrong: list[str] = []
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Snapshot) and "snapshot" in self.kinds:
+            self.wrong.append("a second snapshot")
+        if isinstance(event, Delta):
+            if not event.changes and not event.removed:
+                self.wrong.append("an empty delta")
+            self.wrong += [
+                f"told twice: {item}" for item in event.changes if self.state.get(item.key) == item
+            ]
+        if not self.kinds and not isinstance(event, Snapshot):
+            self.wrong.append(f"{event.type} came before the snapshot")
+        self.kinds.append(event.type)
+        self.state = fold(self.state, event)
+
+
+def truth(double: ApiDouble, catalog: Any) -> dict[ItemKey, Item]:
+    """What the checks make of the store's objects, without any stream in between."""
+    evaluator = Evaluator(catalog.components, ["agents"], "agents", redact=redact)
+    for spec in evaluator.specs:
+        if spec.resource == SERVED:
+            wanted = [n for need in spec.needs for n in need.names or ()]
+            served = {kind.qualified for kind in double.store.kinds()}
+            objects: list[Any] = [{"metadata": {"name": n}} for n in wanted if n in served]
+        else:
+            stored, _ = double.store.objects(spec.resource.plural)
+            objects = [
+                one.obj
+                for one in stored
+                if not spec.namespace or one.obj["metadata"].get("namespace") == spec.namespace
+            ]
+        changes = [spec.change(obj, Seen(0.0, 0.0)) for obj in objects]
+        evaluator.view.replace(spec.name, changes)
+        evaluator.view.mark_seeing(spec.name)
+    return {item.key: item for item in evaluator.evaluate(None, 0.0)}
+
+
+def faults_of(double: ApiDouble, rng: random.Random) -> Sequence[Callable[[], Any]]:
+    """Everything that can go wrong, for one resource picked at random."""
+    faults = double.faults
+    plural = rng.choice(PLURALS)
+    times = rng.randint(1, 3)
+    return (
+        lambda: faults.cut(plural),
+        lambda: faults.cut(plural, reset=True),
+        lambda: faults.cut(plural, mid_line=True),
+        lambda: faults.interrupt(then=Then.END, plural=plural),
+        lambda: faults.interrupt(GARBAGE_LINE, plural=plural),
+        lambda: faults.interrupt(UNKNOWN_LINE, plural=plural),
+        lambda: faults.freeze(plural),
+        lambda: faults.status(rng.choice([500, 502, 503, 429]), plural, times=times),
+        lambda: faults.status(rng.choice([401, 403, 404]), plural, times=times),
+        lambda: faults.status(403, plural, ["watch"], times=times),
+        lambda: faults.hang(plural, times=times),
+        lambda: faults.html(plural, times=times),
+        lambda: faults.truncate(rng.randint(0, 300), Then.CLOSE, plural, times=times),
+        lambda: faults.expire_watches(plural, times=times, http=rng.random() < 0.5),
+        lambda: faults.expire_lists(plural, times=times),
+        lambda: faults.expire_pages(plural, times=times),
+        lambda: faults.close_at_once(plural, times=times),
+        lambda: faults.split(rng.randint(1, 7), plural),
+        double.store.compact,
+        lambda: (faults.accept(), double.restart(history=rng.random() < 0.5)),
+        lambda: faults.refuse(reset=rng.random() < 0.5),
+        faults.clear,
+    )
+
+
+def mutations_of(plane: ControlPlane, rng: random.Random) -> Sequence[Callable[[], Any]]:
+    return (
+        plane.temporal_degrades,
+        plane.temporal_recovers,
+        plane.controller_crashes,
+        plane.controller_recovers,
+        lambda: plane.grpc_degrades(rng.randint(1, 2)),
+        plane.grpc_recovers,
+        plane.renew_lease,
+    )
+
+
+def run_sequence(seed: int) -> Follower:
+    """One sequence; the follower when the dust has settled."""
+    rng = random.Random(seed)
+    catalog = load(CATALOG, "campaign.yaml")
+    double = ApiDouble()
+    plane = ControlPlane(double.store)
+    plane.install()
+    follower = Follower()
+    with double:
+        clock = SystemClock()
+        provider = AccessProvider(lambda: ClusterAccess(server=double.url), clock)
+        context = KubeContext(
+            ApiClient(provider, clock), clock, SETTINGS, random.Random(seed), poll_interval_s=0.02
+        )
+        evaluator = Evaluator(catalog.components, ["agents"], "agents", redact=redact)
+        engine = Engine(
+            cluster_sources(evaluator.specs, context),
+            KubeState(evaluator),
+            follower,
+            POLICY,
+            clock=clock,
+            scope=scope_of(["agents"], catalog.hash, []),
+            rng=random.Random(seed),
+        )
+        thread = threading.Thread(target=engine.run, name=f"engine-{seed}")
+        thread.start()
+        try:
+            # Refusals at the very start end a run, and rightly so: begin in fair weather.
+            assert eventually(lambda: follower.kinds, 5), "no snapshot"
+            crd_there = True
+            for _ in range(rng.randint(3, 10)):
+                if rng.random() < 0.5:
+                    rng.choice(faults_of(double, rng))()
+                elif rng.random() < 0.8:
+                    rng.choice(mutations_of(plane, rng))()
+                elif crd_there:
+                    plane.crd_vanishes()
+                    crd_there = False
+                else:
+                    plane.crd_returns()
+                    crd_there = True
+                threading.Event().wait(rng.choice([0, 0, 0.002, 0.01, 0.03]))
+            double.faults.clear()
+            expected = truth(double, catalog)
+            settled = eventually(
+                lambda: follower.state == expected or engine.outcome is not None, 15
+            )
+            assert engine.outcome is None, f"the run ended: {engine.outcome}"
+            assert settled, f"ended with {follower.state}, the truth is {expected}"
+        finally:
+            engine.stop(ExitCode.TERMINATED)
+            thread.join(5)
+    assert not thread.is_alive()
+    return follower
+
+
+def test_the_stream_ends_with_the_truth(fault_seed: int) -> None:
+    follower = run_sequence(fault_seed)
+    assert follower.wrong == []
+    assert follower.kinds[0] == "snapshot"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fault_seed" in metafunc.fixturenames:
+        count = metafunc.config.getoption("--fault-sequences")
+        metafunc.parametrize("fault_seed", range(count))
