@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
 
-from agentctl.demo import discovery, failures
+from agentctl.demo import discovery, failures, protobuf
 from agentctl.demo.discovery import REVIEWS
 from agentctl.demo.failures import ApiFailure
 from agentctl.demo.forms import Form, form_of, single
@@ -227,12 +227,8 @@ def _deleted(kind: Kind, stored: Stored) -> Answer:
 
 
 def _body(request: Request) -> Any:
-    if "protobuf" in request.headers.get("content-type", ""):
-        message = (
-            "the body of the request was in an unknown format - accepted media types include: "
-            "application/json (kubectl sends that with -f)"
-        )
-        raise ApiFailure(415, message)
+    if request.headers.get("content-type", "").startswith(protobuf.MEDIA_TYPE):
+        return protobuf.decode(request.body)
     try:
         return json.loads(request.body)
     except ValueError as error:

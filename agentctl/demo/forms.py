@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 from agentctl.demo.failures import ApiFailure
 from agentctl.demo.kinds import Kind
@@ -78,6 +77,17 @@ def encoded(kind: Kind, stored: Stored, form: Form) -> bytes:
     return stored.encoded[key]
 
 
+def item(kind: Kind, stored: Stored, form: Form) -> bytes:
+    """One item of a list: those of built-in kinds say neither kind nor apiVersion."""
+    if kind.custom or form is Form.METADATA:
+        return encoded(kind, stored, form)
+    if "item" not in stored.encoded:
+        obj = stored.obj
+        bare = {key: obj[key] for key in obj if key not in {"kind", "apiVersion"}}
+        stored.encoded["item"] = encode(bare)
+    return stored.encoded["item"]
+
+
 def single(kind: Kind, stored: Stored, form: Form, now: datetime, head: bool = True) -> bytes:
     """One object as a GET or a watch event carries it."""
     if form is not Form.TABLE:
@@ -90,22 +100,16 @@ def single(kind: Kind, stored: Stored, form: Form, now: datetime, head: bool = T
 def collection(
     kind: Kind, objects: list[Stored], metadata: JSONObject, form: Form, now: datetime
 ) -> bytes:
-    """A list. Items of built-in kinds say neither kind nor apiVersion, as the real ones."""
-    items: list[Any]
+    """A list, put together from the bytes of its items."""
     if form is Form.TABLE:
         rows = [row(kind, stored.obj, partial(stored), now) for stored in objects]
         return encode(table(kind, rows, metadata, head=True))
+    head = (kind.list_kind, kind.api_version)
     if form is Form.METADATA:
         head = ("PartialObjectMetadataList", META)
-        items = [partial(stored) for stored in objects]
-    else:
-        head = (kind.list_kind, kind.api_version)
-        items = [whole(kind, stored) for stored in objects]
-        if not kind.custom:
-            items = [
-                {key: obj[key] for key in obj if key not in {"kind", "apiVersion"}} for obj in items
-            ]
-    return encode({"kind": head[0], "apiVersion": head[1], "metadata": metadata, "items": items})
+    frame = {"kind": head[0], "apiVersion": head[1], "metadata": metadata, "items": []}
+    items = b",".join([item(kind, stored, form) for stored in objects])
+    return encode(frame)[:-2] + items + b"]}"
 
 
 def bookmark(kind: Kind, version: int, form: Form, initial_end: bool = False) -> bytes:

@@ -66,6 +66,8 @@ class Store:
         self._lock = threading.RLock()
         self._version = 0
         self._shelves: dict[tuple[str, str], _Shelf] = {}
+        self._kinds: tuple[Kind, ...] = BUILT_IN
+        self._kinds_at = 0
 
     @property
     def version(self) -> int:
@@ -78,9 +80,14 @@ class Store:
     def kinds(self) -> tuple[Kind, ...]:
         """Everything served: what is built in, then what CRDs define, by group."""
         with self._lock:
-            crds = [stored.obj for stored in self._shelf(CRDS).objects.values()]
-        custom = itertools.chain.from_iterable(kinds_of_crd(crd) for crd in crds)
-        return BUILT_IN + tuple(sorted(custom, key=lambda kind: (kind.group, kind.plural)))
+            shelf = self._shelf(CRDS)
+            latest = shelf.versions[-1] if shelf.versions else 0
+            if latest != self._kinds_at:
+                crds = [stored.obj for stored in shelf.objects.values()]
+                custom = itertools.chain.from_iterable(kinds_of_crd(crd) for crd in crds)
+                by_group = sorted(custom, key=lambda kind: (kind.group, kind.plural))
+                self._kinds, self._kinds_at = BUILT_IN + tuple(by_group), latest
+            return self._kinds
 
     def kind(self, name: Union[Kind, str]) -> Kind:
         """From a plural, alone or with its group. Raises KeyError for what is not served."""
@@ -230,8 +237,9 @@ class Store:
     def clear(self) -> None:
         """Start again from nothing, resourceVersions included."""
         with self._lock:
-            self._version = 0
+            self._version = self._kinds_at = 0
             self._shelves.clear()
+            self._kinds = BUILT_IN
 
     def _shelf(self, kind: Kind) -> _Shelf:
         key = (kind.group, kind.plural)

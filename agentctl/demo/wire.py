@@ -22,6 +22,8 @@ MAX_BODY = 16 << 20
 CHUNKED_FROM = 2048
 """Bodies of this size and more go out chunked, as Go's server does it."""
 
+_GONE = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
+
 Headers = Sequence[tuple[str, str]]
 Splitter = Callable[[bytes], Iterable[bytes]]
 
@@ -114,9 +116,13 @@ class Connection:
         """
         poll = select.poll()
         try:
-            poll.register(self._sock, select.POLLIN | select.POLLHUP | select.POLLERR)
-            if not poll.poll(timeout * 1000):
+            poll.register(self._sock, select.POLLIN | _GONE)
+            events = poll.poll(timeout * 1000)
+            if not events:
                 return False
+            if events[0][1] & _GONE:
+                # Asked first: over TLS its farewell is data, and hides the end that follows.
+                return True
             return not socket.socket.recv(self._sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False

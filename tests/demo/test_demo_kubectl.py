@@ -110,3 +110,15 @@ def test_apply_patch_scale_and_delete(kubectl, store):
     kubectl("delete", "namespace", "extra")
     assert time.monotonic() - started < 10
     assert "extra" not in kubectl("get", "namespaces")
+
+
+def test_typed_commands_work_though_they_send_protobuf(kubectl, store):
+    kubectl("create", "namespace", "typed")
+    kubectl("create", "deployment", "web", "-n", "typed", "--image=web:1", "--replicas=0")
+    kubectl("create", "configmap", "settings", "-n", "typed", "--from-literal=greeting=grüß")
+    assert kubectl("auth", "can-i", "list", "pods", "-n", "agents").strip() == "yes"
+    spec = store.get("deployments", "typed", "web")["spec"]
+    assert spec["replicas"] == 0
+    assert spec["selector"] == {"matchLabels": {"app": "web"}}
+    assert spec["template"]["spec"] == {"containers": [{"name": "web", "image": "web:1"}]}
+    assert store.get("configmaps", "typed", "settings")["data"] == {"greeting": "grüß"}

@@ -162,7 +162,9 @@ def test_a_client_that_leaves_a_frozen_stream_is_noticed(double, faults, streami
     assert double.streams.wait_for(0, timeout=1)
 
 
-def test_a_client_that_leaves_an_idle_stream_is_noticed(double, streaming):
+@pytest.mark.parametrize("last_words", [b"", b"bye"])
+def test_a_client_that_leaves_an_idle_stream_is_noticed(double, streaming, last_words):
+    streaming._conn.sock.sendall(last_words)
     streaming.close()
     assert double.streams.wait_for(0, timeout=1)
 

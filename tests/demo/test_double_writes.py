@@ -162,4 +162,4 @@ def test_bodies_that_cannot_be_read_are_refused(client):
     odd = {"Content-Type": "text/plain"}
     assert client.request("PATCH", f"{DEPLOYMENTS}/agents", {}, odd).status == 415
     protobuf = {"Content-Type": "application/vnd.kubernetes.protobuf"}
-    assert client.request("POST", CONFIGMAPS, C0, protobuf).status == 415
+    assert client.request("POST", CONFIGMAPS, C0, protobuf).status == 400
