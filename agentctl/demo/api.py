@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
@@ -20,6 +21,8 @@ from agentctl.demo.store import Store
 from agentctl.demo.wire import Headers, Request
 from agentctl.demo.writing import Writer, scale_of
 from agentctl.model import JSONObject
+
+log = logging.getLogger(__name__)
 
 Denies = Callable[[str, str, str, str], bool]
 """(verb, group, plural, namespace) to whether RBAC says no."""
@@ -78,6 +81,10 @@ class Api:
             return self._resource(request, target, target.kind)
         except ApiFailure as failure:
             return _failed(failure)
+        except Exception as error:
+            # An API server survives what it does not understand, and says so.
+            log.warning("%s %s failed", request.method, request.path, exc_info=True)
+            return _failed(ApiFailure(500, f"Internal error occurred: {error!r}"))
 
     def _authenticate(self, request: Request) -> None:
         if self.tokens is None:

@@ -59,7 +59,9 @@ class Server:
         return self._closing
 
     def open(self) -> None:
-        """Listen and accept. Raises OSError if the port cannot be had."""
+        """Listen and accept, unless it does. Raises OSError if the port cannot be had."""
+        if self._acceptor is not None:
+            return
         listener = self._bind()
         self.port = listener.getsockname()[1]
         waker, woken = socket.socketpair()

@@ -117,6 +117,16 @@ def test_a_restart_keeps_what_it_is_told_to(double, store, client, keep, watch_i
     assert (event and event["type"]) == watch_is
 
 
+def test_refuse_and_restart_may_mix(double, faults, client):
+    faults.refuse()
+    double.restart()
+    faults.clear()
+    faults.refuse()
+    faults.refuse()
+    faults.clear()
+    assert client.get(PODS).status == 200
+
+
 def test_cut_with_a_fin(faults, streaming):
     assert faults.cut() == 1
     with pytest.raises(http.client.IncompleteRead):

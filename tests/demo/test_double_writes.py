@@ -163,3 +163,9 @@ def test_bodies_that_cannot_be_read_are_refused(client):
     assert client.request("PATCH", f"{DEPLOYMENTS}/agents", {}, odd).status == 415
     protobuf = {"Content-Type": "application/vnd.kubernetes.protobuf"}
     assert client.request("POST", CONFIGMAPS, C0, protobuf).status == 400
+
+
+def test_an_object_that_makes_no_sense_is_an_error_and_not_the_end(client):
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert client.request("POST", crds, {"metadata": {"name": "x.y"}, "spec": []}).status == 500
+    assert client.get(crds).status == 200
