@@ -1,0 +1,8 @@
+"""``python -m agentctl``."""
+
+from __future__ import annotations
+
+from agentctl.cli.main import entry
+
+if __name__ == "__main__":
+    entry()
