@@ -1,0 +1,165 @@
+"""What a wheel and a source distribution of this tree hold, and what installing them gives."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from configparser import ConfigParser
+from dataclasses import dataclass
+from email.parser import Parser
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import agentctl
+
+ROOT = Path(__file__).parent.parent.parent
+BACKEND = "setuptools>=70.1"
+"""The first that makes wheels by itself; pyproject.toml asks for less where pip builds."""
+BUILD = """
+import sys
+from setuptools import build_meta
+out = sys.argv[1]
+print("built", build_meta.build_sdist(out), build_meta.build_wheel(out))
+"""
+NOT_SHIPPED = {".gitignore"}
+
+
+def tracked() -> list[str]:
+    """The repository's files, but for those of the gate."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout: what belongs to the source cannot be told")
+    done = subprocess.run(
+        [git, "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True, text=True
+    )
+    names = [name for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
+    return [name for name in names if name not in NOT_SHIPPED and not name.startswith(".ci/")]
+
+
+@dataclass(frozen=True)
+class Built:
+    """Both distributions, and what went into them."""
+
+    source: list[str]
+    wheel: Path
+    wheel_names: list[str]
+    sdist_names: list[str]
+
+    def read(self, end: str) -> str:
+        """A text of the wheel, by the end of its name."""
+        name = next(name for name in self.wheel_names if name.endswith(end))
+        with zipfile.ZipFile(self.wheel) as archive:
+            return archive.read(name).decode("utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built from a copy of what is tracked, so that the tree stays as it is."""
+    folder = tmp_path_factory.mktemp("build")
+    tree, backend, dist = folder / "tree", folder / "backend", folder / "dist"
+    source = tracked()
+    for name in source:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
+    patience = ["--retries", "0", "--timeout", "10"]
+    got = subprocess.run(
+        [*pip, *patience, "install", "--no-deps", "--target", str(backend), BACKEND],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if got.returncode:
+        pytest.skip(f"cannot have {BACKEND} to build with: {got.stderr.strip()[-200:]}")
+    dist.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, str(dist)],
+        cwd=tree,
+        env={"PYTHONPATH": str(backend), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    sdist, wheel = done.stdout.splitlines()[-1].split()[1:]
+    with tarfile.open(dist / sdist) as archive:
+        inside = [m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()]
+    with zipfile.ZipFile(dist / wheel) as archive:
+        return Built(source, dist / wheel, archive.namelist(), inside)
+
+
+def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> None:
+    package = {name for name in built.source if name.startswith("agentctl/")}
+    assert {
+        "agentctl/catalog/agents.yaml",
+        "agentctl/schema/events.schema.json",
+        "agentctl/py.typed",
+    } <= package
+    assert package - set(built.wheel_names) == set()
+
+
+def test_the_wheel_holds_nothing_else(built: Built) -> None:
+    tops = {name.partition("/")[0] for name in built.wheel_names}
+    assert tops == {"agentctl", f"agentctl-{agentctl.__version__}.dist-info"}
+    assert not [name for name in built.wheel_names if "/tests/" in name or "/bench/" in name]
+
+
+def test_the_wheel_carries_the_license(built: Built) -> None:
+    assert built.read("/LICENSE") == (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_wheel_has_the_command(built: Built) -> None:
+    points = ConfigParser()
+    points.read_string(built.read(".dist-info/entry_points.txt"))
+    assert dict(points["console_scripts"]) == {"agentctl": "agentctl.cli.main:entry"}
+
+
+def test_the_wheel_says_its_version_and_the_oldest_python(built: Built) -> None:
+    said = Parser().parsestr(built.read(".dist-info/METADATA"))
+    assert said["Version"] == agentctl.__version__
+    assert said["Requires-Python"] == ">=3.9"
+    assert said["Name"] == "agentctl"
+
+
+def test_the_installed_version_is_the_sources() -> None:
+    assert metadata.version("agentctl") == agentctl.__version__
+
+
+def test_what_the_wheel_unpacks_to_runs(built: Built, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built.wheel) as archive:
+        archive.extractall(tmp_path)
+    for arguments, begins in (
+        (["--version"], f"agentctl {agentctl.__version__}"),
+        (["schema"], "{"),
+        (["catalog", "show"], "name: agents"),
+    ):
+        code = (
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import agentctl\n"
+            f"assert agentctl.__file__.startswith({str(tmp_path)!r})\n"
+            f"sys.argv = ['agentctl', *{arguments!r}]\n"
+            "from agentctl.cli.main import entry; entry()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(begins)
+
+
+def test_the_source_distribution_holds_all_that_is_tracked(built: Built) -> None:
+    assert set(built.source) - set(built.sdist_names) == set()
+
+
+def test_the_source_distribution_holds_nothing_that_was_made(built: Built) -> None:
+    made = set(built.sdist_names) - set(built.source)
+    assert {name for name in made if not name.startswith("agentctl.egg-info/")} == {"PKG-INFO"}
