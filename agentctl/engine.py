@@ -49,6 +49,9 @@ class State(Protocol):
     def next_deadline(self) -> Optional[float]:
         """When (monotonic) items may change without any message."""
 
+    def absent(self) -> str:
+        """What was asked for and does not exist, as one line; empty if nothing is amiss."""
+
 
 class Engine:
     """Runs sources against one state and tells one sink.
@@ -193,7 +196,7 @@ class Engine:
                 follow_only=self._policy.follow_only,
             )
         if self._policy.once:
-            self._conclude("")
+            self._conclude_once()
 
     def _beat(self, now: float) -> None:
         """The beat is fixed from the start; what a suspended host slept through is skipped."""
@@ -218,6 +221,13 @@ class Engine:
 
     def _time_out(self) -> None:
         self._conclude("still disconnected at --timeout: ")
+
+    def _conclude_once(self) -> None:
+        absent = "" if self._sources.lost else self._state.absent()
+        if absent:
+            self._finish(Outcome(ExitCode.REFUSED, absent))
+        else:
+            self._conclude("")
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""

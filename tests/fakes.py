@@ -54,6 +54,7 @@ class FakeState:
     def __init__(self, names: Sequence[str]) -> None:
         self.messages = dict.fromkeys(names, "no data yet")
         self.statuses = dict.fromkeys(names, Status.UNKNOWN)
+        self.gone = ""
         self.deadline: Optional[float] = None
         self.judge: Callable[[float], None] = lambda now: None
 
@@ -72,6 +73,9 @@ class FakeState:
             Item(name, "agents", status, self.messages[name])
             for name, status in self.statuses.items()
         ]
+
+    def absent(self) -> str:
+        return self.gone
 
     def next_deadline(self) -> Optional[float]:
         return self.deadline

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple, Optional
 
 from agentctl.kube.checks import Check, Context, Result, worst
-from agentctl.kube.resources import WatchSpec, plan
+from agentctl.kube.objects import cut_namespace
+from agentctl.kube.resources import NAMESPACES, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.model import Item, ItemKey, Status
+from agentctl.sources.base import ObjectKey
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +125,17 @@ class Evaluator:
     def next_recheck(self) -> Optional[float]:
         """When (monotonic seconds) to evaluate again even if nothing is heard."""
         return min(self._recheck.values(), default=None)
+
+    def missing_namespaces(self) -> list[str]:
+        """Those watched that the API says do not exist; none if no check looks at them."""
+        try:
+            blind = self.view.blind(NAMESPACES, "")
+            there = self.view.objects(NAMESPACES, "", cut_namespace)
+        except KeyError:
+            return []
+        if blind:
+            return []
+        return [name for name in self._results if ObjectKey("", name) not in there]
 
     def resting_on(self, source: str) -> tuple[ItemKey, ...]:
         """The items that a source decides on, followers included, in output order."""

@@ -39,5 +39,11 @@ class KubeState:
         self._dirty = set()
         return self._items
 
+    def absent(self) -> str:
+        missing = self._evaluator.missing_namespaces()
+        if not missing:
+            return ""
+        return f'namespace "{missing[0]}" not found: check --namespace and --context'
+
     def next_deadline(self) -> Optional[float]:
         return self._evaluator.next_recheck

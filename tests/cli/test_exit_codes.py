@@ -19,7 +19,6 @@ from agentctl.demo import ApiDouble, ControlPlane
 from tests.cli.program import COMMAND, Program, environment, run, snapshot_of
 from tests.sources.rig import eventually
 
-
 WATCHES = 7
 """How many the default catalog needs: six resources, endpointslices in two namespaces."""
 
@@ -111,6 +110,24 @@ def test_a_missing_namespace_is_told(cluster: Cluster) -> None:
     items = {item["component"]: item for item in snapshot_of(done.stdout.splitlines())["items"]}
     assert items["namespace"]["status"] == "error"
     assert items["namespace"]["message"] == 'namespace "nope" not found'
+    assert done.returncode == 3
+    assert "--namespace" in one_line(done.stderr)
+
+
+def test_a_missing_namespace_is_waited_for_by_a_watch(cluster: Cluster) -> None:
+    with cluster.watch("-n", "later", "--component", "namespace") as program:
+        snapshot = snapshot_of(program.wait_lines(1))
+        assert snapshot["items"][0]["status"] == "error"
+        assert cluster.double.streams.wait_for(1)
+        cluster.double.store.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": "later"},
+                "status": {"phase": "Active"},
+            }
+        )
+        program.wait_for(delta("namespace", "healthy"))
 
 
 def test_component_narrows_what_is_shown_and_what_is_asked(cluster: Cluster) -> None:
