@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agentctl.clock import format_time
-from agentctl.demo import bodies
+from agentctl.demo import bodies, workloads
 from agentctl.demo.bodies import Endpoint
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
 from agentctl.demo.kinds import CRDS, DEPLOYMENTS, ENDPOINTSLICES, LEASES, PODS
@@ -73,11 +73,11 @@ class ControlPlane:
             self.store.create(bodies.namespace(name))
         for definition in DEFINITIONS:
             self._writer.create(CRDS, "", crd(definition))
-        app = bodies.container(IMAGE, _AGENTS_ENV, {"http": 8080, "grpc": 50051})
+        app = workloads.container(IMAGE, _AGENTS_ENV, {"http": 8080, "grpc": 50051})
         self._workload(home, "agents", app, self.agents_pods)
-        app = bodies.container(IMAGE, _CONTROLLERS_ENV, {})
+        app = workloads.container(IMAGE, _CONTROLLERS_ENV, {})
         self._workload(home, "agents-controllers", app, self.controller_pods)
-        app = bodies.container(_TEMPORAL_IMAGE, (), {"rpc": 7233})
+        app = workloads.container(_TEMPORAL_IMAGE, (), {"rpc": 7233})
         self._workload(temporal, "temporal-frontend", app, self.temporal_pods)
         self._service(home, "agents", "agents", {"http": 8080}, self.agents_pods)
         self._service(home, "agents-grpc", "agents", {"grpc": 50051}, self.agents_pods)
@@ -107,11 +107,11 @@ class ControlPlane:
 
     def controller_crashes(self) -> None:
         """The second controller pod crash-loops; the leader stays."""
-        self._set_pod(self.controller_pods[1], bodies.crashing_pod_status, restarted=1)
+        self._set_pod(self.controller_pods[1], workloads.crashing_pod_status, restarted=1)
         self._set_available("agents-controllers", 1)
 
     def controller_recovers(self) -> None:
-        self._set_pod(self.controller_pods[1], bodies.pod_status)
+        self._set_pod(self.controller_pods[1], workloads.pod_status)
         self._set_available("agents-controllers", 2)
 
     def grpc_degrades(self, not_ready: int = 1) -> None:
@@ -133,12 +133,14 @@ class ControlPlane:
     def _workload(self, namespace: str, name: str, app: JSONObject, pods: Sequence[str]) -> None:
         now = self._now()
         selector = bodies.labels(name)
-        made = self.store.create(bodies.deployment(namespace, name, selector, app, len(pods), now))
+        made = self.store.create(
+            workloads.deployment(namespace, name, selector, app, len(pods), now)
+        )
         owner_name = pods[0].rpartition("-")[0]
         pod_hash = owner_name.rpartition("-")[2]
-        owner = self.store.create(bodies.replicaset(made.obj, owner_name, pod_hash))
+        owner = self.store.create(workloads.replicaset(made.obj, owner_name, pod_hash))
         for pod in pods:
-            self.store.create(bodies.pod(owner.obj, pod, self._addresses[pod], now))
+            self.store.create(workloads.pod(owner.obj, pod, self._addresses[pod], now))
 
     def _service(
         self, namespace: str, name: str, app: str, ports: dict[str, int], pods: Sequence[str]
@@ -177,7 +179,7 @@ class ControlPlane:
 
         def change(found: JSONObject) -> None:
             metadata: dict[str, Any] = found["metadata"]
-            found["status"] = bodies.deployment_status(
+            found["status"] = workloads.deployment_status(
                 name,
                 metadata["generation"],
                 found["spec"]["replicas"],

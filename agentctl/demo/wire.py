@@ -80,6 +80,8 @@ class Connection:
         url = urlsplit(parts[1])
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         closes = headers.get("connection", "").lower() == "close" or parts[2] == "HTTP/1.0"
+        # Its answer comes with a body here, which nobody will read.
+        closes = closes or parts[0] == "HEAD"
         return Request(parts[0], unquote(url.path), query, headers, body, not closes)
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
