@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.catalog.loader import load_default
-from agentctl.kube.checks import Context, Result
+from agentctl.kube.checks import Context, Result, worst
 from agentctl.kube.checks.component import ComponentCheck
 from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
@@ -339,3 +339,9 @@ def test_permissions_become_a_cluster_role_and_a_role_for_each_namespace() -> No
             "verbs": ["list", "watch"],
         }
     ]
+
+
+def test_what_is_unknown_keeps_no_details_that_would_go_one_by_one() -> None:
+    known = Result(Status.CONFIGURED, "", {"source": "secret"})
+    lost = Result(Status.UNKNOWN, "no data for 2m0s")
+    assert worst([known, lost]) == worst([lost, lost]) == lost

@@ -129,6 +129,8 @@ def worst(results: Sequence[Result]) -> Result:
     """The verdict of several: the worst one's status and message, everyone's details.
 
     Of equals the first that has something to say speaks. No results at all are fine.
+    What is unknown keeps the details of the unknown alone: those of the others would go
+    one by one as their sources went stale, each time as a change that says nothing.
     """
     if len(results) == 1:
         return results[0]
@@ -136,10 +138,11 @@ def worst(results: Sequence[Result]) -> Result:
     if not ranked:
         return Result(Status.HEALTHY)
     details: dict[str, Any] = {}
-    for result in ranked:
-        for key, value in result.details.items():
-            details.setdefault(key, value)
     status = ranked[0].status
+    for result in ranked:
+        if status is not Status.UNKNOWN or result.status is status:
+            for key, value in result.details.items():
+                details.setdefault(key, value)
     messages = (one.message for one in ranked if one.status is status and one.message)
     times = [result.recheck_at for result in ranked if result.recheck_at is not None]
     return Result(status, next(messages, ""), details, min(times, default=None))
