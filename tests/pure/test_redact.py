@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agentctl.redact as redact_module
 from agentctl.redact import ELLIPSIS, LIMIT, MARK, WINDOW, redact, redact_value
 
 # In pieces, so that no scanner takes this file for a leak.
@@ -254,6 +255,12 @@ def test_idempotent_bounded_one_line_and_utf8(text: str, limit: int) -> None:
     assert not set(found) & set(
         "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
     )
+
+
+@given(st.lists(st.sampled_from([*TOKENS.values(), "x-amz-signature", "a1 "]) | FRAGMENTS))
+def test_the_fast_path_passes_only_what_no_pattern_finds(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert redact_module._is_suspect(text) or redact_module._replace_secrets(text) == text
 
 
 @given(st.text(st.characters(exclude_characters="\\\"'`\n"), min_size=1, max_size=30))
