@@ -22,6 +22,7 @@ from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.failures import explain, failure_of, header, http_date, retry_after
 from agentctl.kube.killswitch import KillSwitch
 from agentctl.kube.proxies import Proxy, is_loopback
+from agentctl.wire.chunked import ChunkDecoder, ChunkError
 
 if TYPE_CHECKING:
     import http.client
@@ -253,15 +254,22 @@ class Response:
         self._clock = clock
         self._body_timeout = body_timeout
         self._step = f"after {body_timeout:g}s without data"
-        self._read1 = answer.read1
+        # http.client gives one chunk at a time: on a busy watch, one event.
+        self._chunks = ChunkDecoder() if answer.chunked else None
+        self._read1 = answer.read1 if self._chunks is None else self._read_chunks
+        self._server_time: Optional[float] = None
+        self._read_server_time = False
         if conn.reader is not None:
             conn.reader.limit(body_timeout)
 
     @property
     def server_time(self) -> Optional[float]:
         """The server's clock when it answered, in seconds since 1970; None if it did not say."""
-        moment = http_date(header(self.headers, "Date"))
-        return None if moment is None else moment.timestamp()
+        if not self._read_server_time:
+            moment = http_date(header(self.headers, "Date"))
+            self._server_time = None if moment is None else moment.timestamp()
+            self._read_server_time = True
+        return self._server_time
 
     def read1(self, n: int = 65536) -> bytes:
         """At most ``n`` bytes, as soon as there are any; b"" at the end of the body.
@@ -335,6 +343,24 @@ class Response:
                 "not followed; is this an API server's address?"
             )
 
+    def _read_chunks(self, n: int) -> bytes:
+        """What the next piece of a chunked body carries; b"" at its end."""
+        import http.client
+
+        chunks = self._chunks
+        assert chunks is not None
+        while not chunks.ended:
+            piece = self._answer.fp.read1(n)
+            if not piece:
+                raise http.client.IncompleteRead(b"")
+            try:
+                data = chunks.feed(piece)
+            except ChunkError as error:
+                raise http.client.HTTPException(str(error)) from error
+            if data:
+                return data
+        return b""
+
     def _finish(self) -> None:
         conn = self._conn
         if conn is None:
@@ -344,7 +370,7 @@ class Response:
 
             raise self._failed(http.client.IncompleteRead(b""))
         self._answer.close()
-        if conn.sock is None:
+        if conn.sock is None or (self._chunks is not None and self._chunks.surplus):
             self.close()
             return
         self._conn = None
