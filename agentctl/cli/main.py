@@ -54,8 +54,8 @@ def main(argv: Sequence[str], world: World) -> int:
         return complain(world, f"cannot write the output: {error.strerror}", ExitCode.USAGE)
 
 
-def build_parser(known: Sequence[Command], world: World) -> Parser:
-    """The parser of all commands."""
+def build_parser(known: Sequence[Command], world: World, wanted: str = "") -> Parser:
+    """The parser of all commands; with ``wanted``, only that one knows its flags."""
 
     class Bound(Parser):
         """Makes its subparsers with the same output."""
@@ -70,8 +70,9 @@ def build_parser(known: Sequence[Command], world: World) -> Parser:
         sub = subparsers.add_parser(
             command.NAME, help=command.HELP, description=command.DESCRIPTION
         )
-        command.configure(sub)
-        sub.set_defaults(run=command.run)
+        if wanted in ("", command.NAME):  # flags take a while to build
+            command.configure(sub)
+            sub.set_defaults(run=command.run)
     return parser
 
 
@@ -105,8 +106,9 @@ def debug_to(world: World) -> None:
 
 def _run(argv: Sequence[str], world: World) -> int:
     known = commands()
-    parser = build_parser(known, world)
     names = [command.NAME for command in known]
+    wanted = argv[0] if argv and argv[0] in names else ""
+    parser = build_parser(known, world, wanted)
     if not argv:
         world.stderr.write(parser.format_help())
         return ExitCode.USAGE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, Optional
 
@@ -46,6 +45,8 @@ class Parser(argparse.ArgumentParser):
 
 def guess(word: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` where something known is close, else nothing."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +102,8 @@ class Kubeconfig:
             )
         if wanted in self.contexts:
             return wanted, self.contexts[wanted]
+        import difflib
+
         close = difflib.get_close_matches(wanted, self.contexts, 1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ConfigError(f"{self.where}: no context {wanted!r}; {hint}(there are: {known})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from argparse import Namespace
 
 from agentctl import __version__
@@ -27,6 +26,7 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Namespace, world: World) -> int:
+    import platform
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"agentctl": __version__, "python": platform.python_version()}
