@@ -103,9 +103,12 @@ def test_4_a_namesake_with_another_uid_takes_its_place(rig: Rig) -> None:
     rig.double.store.delete("deployments", "agents", "agents")
     old["spec"]["replicas"] = 5
     rig.double.store.create(old)
-    values = [rig.until(Changed).changes[0].values, rig.until(Changed).changes[0].values]
-    assert set(values[0]) == {None}
-    assert values[1][0].desired == 5
+    changes = list(rig.until(Changed).changes)
+    if len(changes) == 1:  # one read may bring both
+        changes += rig.until(Changed).changes
+    deleted, added = changes
+    assert set(deleted.values) == {None}
+    assert added.values[0].desired == 5
 
 
 # 5. Expired history relists at once and says resync
