@@ -47,7 +47,7 @@ def _run(bench: Bench, scale: Scale, server: Child, argv: Sequence[str]) -> list
     with bench.measured(argv) as client:
         client.line()
         # The snapshot may be out before the watches are open.
-        _settle(client, server)
+        _settle(client, server, scale.settle_s)
         arrived: list[float] = []
         reader = threading.Thread(target=_collect, args=(client, scale.latency_changes, arrived))
         reader.start()
@@ -57,8 +57,8 @@ def _run(bench: Bench, scale: Scale, server: Child, argv: Sequence[str]) -> list
     return [(there - here) * 1000 for here, there in zip(written, arrived)]
 
 
-def _settle(client: Child, server: Child) -> None:
-    server.tell("change 2 0.5")
+def _settle(client: Child, server: Child, interval_s: float) -> None:
+    server.tell(f"change 2 {interval_s}")
     server.line()
     for _ in range(2):
         client.line(5.0)

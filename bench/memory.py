@@ -24,9 +24,7 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
             _check_crds(scale, server, mix)
 
 
-def _measure(
-    bench: Bench, scale: Scale, server: Child, mix: str, port: int
-) -> Iterator[Figure]:
+def _measure(bench: Bench, scale: Scale, server: Child, mix: str, port: int) -> Iterator[Figure]:
     catalog = files.catalog(bench, scale.memory_crds)
     argv = ["status", "watch", "-o", "ndjson", "--kubeconfig", files.kubeconfig(bench, port)]
     with bench.measured(agentctl(*argv, "--catalog", catalog)) as client:

@@ -130,8 +130,8 @@ def _managed() -> list[JSONObject]:
         "f:schedulerName": {},
         "f:securityContext": {},
     }
-    labels = {".": {}, **{f"f:{label}": {} for label in (*LABELS, "pod-template-hash")}}
-    ready = {".": {}, "f:lastProbeTime": {}, "f:status": {}, "f:type": {}}
+    labels: JSONObject = {".": {}, **{f"f:{label}": {} for label in (*LABELS, "pod-template-hash")}}
+    ready: JSONObject = {".": {}, "f:lastProbeTime": {}, "f:status": {}, "f:type": {}}
     status = {
         "f:conditions": {'k:{"type":"Ready"}': ready, 'k:{"type":"Initialized"}': ready},
         "f:containerStatuses": {},

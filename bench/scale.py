@@ -10,6 +10,8 @@ class Scale:
     """Counts of one call."""
 
     startup_runs: int = 15
+    warm_up: bool = True
+    schemes: tuple[str, ...] = ("http", "https")
     stream_runs: int = 3
     stream_pods: int = 1000
     stream_changes: int = 50_000
@@ -19,6 +21,9 @@ class Scale:
     latency_runs: int = 3
     latency_changes: int = 200
     latency_interval_s: float = 0.02
+    settle_s: float = 0.5
+    """How long a watch may take to open before the first change."""
+
     memory_pods: int = 10_000
     memory_changes: int = 10_000
     memory_crds: int = 200
@@ -26,6 +31,8 @@ class Scale:
 
 QUICK = Scale(
     startup_runs=1,
+    warm_up=False,
+    schemes=("http",),
     stream_runs=1,
     stream_pods=20,
     stream_changes=300,
@@ -33,6 +40,7 @@ QUICK = Scale(
     latency_runs=1,
     latency_changes=10,
     latency_interval_s=0.005,
+    settle_s=0.2,
     memory_pods=50,
     memory_changes=100,
     memory_crds=4,

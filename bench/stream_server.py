@@ -42,9 +42,7 @@ class Server:
         self._pods = recorded.items
         self._version = pods
         chunks = [b"%x\r\n%s\r\n" % (len(line), line) for line in recorded.lines]
-        self._stream = [
-            b"".join(chunks[at : at + BLOCK]) for at in range(0, len(chunks), BLOCK)
-        ]
+        self._stream = [b"".join(chunks[at : at + BLOCK]) for at in range(0, len(chunks), BLOCK)]
         self._crds = crds
         self._go = threading.Semaphore(0)
         self._lock = threading.Lock()

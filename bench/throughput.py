@@ -40,9 +40,7 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
         )
 
 
-def _agentctl(
-    bench: Bench, scale: Scale, server: Child, kubeconfig: str
-) -> tuple[float, float]:
+def _agentctl(bench: Bench, scale: Scale, server: Child, kubeconfig: str) -> tuple[float, float]:
     catalog = files.catalog(bench)
     argv = ["status", "watch", "-o", "ndjson", "--kubeconfig", kubeconfig, "--catalog", catalog]
     with bench.measured(agentctl(*argv)) as client:
@@ -56,9 +54,7 @@ def _agentctl(
     return scale.stream_changes / (ended - began), scale.stream_changes / max(used, 0.01)
 
 
-def _official(
-    bench: Bench, scale: Scale, server: Child, kubeconfig: str
-) -> tuple[float, float]:
+def _official(bench: Bench, scale: Scale, server: Child, kubeconfig: str) -> tuple[float, float]:
     with bench.measured(peer("watch_pods", kubeconfig, str(scale.peer_changes))) as client:
         server.until(b"watching")
         server.tell("go")

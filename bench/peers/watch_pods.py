@@ -8,13 +8,12 @@ from kubernetes import client, config, watch
 
 config.load_kube_config(sys.argv[1])
 wanted = int(sys.argv[2])
-unhealthy = seen = 0
+unhealthy = 0
 stream = watch.Watch().stream(
     client.CoreV1Api().list_namespaced_pod, "agents", resource_version="1"
 )
 before = time.process_time()
-for event in stream:
-    seen += 1
+for seen, event in enumerate(stream, 1):
     unhealthy += event["object"].status.phase != "Running"
     if seen == wanted:
         break
