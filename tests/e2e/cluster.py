@@ -116,8 +116,10 @@ class Cluster:
         self.group = f"{self.suffix}.agentctl-e2e.example.com"
         self.crd = f"gadgets.{self.group}"
         self.patience_s = 60.0 if double is None else 10.0
-        self.quiet_s = 5.0 if double is None else 1.0
+        self.quiet_s = 5.0 if double is None else 1.5
         """Long enough for a first answer, and for what must not come to have come."""
+        self.lease_s = 10 if double is None else 4
+        """Long enough for a lease to be seen and renewed before it expires."""
         self.rest = Rest(access)
         self._access = access
         self._namespaces: list[str] = []

@@ -44,7 +44,7 @@ def test_a_lease_is_created_renewed_unnoticed_expires_by_itself_and_recovers(
     with watching(cluster, "leader") as watch:
         assert states(watch.next()) == {"leader": ("error", "lease e2e-leader not found")}
         now = cluster.rest.now()
-        cluster.create_lease("e2e-leader", 3, before(now, 1))
+        cluster.create_lease("e2e-leader", cluster.lease_s, before(now, 1))
         assert states(watch.next()) == {"leader": "healthy"}
         cluster.renew_lease("e2e-leader", now)
         expired = f"lease e2e-leader expired (holder e2e, last renewed {format_time(now)})"
