@@ -122,7 +122,8 @@ class Engine:
         """When (monotonic) something is due even if no message comes; None for never."""
         due = [self._beat_at, self._timeout_at, self._state.next_deadline()]
         if not self._stream.begun:
-            due.append(self._started_at + self._policy.first_answer_s)
+            patience = 0.0 if self._sources.answered else self._policy.first_answer_s
+            due.append(self._started_at + patience)
         due += self._sources.deadlines()
         return min((moment for moment in due if moment is not None), default=None)
 
@@ -134,9 +135,15 @@ class Engine:
                 self._take(message, now)
             if self._stop_code is not None:
                 self._finish(Outcome(self._stop_code))
-            if self.outcome is not None:
                 return
-        self._sources.look(now)
+            if self.outcome is not None:
+                break
+        else:
+            self._sources.look(now)
+        if self.outcome is not None:
+            if self._stream.begun:  # what came before the end is still told
+                self._stream.publish(self._state.items(now), self._sources.versions())
+            return
         timed_out = self._timeout_at is not None and now >= self._timeout_at
         if self._stream.begun:
             self._stream.publish(self._state.items(now), self._sources.versions())
@@ -165,7 +172,7 @@ class Engine:
         if message.epoch != health.epoch:
             return
         if isinstance(message, Ended):
-            outcome = self._sources.ended(message, now)
+            outcome = self._sources.ended(message, now, at_start=not self._stream.begun)
             if outcome is not None:
                 self._finish(outcome)
         elif isinstance(message, Warned):
@@ -179,16 +186,15 @@ class Engine:
 
     def _begin(self, now: float, forced: bool) -> None:
         """The snapshot, once every source has answered or the wait is over."""
-        answered = all(health.answered for health in self._sources)
         late = now >= self._started_at + self._policy.first_answer_s
-        if not (answered or late or forced):
+        if not (self._sources.answered or late or forced):
             return
-        refused = self._sources.refused_everywhere() if answered else None
+        refused = self._sources.refused_everywhere()
         if refused is not None:
             self._finish(refused)
             return
         # A one-shot that reached nobody has nothing to show but its error.
-        if not self._policy.once or any(health.ever_up for health in self._sources):
+        if not self._policy.once or self._sources.reached:
             self._stream.begin(
                 self._state.items(now),
                 self._sources.versions(),
@@ -233,7 +239,7 @@ class Engine:
         """The end that was asked for: good, unless a connection is missing now."""
         lost = self._sources.lost
         if not lost:
-            self._finish(Outcome(ExitCode.OK))
+            self._finish(self._sources.refused_everywhere() or Outcome(ExitCode.OK))
             return
         failure = lost[0].failure
         reason = failure.message if failure else f"no answer for {lost[0].name}"

@@ -26,6 +26,8 @@ class SourceHealth:
     up: bool = False
     ever_up: bool = False
     up_since: Optional[float] = None
+    """Since when it has been up; None while it is down, so that each failure of one
+    outage counts."""
     down_since: Optional[float] = None
     last_alive: float = 0.0
     blind: bool = False
@@ -83,5 +85,5 @@ class SourceHealth:
         news = self.up or before is None or before.code is not failure.code
         if self.up or self.down_since is None:
             self.down_since = now
-        self.up = False
+        self.up, self.up_since = False, None
         return news

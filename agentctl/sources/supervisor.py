@@ -75,6 +75,16 @@ class Supervisor:
         return self._health[name]
 
     @property
+    def answered(self) -> bool:
+        """Whether every source has its first answer, good or bad."""
+        return all(health.answered for health in self)
+
+    @property
+    def reached(self) -> bool:
+        """Whether any source ever had a good answer, or there is none to be asked."""
+        return not self._health or any(health.ever_up for health in self)
+
+    @property
     def down(self) -> list[SourceHealth]:
         return [health for health in self if not health.up]
 
@@ -105,8 +115,12 @@ class Supervisor:
                 if not attempt.join(max(0.0, deadline - monotonic())):
                     log.debug("%s: its thread did not end in time", health.name)
 
-    def ended(self, message: Ended, now: float) -> Optional[Outcome]:
-        """An attempt is over; an outcome if that ends the run."""
+    def ended(self, message: Ended, now: float, at_start: bool) -> Optional[Outcome]:
+        """An attempt is over; an outcome if that ends the run.
+
+        ``at_start`` says that nothing has been shown yet; it is still the start after
+        that for as long as no source ever had a good answer.
+        """
         health = self[message.source]
         failure = message.failure
         health.stop()
@@ -116,7 +130,8 @@ class Supervisor:
             return None
         if isinstance(failure, StreamingUnsupported):
             return self._fall_back(health, failure, now)
-        if isinstance(failure, UnauthorizedError) and not health.ever_up:
+        at_start = not health.ever_up and (at_start or not self.reached)
+        if isinstance(failure, UnauthorizedError) and at_start:
             return Outcome(ExitCode.REFUSED, failure.message)
         if isinstance(failure, DisconnectedError) and not self._policy.retry:
             return Outcome(ExitCode.DISCONNECTED, failure.message)
@@ -183,7 +198,11 @@ class Supervisor:
         fallback = health.stream.fallback()
         if not self._policy.fallback_poll or fallback is None:
             return Outcome(ExitCode.STREAMING_UNSUPPORTED, failure.message)
-        if health.stream_at is None:  # later tries of the stream fail without a word
+        # Later tries of the stream fail without a word, unless one had worked for a while.
+        worked = health.stream_at is not None and (
+            now - health.stream_at >= self._policy.backoff.reset_after
+        )
+        if health.stream_at is None or worked:
             self._tell(health.name, ErrorCode.FALLBACK, f"polling instead: {failure.message}")
         health.source = fallback
         health.stream_at = now + self._policy.stream_retry_s
