@@ -9,9 +9,10 @@ group of interest is asked for its own list.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from agentctl.errors import ServerError
+from agentctl.errors import NotFoundError, ServerError
 from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
 
 PATH = "/apis"
@@ -36,7 +37,9 @@ def served(api: ApiReader, wanted: Iterable[str]) -> frozenset[str]:
     for group, versions in group_versions(answer).items():
         if group in groups:
             for version in versions:
-                names |= from_resource_list(_get(api, f"{PATH}/{version}"), group)
+                # A group goes with its last CRD, also between the two questions.
+                with suppress(NotFoundError):
+                    names |= from_resource_list(_get(api, f"{PATH}/{version}"), group)
     return frozenset(names)
 
 

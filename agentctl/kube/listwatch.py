@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentctl.clock import Clock
-from agentctl.errors import ServerError, SourceError, StreamingUnsupported
+from agentctl.errors import (
+    DisconnectedError,
+    ServerError,
+    SourceError,
+    StreamingUnsupported,
+)
 from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
 from agentctl.kube.http import Response
 from agentctl.kube.resources import Seen, WatchSpec
@@ -41,12 +46,17 @@ class WatchSettings:
     Shorter than client-go's 5 to 10 minutes: it bounds how long silence can mislead."""
 
     read_margin_s: float = 8.0
-    """How much longer than its term a watch may stay silent: a server closes in time."""
+    """How much longer than its term a watch may stay silent, or last at all: a server
+    closes in time."""
 
     connect_timeout_s: float = 10.0
     list_timeout_s: float = 30.0
     """For the first byte of a list and between two. An API server that is slow to list
     is busy; one that takes longer will not answer at all."""
+
+    list_total_s: float = 300.0
+    """For all pages of a list: etcd compacts each 5 minutes, and a continue token is good
+    for no longer."""
 
     watch_header_timeout_s: float = 15.0
     """A watch is accepted before anything happens on it."""
@@ -102,11 +112,12 @@ class ListWatch:
         """Everything there is now, page by page.
 
         No resourceVersion is sent, so the answer is as new as etcd's own. Raises
-        ExpiredError when the continue token expired on the way; the pages read so far
-        are of no use then.
+        ExpiredError when the continue token expired on the way, ServerError when the
+        list does not come to an end; the pages read so far are of no use then.
         """
         changes: list[Change] = []
         token = ""
+        give_up_at = self._clock.monotonic() + self._settings.list_total_s
         while True:
             query = {"limit": str(self._settings.page_limit)}
             if token:
@@ -114,9 +125,15 @@ class ListWatch:
             page, seen = self._fetch(query)
             metadata = page.get("metadata") or {}
             changes.extend(self._spec.change(item, seen) for item in page.get("items") or ())
-            token = metadata.get("continue") or ""
+            before, token = token, metadata.get("continue") or ""
             if not token:
-                return Listing(tuple(changes), str(metadata.get("resourceVersion", "")))
+                return Listing(tuple(changes), str(metadata.get("resourceVersion") or ""))
+            if token == before:
+                raise ServerError(f"listing {self._noun}: the same page comes again and again")
+            if self._clock.monotonic() >= give_up_at:
+                raise ServerError(
+                    f"listing {self._noun}: has not ended after {self._settings.list_total_s:g}s"
+                )
 
     def probe(self, resource_version: str) -> None:
         """Ask whether this server knows a resourceVersion yet.
@@ -160,13 +177,20 @@ class ListWatch:
                 )
             if response.status != 200:
                 raise self._failure(response, "watch")
+            opened = self._clock.monotonic()
             yield WatchBatch((), resource_version)
-            yield from self._read(response, resource_version)
+            yield from self._read(response, resource_version, opened, opened + timeouts.body)
 
-    def _read(self, response: Response, resource_version: str) -> Iterator[WatchBatch]:
+    def _read(
+        self, response: Response, resource_version: str, opened: float, overdue: float
+    ) -> Iterator[WatchBatch]:
+        """The batches of a watch answered at ``opened``, up to ``overdue`` (monotonic).
+
+        Data alone does not keep a watch going: bytes may come for ever and say nothing.
+        """
         decoder = WatchDecoder(self._spec, resource_version)
         splitter = LineSplitter(self._settings.max_line_bytes)
-        opened = self._clock.monotonic()
+        spoke = False
         while True:
             data = response.read1()
             if not data:
@@ -175,9 +199,16 @@ class ListWatch:
                 lines = splitter.feed(data)
             except LineTooLong as error:
                 raise ServerError(f"watching {self._noun}: {error}") from None
+            spoke = spoke or bool(lines)
             changes = decoder.decode(lines, self._seen(response, opened)) if lines else None
             if changes is not None:
                 yield WatchBatch(tuple(changes), decoder.resource_version)
+            if self._clock.monotonic() >= overdue:
+                if not spoke:
+                    raise DisconnectedError(
+                        f"watching {self._noun}: one line lasted longer than the watch itself"
+                    )
+                break
         if splitter.pending:
             log.debug("%s: dropped a line cut off after %d bytes", self._noun, splitter.pending)
 
@@ -221,8 +252,9 @@ class ListWatch:
 
 def _parse_list(body: bytes, noun: str) -> dict[str, Any]:
     page = json_object(body)
-    items = page.get("items")
-    if not str(page.get("kind", "")).endswith("List") or not isinstance(items, (list, type(None))):
+    items, metadata = page.get("items"), page.get("metadata")
+    well_formed = isinstance(items, (list, type(None))) and isinstance(metadata, (dict, type(None)))
+    if not str(page.get("kind", "")).endswith("List") or not well_formed:
         raise ServerError(
             f"listing {noun}: the answer is no Kubernetes list but {body[:60]!r}; "
             "is this address an API server?"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional
 
 from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.tolerant import text
 from agentctl.sources.base import Change, ObjectKey
 
 
@@ -80,7 +81,7 @@ class Need:
     labels: Optional[LabelSelector] = None
 
     def matches(self, metadata: Mapping[str, Any]) -> bool:
-        if self.names is not None and str(metadata.get("name")) not in self.names:
+        if self.names is not None and text(metadata, "name") not in self.names:
             return False
         if self.labels is None:
             return True
@@ -137,8 +138,7 @@ class WatchSpec:
 
     @staticmethod
     def key(metadata: Mapping[str, Any]) -> ObjectKey:
-        namespace, name = metadata.get("namespace"), metadata.get("name")
-        return ObjectKey(str(namespace or ""), str(name or ""))
+        return ObjectKey(text(metadata, "namespace"), text(metadata, "name"))
 
 
 def plan(needs: Iterable[Need], home: str) -> tuple[WatchSpec, ...]:

@@ -101,8 +101,10 @@ class LabelSelector:
         """
         labels, terms = spec.get("matchLabels"), spec.get("matchExpressions")
         requirements = [
-            Requirement(str(key), "In", frozenset((str(value),)))
-            for key, value in sorted((labels if isinstance(labels, dict) else {}).items())
+            Requirement(key, "In", frozenset((value,))) if isinstance(value, str) else NEVER
+            for key, value in sorted(
+                (labels if isinstance(labels, dict) else {}).items(), key=lambda pair: pair[0]
+            )
         ]
         for term in terms if isinstance(terms, list) else ():
             known = isinstance(term, dict) and term.get("operator") in OPERATORS
@@ -110,6 +112,8 @@ class LabelSelector:
                 requirements.append(NEVER)
                 continue
             values = term.get("values")
-            texts = frozenset(str(one) for one in (values if isinstance(values, list) else ()))
+            texts = frozenset(
+                one for one in (values if isinstance(values, list) else ()) if isinstance(one, str)
+            )
             requirements.append(Requirement(term["key"], term["operator"], texts))
         return cls(tuple(requirements))

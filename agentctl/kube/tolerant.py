@@ -33,9 +33,9 @@ def labels_of(metadata: Mapping[str, Any]) -> Labels:
     return _interned(
         tuple(
             sorted(
-                (str(key), str(value))
+                (key, value)
                 for key, value in mapping(metadata, "labels").items()
-                if key not in PER_POD_LABELS
+                if key not in PER_POD_LABELS and isinstance(value, str)
             )
         )
     )
