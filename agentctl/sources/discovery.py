@@ -43,9 +43,10 @@ class DiscoverySource:
         # Being stopped pokes too, so that one wait serves both.
         with self._context.reader(attempt, wake=self._poked.set) as api:
             while not attempt.stopping:
-                looks = SETTLING_S if self._poked.is_set() else SETTLING_S[:1]
-                self._poked.clear()
-                for delay in looks:
+                poked = self._poked.is_set()
+                if poked:  # a poke that comes from here on is for the next round
+                    self._poked.clear()
+                for delay in SETTLING_S if poked else SETTLING_S[:1]:
                     if attempt.wait(delay):
                         return
                     self._look(attempt, api)

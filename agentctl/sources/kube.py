@@ -100,7 +100,8 @@ class KubeSource:
         self._spec = spec
         self._context = context
         self._on_change = on_change or (lambda: None)
-        self._ever_watched = False
+        self._watch_refused: Optional[bool] = None
+        """Whether the last watch was forbidden; None before the first answer."""
 
     def fallback(self) -> Optional[Source]:
         return KubePollSource(self._spec, self._context, self._on_change)
@@ -143,7 +144,7 @@ class KubeSource:
         batches = listwatch.watch(version)
         try:
             next(batches)
-            self._ever_watched = True
+            self._watch_refused = False
             attempt.put(Alive(self.name, attempt.epoch, version))
             for batch in batches:
                 sent = True
@@ -154,7 +155,9 @@ class KubeSource:
                 else:
                     attempt.put(Alive(self.name, attempt.epoch, version))
         except ForbiddenError as error:
-            if self._ever_watched:
+            # One refusal may pass, or be the first of all; the next says which.
+            passing, self._watch_refused = self._watch_refused is False, True
+            if passing:
                 raise
             raise StreamingUnsupported(
                 f"{error.message}, though listing is allowed: grant the verb watch, "
