@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +15,14 @@ from agentctl.cli.world import World
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 
 DESCRIPTION = """\
-The live health of an agent control plane on Kubernetes: one snapshot, then every
-change as it happens."""
+The live health of an agent control plane on Kubernetes: one snapshot, then
+every change as it happens."""
 
 EPILOG = """\
 start here:
-  agentctl demo                 watch an embedded control plane, no cluster needed
-  agentctl status               how the control plane is now
-  agentctl status watch         ... and every change from now on
+  agentctl demo              watch an embedded control plane, no cluster needed
+  agentctl status            how the control plane is now
+  agentctl status watch      ... and every change from now on
   agentctl status watch -o ndjson --timeout 5m | jq .
 
 exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
@@ -30,11 +31,13 @@ exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
 
 def entry() -> None:
     """The console script."""
-    code = main(sys.argv[1:], World.real())
+    world = World.real()
+    code = main(sys.argv[1:], world)
     try:
-        sys.stderr.flush()
+        world.stderr.flush()
     except OSError:
-        code = code or ExitCode.PIPE_CLOSED
+        # Python would try again at its end, fail again, and make the exit code 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(int(code))
 
 
@@ -50,8 +53,17 @@ def main(argv: Sequence[str], world: World) -> int:
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except OSError as error:
-        return complain(world, f"cannot write the output: {error.strerror}", ExitCode.USAGE)
+    except (OSError, MemoryError, RuntimeError) as error:
+        return complain(world, _host_refusal(error), ExitCode.USAGE)
+
+
+def _host_refusal(error: Exception) -> str:
+    """What the host did not give us, as a line; raises what is no matter of the host."""
+    if isinstance(error, OSError):
+        return f"cannot write the output: {error.strerror}"
+    if isinstance(error, RuntimeError) and "new thread" not in str(error):
+        raise error
+    return f"{str(error) or 'out of memory'}: raise the limits (see 'ulimit -a')"
 
 
 def build_parser(known: Sequence[Command], world: World, wanted: str = "") -> Parser:
@@ -116,6 +128,12 @@ def _run(argv: Sequence[str], world: World) -> int:
         raise UsageError(
             f"unknown command {argv[0]!r}{guess(argv[0], names)}; "
             f"there are {', '.join(names)}; see 'agentctl --help'"
+        )
+    command = next((word for word in argv if word in names), None)
+    if command and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+        raise UsageError(
+            f"flags come after the command: agentctl {command} {argv[0]} ...; "
+            f"see 'agentctl {command} --help'"
         )
     args = parser.parse_args(list(argv))
     if getattr(args, "debug", False):

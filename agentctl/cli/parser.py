@@ -21,6 +21,9 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**kwargs)
 
     def error(self, message: str) -> NoReturn:
+        flag, ignored, value = message.partition(": ignored explicit argument ")
+        if ignored:  # argparse's words for --watch=true
+            message = f"{flag} takes no value, got {value}"
         raise UsageError(f"{message}; see '{self.prog} --help'")
 
     def _print_message(self, message: str, file: object = None) -> None:
@@ -30,17 +33,32 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        known, unknown = super().parse_known_args(args, namespace)
+        words = list(args or ())
+        flags = words[: words.index("--")] if "--" in words else words
+        if self._subparsers is None:
+            # Before argparse, which would complain of the value that follows the flag.
+            for word in flags:
+                if word.startswith("--") and word.split("=")[0] not in self._flags:
+                    self.error(self._unknown(word))
+        known, unknown = super().parse_known_args(words, namespace)
+        unknown = [word for word in unknown if word != "--"]
         if unknown:
-            self.error(self._unknown(unknown[0]))
+            self.error(
+                self._unknown(unknown[0])
+                if unknown[0] in flags
+                else f"unexpected argument {unknown[0]!r}"
+            )
         return known, unknown
+
+    @property
+    def _flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
 
     def _unknown(self, argument: str) -> str:
         word = argument.split("=", maxsplit=1)[0]
-        flags = [flag for action in self._actions for flag in action.option_strings]
         if not word.startswith("-"):
             return f"unexpected argument {argument!r}"
-        return f"unknown flag {word}{guess(word, flags)}"
+        return f"unknown flag {word}{guess(word, self._flags)}"
 
 
 def guess(word: str, known: Iterable[str]) -> str:

@@ -45,8 +45,11 @@ class World:
 
     @classmethod
     def real(cls) -> World:
-        """This process's own."""
-        return cls(environ=os.environ, stdout=FdOutput(1), stderr=sys.stderr)
+        """This process's own. Call it before anything else opens a file."""
+        take_the_places_of_closed_streams()
+        # Python has no sys.stderr in a process that was started without one.
+        stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        return cls(environ=os.environ, stdout=FdOutput(1), stderr=stderr)
 
     @property
     def home(self) -> str:
@@ -58,3 +61,16 @@ class World:
             dumb = self.environ.get("TERM", "") in ("", "dumb")
             return self.stdout.isatty() and not self.environ.get("NO_COLOR") and not dumb
         return choice == "always"
+
+
+def take_the_places_of_closed_streams() -> None:
+    """See that no socket or pipe of ours becomes number 0, 1 or 2 (``>&-`` leaves it free).
+
+    The events would go into it. Number 1 is opened for reading, so that a write to it
+    fails as it does on a closed one; what goes to number 2 is lost.
+    """
+    for fd, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)  # takes the lowest free number

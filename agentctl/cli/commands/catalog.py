@@ -12,15 +12,15 @@ from agentctl.errors import ExitCode
 NAME = "catalog"
 HELP = "'catalog show': the components, their checks and the permissions they need"
 DESCRIPTION = """\
-Print the catalog in force and the Kubernetes permissions that it needs, ready to be
-turned into RBAC. Start a catalog of your own from it:
+Print the catalog in force and the Kubernetes permissions that it needs, ready
+to be turned into RBAC. Start a catalog of your own from it:
 
   agentctl catalog show > mine.yaml
   agentctl status --catalog mine.yaml"""
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("action", type=one_of("show"), metavar="show")
+    parser.add_argument("action", type=one_of("show"), metavar="show", help="print it")
     parser.add_argument("--catalog", metavar="FILE", help="show this one instead of the default")
     parser.add_argument(
         "-n",
@@ -30,7 +30,12 @@ def configure(parser: Parser) -> None:
         help="the namespaces that permissions are for (default agents; may be repeated)",
     )
     parser.add_argument(
-        "-o", "--output", type=one_of("yaml", "json"), default="yaml", metavar="yaml|json"
+        "-o",
+        "--output",
+        type=one_of("yaml", "json"),
+        default="yaml",
+        metavar="yaml|json",
+        help="a catalog file, or the same for programs (default yaml)",
     )
 
 

@@ -13,10 +13,10 @@ from agentctl.errors import ExitCode, UsageError
 NAME = "demo"
 HELP = "watch an embedded control plane that things happen to; no cluster needed"
 DESCRIPTION = """\
-Start a Kubernetes API on loopback with an agent control plane in it, and watch it as
-'agentctl status watch' would. In a round of half a minute temporal degrades and
-recovers, a controller pod crash-loops, a CRD vanishes and returns, and the leader's
-lease expires.
+Start a Kubernetes API on loopback with an agent control plane in it, and watch
+it as 'agentctl status watch' would. In a round of half a minute temporal
+degrades and recovers, a controller pod crash-loops, a CRD vanishes and returns,
+and the leader's lease expires.
 
   agentctl demo
   agentctl demo --timeout 30s -o ndjson | jq -c .
@@ -79,6 +79,7 @@ def refuse_watch_flags(args: Namespace) -> None:
 
 
 def watch(args: Namespace, url: str, world: World) -> int:
+    from agentctl.cli.main import complain
     from agentctl.cli.settings import Settings, checked_namespace
     from agentctl.cli.streaming import show
     from agentctl.kube.access import ClusterAccess
@@ -95,8 +96,7 @@ def watch(args: Namespace, url: str, world: World) -> int:
         insecure_plaintext_token=False,
         poll_interval_s=args.poll_interval or 10.0,
     )
-    world.stderr.write(f"agentctl: an embedded control plane at {url}; ctrl-C ends it\n")
-    world.stderr.flush()
+    complain(world, f"an embedded control plane at {url}; ctrl-C ends it", ExitCode.OK)
     access = ClusterAccess(server=url, description="the embedded control plane")
     return show(args, settings, world, watch=True, load=lambda: access)
 

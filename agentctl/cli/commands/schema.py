@@ -11,8 +11,8 @@ from agentctl.errors import ExitCode
 NAME = "schema"
 HELP = "print the JSON Schema of the events"
 DESCRIPTION = """\
-Print the JSON Schema of the four events (snapshot, delta, heartbeat, error), as
-'-o json' and '-o ndjson' print them."""
+Print the JSON Schema of the four events (snapshot, delta, heartbeat, error),
+as '-o json' and '-o ndjson' print them."""
 
 
 def configure(parser: Parser) -> None:

@@ -18,9 +18,9 @@ from agentctl.errors import UsageError
 NAME = "status"
 HELP = "how the control plane is; 'status watch' follows every change"
 DESCRIPTION = """\
-Show how each component of the control plane is. 'agentctl status watch' (or --watch)
-shows it once and then every change as it happens, with heartbeats while all is well
-and an error line whenever it is not.
+Show how each component of the control plane is. 'agentctl status watch' (or
+--watch) shows it once and then every change as it happens, with heartbeats
+while all is well and an error line whenever it is not.
 
 examples:
   agentctl status -n agents

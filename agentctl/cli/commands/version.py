@@ -13,15 +13,20 @@ from agentctl.errors import ExitCode
 NAME = "version"
 HELP = "the version of agentctl and of what it runs on"
 DESCRIPTION = """\
-Print the version of agentctl, of Python, and of the packages that the transports use,
-where they are installed: what a bug report needs."""
+Print the version of agentctl, of Python, and of the packages that the
+transports use, where they are installed: what a bug report needs."""
 
 PACKAGES = ("urllib3", "PyYAML", "kubernetes", "requests", "grpcio", "protobuf")
 
 
 def configure(parser: Parser) -> None:
     parser.add_argument(
-        "-o", "--output", type=one_of("text", "json"), default="text", metavar="text|json"
+        "-o",
+        "--output",
+        type=one_of("text", "json"),
+        default="text",
+        metavar="text|json",
+        help="lines for people, or one object for programs (default text)",
     )
 
 
