@@ -93,8 +93,8 @@ class Engine:
 
         Raises what the sink raises (BrokenPipeError when nobody reads any more).
         """
-        self.start()
         try:
+            self.start()
             while self.outcome is None:
                 self.step(self._receive())
         finally:

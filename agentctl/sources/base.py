@@ -166,7 +166,8 @@ class Attempt:
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread, at most ``timeout`` seconds; True if it has ended."""
-        self._thread.join(timeout)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _main(self, source: Source) -> None:

@@ -24,9 +24,18 @@ from agentctl.errors import (
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, ItemKey, Snapshot, Status
 from agentctl.policy import StreamPolicy
-from agentctl.sources.base import Alive, Change, Changed, Ended, ObjectKey, Replaced, Warned
+from agentctl.sources.base import (
+    Alive,
+    Attempt,
+    Change,
+    Changed,
+    Ended,
+    ObjectKey,
+    Replaced,
+    Warned,
+)
 from tests.engine.test_engine import Bench, kinds
-from tests.fakes import FakeClock, FakeState, Recorder
+from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 
 KEY = ObjectKey("agents", "x")
 H, D = Status.HEALTHY, Status.DEGRADED
@@ -306,3 +315,24 @@ def test_ended_twice_or_of_an_earlier_attempt_changes_nothing(make: Any) -> None
     assert bench.step(Ended(first.source, first.epoch, first.failure)) == []
     assert isinstance(bench.listed("a"), Replaced)
     assert bench.engine._sources["a"].up
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sources = [FakeSource("a"), FakeSource("b")]
+    started: list[str] = []
+
+    def start(attempt: Attempt) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(attempt.source)
+        attempt._thread.start()
+
+    monkeypatch.setattr(Attempt, "start", start)
+    engine = Engine(
+        sources, FakeState(["a", "b"]), Recorder(), StreamPolicy(), clock=FakeClock(), scope=b""
+    )
+    with pytest.raises(RuntimeError, match="start new thread"):
+        engine.run()
+    assert sources[0].attempts[0].join(1)
