@@ -210,6 +210,8 @@ class Engine:
         if not period or self._beat_at is None:
             return
         self._beat_at += period * (1 + (now - self._beat_at) // period)
+        if self._beat_at <= now:  # rounded down
+            self._beat_at += period
         if not self._stream.begun:
             return
         down = self._sources.down

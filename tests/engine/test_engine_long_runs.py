@@ -336,3 +336,14 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
     with pytest.raises(RuntimeError, match="start new thread"):
         engine.run()
     assert sources[0].attempts[0].join(1)
+
+
+def test_the_next_beat_is_always_ahead(make: Any) -> None:
+    bench = make("a", heartbeat_s=0.1)
+    bench.begin()
+    rng = random.Random(1)
+    for _ in range(2000):
+        due = bench.engine.next_deadline()
+        bench.clock.elapsed = due + 0.1 * rng.choice([0, 1, 2, 3, 1000])
+        assert kinds(bench.step()) == ["heartbeat"]
+        assert bench.engine.next_deadline() > bench.clock.elapsed
