@@ -79,11 +79,33 @@ def scope_of(namespaces: Iterable[str], catalog_hash: str, globs: Iterable[str])
     return _sha256(_canonical(parts))[:_SCOPE_BYTES]
 
 
+class ItemHashes:
+    """The hashes of items, worked out once for each item that stays the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[ItemKey, tuple[Item, int, int]] = {}
+
+    def of(self, items: Iterable[Item]) -> dict[int, int]:
+        """Key hash to content hash, in the items' order; forgets all other items."""
+        known = {}
+        for item in items:
+            before = self._known.get(item.key)
+            if before is None or before[0] is not item:
+                before = (item, key_hash(item.key), item_hash(item))
+            known[item.key] = before
+        self._known = known
+        return {key: content for _, key, content in known.values()}
+
+
 def make(
-    position: Position, scope: bytes, versions: Mapping[str, str], items: Iterable[Item]
+    position: Position,
+    scope: bytes,
+    versions: Mapping[str, str],
+    items: Iterable[Item],
+    known: Optional[ItemHashes] = None,
 ) -> Cursor:
-    """The cursor of a state."""
-    hashes = {key_hash(item.key): item_hash(item) for item in items}
+    """The cursor of a state; ``known`` spares the hashing of what has not changed."""
+    hashes = (known or ItemHashes()).of(items)
     if len(hashes) > MAX_ITEMS:
         return Cursor(position, scope, versions, digest=digest_of(hashes))
     return Cursor(position, scope, versions, hashes)

@@ -48,6 +48,7 @@ class EventStream:
         self._clock = clock
         self._scope = scope
         self._positions = cursors.CursorClock()
+        self._hashes = cursors.ItemHashes()
         self._cursor = ""
         self._emitted: dict[ItemKey, Item] = {}
         self._looked_at: Sequence[Item] = ()
@@ -119,7 +120,7 @@ class EventStream:
         """Take the next cursor, for the state in ``_emitted``."""
         position = self._positions.next(self._clock.now())
         self._cursor = cursors.encode(
-            cursors.make(position, self._scope, versions, self._emitted.values())
+            cursors.make(position, self._scope, versions, self._emitted.values(), self._hashes)
         )
         return self._cursor
 

@@ -1,7 +1,7 @@
 """GET over HTTP(S) to one API server: what list and watch need, and nothing else.
 
-urllib3 gives the connection; everything that can block can be freed by a KillSwitch,
-and everything that can fail fails as one of our own errors.
+Everything that can block can be freed by a KillSwitch, and everything that can fail
+fails as one of our own errors.
 """
 
 from __future__ import annotations

@@ -41,6 +41,10 @@ class Resource:
     metadata_only: bool = False
     """Ask for PartialObjectMetadata: the bodies are large and of no use here."""
 
+    def __hash__(self) -> int:
+        # Looked up for every check of every change: a text keeps its hash, a tuple does not.
+        return hash(self.plural)
+
     def path(self, namespace: str) -> str:
         """The collection's URL path."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
