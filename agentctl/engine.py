@@ -176,6 +176,8 @@ class Engine:
             if outcome is not None:
                 self._finish(outcome)
         elif isinstance(message, Warned):
+            if message.code is ErrorCode.RESYNC:
+                health.relists(now)
             self._stream.tell(health.name, message.code, message.message)
         else:
             if not isinstance(message, Alive):

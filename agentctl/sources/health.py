@@ -26,8 +26,7 @@ class SourceHealth:
     up: bool = False
     ever_up: bool = False
     up_since: Optional[float] = None
-    """Since when it has been up; None while it is down, so that each failure of one
-    outage counts."""
+    """Since when it has been well; a failure clears it, so that each of one outage counts."""
     down_since: Optional[float] = None
     last_alive: float = 0.0
     blind: bool = False
@@ -73,8 +72,15 @@ class SourceHealth:
         self.answered = self.ever_up = True
         self.blind = False
         if not self.up:
-            self.up, self.up_since = True, now
+            self.up = True
+            self.up_since = now if self.up_since is None else self.up_since
             self.down_since = self.failure = None
+
+    def relists(self, now: float) -> None:
+        """Its history is lost: it answered, but counts as alive only once it has listed."""
+        if self.up:
+            self.up = False
+            self.down_since = self.last_alive = now
 
     def fell(self, now: float, failure: SourceError) -> bool:
         """The attempt failed; True if that is news: it was up, or fails another way."""

@@ -347,3 +347,28 @@ def test_the_next_beat_is_always_ahead(make: Any) -> None:
         bench.clock.elapsed = due + 0.1 * rng.choice([0, 1, 2, 3, 1000])
         assert kinds(bench.step()) == ["heartbeat"]
         assert bench.engine.next_deadline() > bench.clock.elapsed
+
+
+def test_a_source_that_lost_its_history_is_not_alive_until_its_list_is_there(make: Any) -> None:
+    bench = make("a", heartbeat_s=30.0, max_staleness_s=60.0)
+    bench.begin()
+    bench.advance(29)
+    warning = Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired")
+    assert kinds(bench.step(warning)) == ["error"]
+    (error,) = bench.advance(5)
+    assert error.message == "still without a: no answer yet"
+    events = bench.advance(60)
+    assert ErrorCode.STALE in [event.code for event in events if event.type == "error"]
+    assert "heartbeat" not in kinds(events)
+    assert kinds(bench.step(bench.listed("a"))) == ["delta"]
+    assert kinds(bench.advance(30)) == ["heartbeat"]
+
+
+def test_losing_history_now_and_then_is_no_lack_of_health(make: Any) -> None:
+    bench = make("a", heartbeat_s=None)
+    bench.begin()
+    bench.advance(29)
+    bench.step(Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired"))
+    bench.step(bench.listed("a"))
+    bench.advance(2)
+    assert bench.engine._sources["a"].up_since == bench.clock.elapsed - 31
