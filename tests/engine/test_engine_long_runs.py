@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentctl.diff import fold
@@ -248,11 +248,9 @@ MOVES = st.lists(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None)
 @given(MOVES)
-def test_whatever_happens_the_events_fold_to_the_state(make: Any, moves: Any) -> None:
+def test_whatever_happens_the_events_fold_to_the_state(moves: Any) -> None:
     steered = Steered()
     try:
         steered.take(steered.bench.begin())
