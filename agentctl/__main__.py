@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentctl.cli.main import entry
+from agentctl.cli.entry import entry
 
 if __name__ == "__main__":
     entry()

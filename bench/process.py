@@ -24,7 +24,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 LIMIT_S = 120.0
 """No process lives longer, whatever happens."""
 
-_IN_PROCESS = "from agentctl.cli.main import entry; entry()"
+_IN_PROCESS = "from agentctl.cli.entry import entry; entry()"
 # Without the first, modules would be compiled in every run, which nobody's are.
 _UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED", "KUBECONFIG")
 

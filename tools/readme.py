@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import io
-import re
 import sys
 from pathlib import Path
 
@@ -45,7 +45,8 @@ def flags() -> str:
     status = choices["status"]
     rows = ["| flag of `agentctl status` | does |", "|---|---|"]
     for action in status._actions:
-        if not action.option_strings or action.help == "==SUPPRESS==" or "-h" in action.option_strings:
+        hidden = action.help == argparse.SUPPRESS or "-h" in action.option_strings
+        if hidden or not action.option_strings:
             continue
         metavar = f" {action.metavar}" if action.metavar else ""
         names = ", ".join(action.option_strings)
@@ -56,9 +57,12 @@ def flags() -> str:
 
 def generate(text: str) -> str:
     for name, make in (("exit-codes", exit_codes), ("flags", flags)):
-        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        assert pattern.search(text), f"README.md has no place for {name}"
-        text = pattern.sub(lambda match, body=make(): f"{match[1]}{body}\n{match[2]}", text)
+        begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+        head, found, rest = text.partition(begin)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"README.md has no place for {name}")
+        text = f"{head}{begin}{make()}\n{end}{tail}"
     return text
 
 

@@ -95,7 +95,7 @@ def load_file(path: str) -> Catalog:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CatalogError(f"{path}:1: expected a readable file, got an error: {reason}") from None
+        raise CatalogError(f"{path}: cannot read the catalog: {reason}") from None
     return load(data, path)
 
 

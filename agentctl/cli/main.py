@@ -29,8 +29,8 @@ exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
             5 cannot connect, 130 ctrl-C, 141 closed pipe, 143 terminated"""
 
 
-def entry() -> None:
-    """The console script."""
+def program() -> None:
+    """Run on this process's argv, environment and streams, and exit."""
     world = World.real()
     code = main(sys.argv[1:], world)
     try:
@@ -117,6 +117,7 @@ def debug_to(world: World) -> None:
 
 
 def _run(argv: Sequence[str], world: World) -> int:
+    argv = _spelled_out(argv)
     known = commands()
     names = [command.NAME for command in known]
     wanted = argv[0] if argv and argv[0] in names else ""
@@ -125,8 +126,9 @@ def _run(argv: Sequence[str], world: World) -> int:
         world.stderr.write(parser.format_help())
         return ExitCode.USAGE
     if not argv[0].startswith("-") and argv[0] not in names:
+        hint = "; did you mean 'agentctl status watch'?" if argv[0] == "watch" else ""
         raise UsageError(
-            f"unknown command {argv[0]!r}{guess(argv[0], names)}; "
+            f"unknown command {argv[0]!r}{hint or guess(argv[0], names)}; "
             f"there are {', '.join(names)}; see 'agentctl --help'"
         )
     command = next((word for word in argv if word in names), None)
@@ -139,3 +141,14 @@ def _run(argv: Sequence[str], world: World) -> int:
     if getattr(args, "debug", False):
         debug_to(world)
     return int(args.run(args, world))
+
+
+def _spelled_out(argv: Sequence[str]) -> list[str]:
+    """``help`` as people type it, and ``--retry`` with its value.
+
+    argparse would take the next word for the value of an optional one, as in
+    ``--retry watch``; with ``=`` alone there is no doubt.
+    """
+    if argv[:1] == ["help"]:
+        return [*argv[1:2], "--help"]
+    return ["--retry=true" if word == "--retry" else word for word in argv]

@@ -36,14 +36,14 @@ def add_output(parser: Parser) -> None:
     )
 
 
-def add_selection(parser: Parser) -> None:
-    """What is looked at."""
+def add_selection(parser: Parser, variable: str = "; AGENTCTL_NAMESPACE") -> None:
+    """What is looked at; ``variable`` is named where the environment has a say."""
     group = parser.add_argument_group("what to look at")
     group.add_argument(
         "-n",
         "--namespace",
         metavar="NAME",
-        help="where the control plane is (default agents; AGENTCTL_NAMESPACE)",
+        help=f"where the control plane is (default agents{variable})",
     )
     group.add_argument(
         "--catalog",
@@ -118,7 +118,7 @@ WATCH_FLAGS = (
 """What makes sense on a stream only."""
 
 
-def add_watch(parser: Parser) -> None:
+def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
     """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
     group = parser.add_argument_group("watching (with 'watch' or --watch)")
     group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
@@ -126,7 +126,7 @@ def add_watch(parser: Parser) -> None:
         "--heartbeat",
         type=duration,
         metavar="D",
-        help="how often to say that all is alive; 0 for never (default 30s)",
+        help=f"how often to say that all is alive; 0 for never (default {heartbeat})",
     )
     group.add_argument(
         "--retry",

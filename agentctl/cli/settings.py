@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,10 +50,11 @@ def resolve(args: Namespace, world: World) -> Settings:
             f"expected {' or '.join(TRANSPORTS)}{guess(transport, TRANSPORTS)}"
         )
     namespace = pick(args.namespace, "AGENTCTL_NAMESPACE", "namespace") or "agents"
+    kubeconfig = pick(args.kubeconfig, "AGENTCTL_KUBECONFIG", "kubeconfig")
     return Settings(
         transport=transport,
         namespace=checked_namespace(namespace),
-        kubeconfig=pick(args.kubeconfig, "AGENTCTL_KUBECONFIG", "kubeconfig"),
+        kubeconfig=os.path.expanduser(kubeconfig) if kubeconfig else None,
         context=pick(args.context, "AGENTCTL_CONTEXT", "context"),
         catalog=args.catalog,
         components=tuple(args.component),
@@ -91,7 +93,8 @@ def checked_namespace(name: str) -> str:
     )
     if not good or not name or name[0] == "-" or name[-1] == "-":
         raise UsageError(
-            f"--namespace {name!r}: expected lower-case letters, digits and '-', 63 at most"
+            f"namespace {name!r} (of --namespace, AGENTCTL_NAMESPACE or the config): "
+            "expected lower-case letters, digits and '-', 63 at most"
         )
     return name
 
@@ -108,6 +111,8 @@ def read_config(path: str) -> dict[str, Any]:
     Raises ConfigError, which names file and key, for one that cannot be meant.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ConfigError(f"{path}: not a regular file")
         with open(path, "rb") as file:
             text = file.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:

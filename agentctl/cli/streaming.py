@@ -13,7 +13,7 @@ from agentctl.cli.options import SERVER_FLAGS
 from agentctl.cli.runner import Runner
 from agentctl.cli.settings import Settings, policy, resolve
 from agentctl.cli.world import World
-from agentctl.errors import StreamingUnsupported, UsageError
+from agentctl.errors import ExitCode, StreamingUnsupported, UsageError
 
 if TYPE_CHECKING:
     from agentctl.kube.access import ClusterAccess
@@ -39,14 +39,20 @@ def show(
     world: World,
     watch: bool,
     load: Optional[Callable[[], ClusterAccess]] = None,
+    greeting: str = "",
 ) -> int:
-    """The same for settings that are complete; ``load`` replaces the kubeconfig."""
+    """The same for settings that are complete; ``load`` replaces the kubeconfig.
+
+    ``greeting`` goes to stderr once everything else has been found in order.
+    """
     from agentctl.cli.kubemode import kube_engine
 
     style = renderers.Style(color=world.color(args.color), stream=watch)
     renderer = renderers.create(args.output, world.stdout, style)
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
     engine = kube_engine(settings, policy(args, once=not watch), renderer, world, load)
+    if greeting:
+        complain(world, greeting, ExitCode.OK)
     outcome = Runner(engine, world.stdout.fd).run()
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)

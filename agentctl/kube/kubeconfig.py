@@ -105,8 +105,8 @@ class Kubeconfig:
         import difflib
 
         close = difflib.get_close_matches(wanted, self.contexts, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"{self.where}: no context {wanted!r}; {hint}(there are: {known})")
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"{self.where}: no context {wanted!r}{hint} (there are: {known})")
 
     def referred(self, context: Entry, kind: str) -> Optional[Entry]:
         """The cluster or user that a context names; None if it names none."""

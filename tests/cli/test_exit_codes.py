@@ -19,6 +19,9 @@ from agentctl.demo import ApiDouble, ControlPlane
 from tests.cli.program import COMMAND, Program, environment, run, snapshot_of
 from tests.sources.rig import eventually
 
+STARTED_S = 0.03
+"""About when the interpreter itself is up."""
+
 WATCHES = 7
 """How many the default catalog needs: six resources, endpointslices in two namespaces."""
 
@@ -525,6 +528,8 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["status", "-n", "Not_A_Name"], "--namespace"),
         (["status", "--server", "x:1"], "--transport grpc or sse"),
         (["statsu"], "did you mean status?"),
+        (["watch"], "did you mean 'agentctl status watch'?"),
+        (["demo", "--component", "nope"], "agents-controller"),
         (["status", "--timeo", "3s"], "did you mean --timeout?"),
         (["status", "--watch=true"], "--watch takes no value"),
         (["status", "--", "watch", "--timeout", "3s"], "unexpected argument '--timeout'"),
@@ -627,6 +632,35 @@ def test_debug_says_transport_cursor_and_reconnects_but_no_token(tmp_path: Path)
         assert token not in log
 
 
+def test_a_bare_retry_does_not_eat_the_next_word(cluster: Cluster) -> None:
+    assert cluster.run("status", "--retry", "watch", "--timeout", "300ms").returncode == 0
+
+
+def test_a_config_file_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "agentctl" / "config.json"
+    config.parent.mkdir(parents=True)
+    os.mkfifo(config)
+    done = run("status", home=tmp_path)
+    assert done.returncode == 2
+    assert "not a regular file" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("after_ms", [0, 20, 40, 60, 80, 100, 120])
+def test_ctrl_c_while_it_starts_leaves_no_traceback(cluster: Cluster, after_ms: int) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "status", "watch"],
+        env=environment(cluster.folder, cluster.extra),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(STARTED_S + after_ms / 1000)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert "agentctl" not in errors  # a traceback out of the interpreter's own start is not ours
+
+
 # The small commands
 
 
@@ -635,6 +669,8 @@ def test_help_teaches_and_is_fast_enough_to_be_read(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "agentctl demo" in done.stdout
     assert run("status", "--help", home=tmp_path).returncode == 0
+    assert run("help", home=tmp_path).stdout == done.stdout
+    assert "--heartbeat" in run("help", "status", home=tmp_path).stdout
 
 
 def test_no_arguments_shows_the_help_and_is_2(tmp_path: Path) -> None:

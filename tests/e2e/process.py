@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from tests.e2e.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
-ENTRY = "from agentctl.cli.main import entry; entry()"
+ENTRY = "from agentctl.cli.entry import entry; entry()"
 CHECKS = MappingProxyType(
     {
         "namespace": "{kind: namespace}",

@@ -196,7 +196,7 @@ def test_in_several_files_the_first_to_define_a_thing_wins(tmp_path: Path) -> No
         ),
         (
             "current-context: c\nusers: [{name: a}]",
-            "{path}: no context 'c'; (there are: none)",
+            "{path}: no context 'c' (there are: none)",
         ),
         (
             "current-context: a\ncontexts: [{name: a}]",

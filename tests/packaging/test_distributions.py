@@ -116,7 +116,7 @@ def test_the_wheel_carries_the_license(built: Built) -> None:
 def test_the_wheel_has_the_command(built: Built) -> None:
     points = ConfigParser()
     points.read_string(built.read(".dist-info/entry_points.txt"))
-    assert dict(points["console_scripts"]) == {"agentctl": "agentctl.cli.main:entry"}
+    assert dict(points["console_scripts"]) == {"agentctl": "agentctl.cli.entry:entry"}
 
 
 def test_the_wheel_says_its_version_and_the_oldest_python(built: Built) -> None:
@@ -142,7 +142,7 @@ def test_what_the_wheel_unpacks_to_runs(built: Built, tmp_path: Path) -> None:
             f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import agentctl\n"
             f"assert agentctl.__file__.startswith({str(tmp_path)!r})\n"
             f"sys.argv = ['agentctl', *{arguments!r}]\n"
-            "from agentctl.cli.main import entry; entry()"
+            "from agentctl.cli.entry import entry; entry()"
         )
         done = subprocess.run(
             [sys.executable, "-c", code],

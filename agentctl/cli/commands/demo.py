@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 
 from agentctl.cli.options import WATCH_FLAGS, add_output, add_selection, add_watch
 from agentctl.cli.parser import Parser
@@ -30,10 +30,9 @@ HEARTBEAT_S = 5.0
 
 def port(text: str) -> int:
     """An argparse type."""
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError
-    return number
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise ArgumentTypeError(f"expected a number from 0 (any) to 65535, got {text!r}")
 
 
 def configure(parser: Parser) -> None:
@@ -49,9 +48,9 @@ def configure(parser: Parser) -> None:
     group.add_argument(
         "--no-script", action="store_true", help="let nothing happen: the control plane stays well"
     )
-    add_selection(parser)
+    add_selection(parser, variable="")
     add_output(parser)
-    add_watch(parser)
+    add_watch(parser, heartbeat="5s")
 
 
 def run(args: Namespace, world: World) -> int:
@@ -63,7 +62,9 @@ def run(args: Namespace, world: World) -> int:
         demo = DemoControlPlane(port=args.port, script=not args.no_script)
         demo.start()
     except OSError as error:
-        raise UsageError(f"cannot listen on 127.0.0.1:{args.port}: {error.strerror}") from None
+        raise UsageError(
+            f"cannot listen on 127.0.0.1:{args.port}: {error.strerror}; use another --port"
+        ) from None
     try:
         return (
             serve(demo.kubeconfig_text(), world) if args.api_only else watch(args, demo.url, world)
@@ -79,7 +80,6 @@ def refuse_watch_flags(args: Namespace) -> None:
 
 
 def watch(args: Namespace, url: str, world: World) -> int:
-    from agentctl.cli.main import complain
     from agentctl.cli.settings import Settings, checked_namespace
     from agentctl.cli.streaming import show
     from agentctl.kube.access import ClusterAccess
@@ -96,9 +96,9 @@ def watch(args: Namespace, url: str, world: World) -> int:
         insecure_plaintext_token=False,
         poll_interval_s=args.poll_interval or 10.0,
     )
-    complain(world, f"an embedded control plane at {url}; ctrl-C ends it", ExitCode.OK)
     access = ClusterAccess(server=url, description="the embedded control plane")
-    return show(args, settings, world, watch=True, load=lambda: access)
+    greeting = f"an embedded control plane at {url}; ctrl-C ends it"
+    return show(args, settings, world, watch=True, load=lambda: access, greeting=greeting)
 
 
 def serve(kubeconfig: str, world: World) -> int:

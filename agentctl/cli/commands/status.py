@@ -36,7 +36,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "action", nargs="?", type=one_of("watch"), metavar="watch", help="follow every change"
     )
-    parser.add_argument("--watch", action="store_true", help="the same as 'status watch'")
+    parser.add_argument("-w", "--watch", action="store_true", help="the same as 'status watch'")
     add_selection(parser)
     add_output(parser)
     add_connection(parser)
