@@ -17,25 +17,19 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from agentctl import __version__
 from agentctl.clock import Clock
-from agentctl.errors import ConfigError, DisconnectedError, ServerError, UnauthorizedError
+from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
-from agentctl.kube.failures import explain, failure_of, header, http_date, retry_after
+from agentctl.kube.failures import explain, failure_of, retry_after
 from agentctl.kube.killswitch import KillSwitch
 from agentctl.kube.proxies import Proxy, is_loopback
-from agentctl.wire.chunked import ChunkDecoder, ChunkError
+from agentctl.kube.response import Response
 
 if TYPE_CHECKING:
-    import http.client
-    from email.message import Message
-
     from agentctl.kube.connection import Connection, Route
 
 __all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retry_after"]
 
 log = logging.getLogger(__name__)
-
-READ_ALL_S = 60.0
-"""Longest that a whole body may take: a page of 500 objects over a poor line fits."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,16 @@ class Session:
             except BaseException:
                 conn.end()
                 raise
-            response = Response(self, conn, answer, way, body_timeout, switch, self._clock)
+            response = Response(
+                conn,
+                answer,
+                where=way.where,
+                generation=way.generation,
+                body_timeout=body_timeout,
+                switch=switch,
+                clock=self._clock,
+                keep=self.keep,
+            )
             response.refuse_redirect()
             return response
 
@@ -227,157 +230,3 @@ def _may_be_stale(error: Exception) -> bool:
     if isinstance(error, socket.timeout):
         return False
     return isinstance(error, (OSError, http.client.RemoteDisconnected))
-
-
-class Response:
-    """An answer whose headers are there and whose body is still to be read."""
-
-    def __init__(
-        self,
-        session: Session,
-        conn: Connection,
-        answer: http.client.HTTPResponse,
-        way: _Way,
-        body_timeout: float,
-        switch: KillSwitch,
-        clock: Clock,
-    ) -> None:
-        self.status: int = answer.status
-        self.headers: Message = answer.headers
-        self.generation: int = way.generation
-        """Whose credentials were used: what to give to ``AccessProvider.refresh`` on 401."""
-        self._session = session
-        self._conn: Optional[Connection] = conn
-        self._answer = answer
-        self._way = way
-        self._switch = switch
-        self._clock = clock
-        self._body_timeout = body_timeout
-        self._step = f"after {body_timeout:g}s without data"
-        # http.client gives one chunk at a time: on a busy watch, one event.
-        self._chunks = ChunkDecoder() if answer.chunked else None
-        self._read1 = answer.read1 if self._chunks is None else self._read_chunks
-        self._server_time: Optional[float] = None
-        self._read_server_time = False
-        if conn.reader is not None:
-            conn.reader.limit(body_timeout)
-
-    @property
-    def server_time(self) -> Optional[float]:
-        """The server's clock when it answered, in seconds since 1970; None if it did not say."""
-        if not self._read_server_time:
-            moment = http_date(header(self.headers, "Date"))
-            self._server_time = None if moment is None else moment.timestamp()
-            self._read_server_time = True
-        return self._server_time
-
-    def read1(self, n: int = 65536) -> bytes:
-        """At most ``n`` bytes, as soon as there are any; b"" at the end of the body.
-
-        Raises DisconnectedError, also if the body ended before its time.
-        """
-        try:
-            data = self._read1(n)
-        except Exception as error:
-            raise self._failed(error) from error
-        if not data:
-            self._finish()
-        return data
-
-    def read_all(self, limit: int, timeout: float = READ_ALL_S) -> bytes:
-        """The whole body: at most ``limit`` bytes within ``timeout`` seconds.
-
-        Raises ServerError if it is larger or slower, DisconnectedError if it breaks off.
-        """
-        conn = self._conn
-        if conn is None:
-            return b""
-        deadline = self._clock.monotonic() + timeout
-        if conn.reader is not None:
-            conn.reader.limit(self._body_timeout, deadline)
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            while True:
-                data = self.read1()
-                if not data:
-                    return b"".join(chunks)
-                chunks.append(data)
-                size += len(data)
-                if size > limit:
-                    raise ServerError(f"{self._way.where}: the answer is larger than {limit} bytes")
-        except DisconnectedError as error:
-            self.close()
-            timed_out = isinstance(error.__cause__, socket.timeout)
-            if timed_out and self._clock.monotonic() >= deadline:
-                raise ServerError(
-                    f"{self._way.where}: the answer took longer than {timeout:g}s"
-                ) from error
-            raise
-
-    def close(self) -> None:
-        """Let go of the connection; it is kept only if the body was read to its end."""
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            self._answer.close()
-            conn.end()
-
-    def __enter__(self) -> Response:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
-
-    def refuse_redirect(self) -> None:
-        """Raise ServerError for a 3xx: credentials are not for whom it may point to."""
-        if 300 <= self.status < 400:
-            self.close()
-            target = urlsplit(header(self.headers, "Location")).netloc.rpartition("@")[2]
-            raise ServerError(
-                f"{self._way.where}: answered with a redirect to {target or 'nowhere'}, which is "
-                "not followed; is this an API server's address?"
-            )
-
-    def _read_chunks(self, n: int) -> bytes:
-        """What the next piece of a chunked body carries; b"" at its end."""
-        import http.client
-
-        chunks = self._chunks
-        assert chunks is not None
-        while not chunks.ended:
-            piece = self._answer.fp.read1(n)
-            if not piece:
-                raise http.client.IncompleteRead(b"")
-            try:
-                data = chunks.feed(piece)
-            except ChunkError as error:
-                raise http.client.HTTPException(str(error)) from error
-            if data:
-                return data
-        return b""
-
-    def _finish(self) -> None:
-        conn = self._conn
-        if conn is None:
-            return
-        if self._switch.killed or self._answer.length:
-            import http.client
-
-            raise self._failed(http.client.IncompleteRead(b""))
-        self._answer.close()
-        if conn.sock is None or (self._chunks is not None and self._chunks.surplus):
-            self.close()
-            return
-        self._conn = None
-        self._session.keep(conn, self._way.generation)
-
-    def _failed(self, error: Exception) -> Exception:
-        self.close()
-        if self._switch.killed:
-            return DisconnectedError("stopped")
-        return explain(error, self._way.where, self._step)
