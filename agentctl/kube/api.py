@@ -6,7 +6,6 @@ that was rotated a second ago must not end a stream that runs for days.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from agentctl.errors import SourceError
 from agentctl.kube.failures import failure_of
 from agentctl.kube.http import ApiClient, KillSwitch, Response, Session
+from agentctl.wire.managedfields import parse
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def refusal(response: Response, verb: str, noun: str) -> tuple[SourceError, dict
 def json_object(body: bytes) -> dict[str, Any]:
     """A JSON object, or an empty one if the body is anything else."""
     try:
-        value = json.loads(body.decode("utf-8"))
+        value = parse(body)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
@@ -11,6 +10,7 @@ from agentctl.errors import ServerError, SourceError
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.model import ErrorCode
 from agentctl.sources.base import Change
+from agentctl.wire.managedfields import parse
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class WatchDecoder:
 
     def _event(self, line: bytes) -> tuple[str, Mapping[str, Any]]:
         try:
-            event = json.loads(line.decode("utf-8"))
+            event = parse(line)
             kind, item = event["type"], event["object"]
             if kind == "ERROR":
                 raise status_error(item, self._noun)
