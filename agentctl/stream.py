@@ -111,7 +111,10 @@ class EventStream:
             self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
         elif isinstance(found, cursors.Full):
             log.debug("cannot resume from the cursor: %s", found.reason)
-            if not follow_only:
+            if follow_only:
+                message = f"cannot tell what changed since the cursor: {found.reason}"
+                self.tell("", ErrorCode.RESYNC, message)
+            else:
                 self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
         else:
             log.debug("resumed from the cursor: nothing changed")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from agentctl.errors import SourceError
+from agentctl.errors import ServerError, SourceError
 from agentctl.kube.failures import failure_of
 from agentctl.kube.http import ApiClient, KillSwitch, Response, Session
 from agentctl.wire.managedfields import parse
@@ -76,7 +76,10 @@ def reader(client: ApiClient) -> Iterator[ApiReader]:
 
 def refusal(response: Response, verb: str, noun: str) -> tuple[SourceError, dict[str, Any]]:
     """What an answer that is not 200 means, and its Status (empty if it sent none)."""
-    body = response.read_all(MAX_ERROR_BYTES)
+    try:
+        body = response.read_all(MAX_ERROR_BYTES)
+    except ServerError:  # too large or too slow: the status says enough
+        body = b""
     failure = failure_of(response.status, response.headers, body, verb, noun)
     return failure, json_object(body)
 

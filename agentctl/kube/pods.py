@@ -73,9 +73,11 @@ _RANKS = {
 
 
 def _is_ready(status: Mapping[str, Any]) -> bool:
-    for condition in mappings(status, "conditions"):
-        if condition.get("type") == "Ready":
-            return condition.get("status") == "True"
+    conditions = status.get("conditions")
+    if isinstance(conditions, list):
+        for condition in conditions:
+            if isinstance(condition, dict) and condition.get("type") == "Ready":
+                return condition.get("status") == "True"
     containers = mappings(status, "containerStatuses")
     return bool(containers) and all(one.get("ready") is True for one in containers)
 

@@ -127,8 +127,14 @@ class WatchSpec:
     def change(self, item: Mapping[str, Any], seen: Seen) -> Change:
         """Cut one object for each table."""
         metadata = item.get("metadata") or {}
+        needs = self.needs
+        if len(needs) == 1:
+            need = needs[0]
+            return Change(
+                self.key(metadata), (need.cut(item, seen) if need.matches(metadata) else None,)
+            )
         values: list[Any] = [None] * len(self.tables)
-        for need in self.needs:
+        for need in needs:
             if need.matches(metadata):
                 index = self.tables.index(need.cut)
                 if values[index] is None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from agentctl.kube.connection import Connection
 
+GRACE_S = 5.0
+"""How much longer than one wait a streamed body may last: whoever reads it as lines ends
+it in good order before that."""
+
 READ_ALL_S = 60.0
 """Longest that a whole body may take: a page of 500 objects over a poor line fits."""
 
@@ -60,7 +64,8 @@ class Response:
         self._server_time: Optional[float] = None
         self._read_server_time = False
         if conn.reader is not None:
-            conn.reader.limit(body_timeout)
+            # In all as well: bytes that are no data (trailers without end) come out of no read.
+            conn.reader.limit(body_timeout, clock.monotonic() + body_timeout + GRACE_S)
 
     @property
     def server_time(self) -> Optional[float]:

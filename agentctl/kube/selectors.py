@@ -52,7 +52,11 @@ class LabelSelector:
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(requirement.matches(labels) for requirement in self.requirements)
+        # For every event of a watch, so without a generator.
+        for requirement in self.requirements:  # noqa: SIM110
+            if not requirement.matches(labels):
+                return False
+        return True
 
     def union(self, other: LabelSelector) -> Optional[LabelSelector]:
         """One selector for what either matches; None where none can say it."""

@@ -27,7 +27,6 @@ class SourceHealth:
     ever_up: bool = False
     up_since: Optional[float] = None
     """Since when it has been well; a failure clears it, so that each of one outage counts."""
-    down_since: Optional[float] = None
     last_alive: float = 0.0
     blind: bool = False
     """What rests on it has turned unknown."""
@@ -74,13 +73,13 @@ class SourceHealth:
         if not self.up:
             self.up = True
             self.up_since = now if self.up_since is None else self.up_since
-            self.down_since = self.failure = None
+            self.failure = None
 
     def relists(self, now: float) -> None:
         """Its history is lost: it answered, but counts as alive only once it has listed."""
         if self.up:
             self.up = False
-            self.down_since = self.last_alive = now
+            self.last_alive = now
 
     def fell(self, now: float, failure: SourceError) -> bool:
         """The attempt failed; True if that is news: it was up, or fails another way."""
@@ -89,7 +88,5 @@ class SourceHealth:
         self.answered = True
         self.attempt = None
         news = self.up or before is None or before.code is not failure.code
-        if self.up or self.down_since is None:
-            self.down_since = now
         self.up, self.up_since = False, None
         return news

@@ -42,6 +42,9 @@ TOO_LARGE_TRIES = 10
 TOO_LARGE_WAIT_S = 1.0
 """The wait between those where the server names none (a real one says 1)."""
 
+TOO_LARGE_WAIT_MAX_S = 5.0
+"""What is honoured of a longer one: the source says nothing meanwhile."""
+
 
 @dataclass(frozen=True)
 class KubeContext:
@@ -223,6 +226,6 @@ def patiently(attempt: Attempt, call: Callable[[], T]) -> T:
             return call()
         except TooLargeVersionError as error:
             log.debug("%s: %s", attempt.source, error.message)
-            if attempt.wait(error.retry_after or TOO_LARGE_WAIT_S):
+            if attempt.wait(min(error.retry_after or TOO_LARGE_WAIT_S, TOO_LARGE_WAIT_MAX_S)):
                 raise DisconnectedError("stopped") from None
     return call()

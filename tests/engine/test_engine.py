@@ -552,3 +552,9 @@ def test_messages_are_redacted_before_anyone_sees_them(make: Any) -> None:
     (error,) = bench.step(bench.ended("a", DisconnectedError("https://bob:hunter2@host/ failed")))
     assert isinstance(error, StreamError)
     assert "hunter2" not in error.message
+
+
+def test_follow_only_with_a_cursor_that_cannot_be_resumed_says_so(make: Any) -> None:
+    (error,) = make("a", since="garbage", follow_only=True).begin()
+    assert error.code is ErrorCode.RESYNC
+    assert "cursor" in error.message
