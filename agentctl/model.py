@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, Optional, Union
 
 from agentctl.clock import format_time, parse_time
@@ -71,7 +72,7 @@ class Item:
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> ItemKey:
         return ItemKey(self.namespace, self.component)
 

@@ -10,6 +10,7 @@ from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, wo
 from agentctl.kube.objects import cut_crd, cut_served
 from agentctl.kube.resources import CRDS, SERVED, Need
 from agentctl.model import Status
+from agentctl.sources.base import ObjectKey
 
 KIND = "crds"
 FIELDS = ("names",)
@@ -39,14 +40,17 @@ class CrdsCheck:
         if reason := view.blind(CRDS, ""):
             return blind(reason)
         unserved_unknown = view.blind(SERVED, "")
+        known = view.objects(CRDS, "", cut_crd)
+        served = view.objects(SERVED, "", cut_served)
         missing, deleting, waiting = [], [], []
         for name in self.names:
-            state = view.get(CRDS, "", cut_crd, name)
+            key = ObjectKey("", name)
+            state = known.get(key)
             if state is None:
                 missing.append(name)
             elif state == "deleting":
                 deleting.append(name)
-            elif not unserved_unknown and not view.get(SERVED, "", cut_served, name):
+            elif not unserved_unknown and not served.get(key):
                 waiting.append(name)
         result = self._judge(missing, deleting, waiting)
         if unserved_unknown:
