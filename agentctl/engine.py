@@ -21,11 +21,12 @@ from typing import Optional, Protocol, Union
 from agentctl.clock import Clock
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode, Item
-from agentctl.policy import Outcome, StreamPolicy
+from agentctl.policy import Outcome, StreamPolicy, Vitals
 from agentctl.redact import redact
 from agentctl.sources.base import Alive, Changed, Ended, Message, Replaced, Source, Stop, Warned
+from agentctl.sources.health import SourceHealth
 from agentctl.sources.supervisor import Supervisor
-from agentctl.stream import EventStream, Sink
+from agentctl.stream import Missing, Outlet
 
 INBOX_SIZE = 1000
 """Messages that may wait; a source that finds it full waits, and its peer with it."""
@@ -54,26 +55,22 @@ class State(Protocol):
 
 
 class Engine:
-    """Runs sources against one state and tells one sink.
-
-    ``scope`` is the cursor's (see ``cursor.scope_of``).
-    """
+    """Runs sources against one state and tells one outlet."""
 
     def __init__(
         self,
         sources: Iterable[Source],
         state: State,
-        sink: Sink,
+        outlet: Outlet,
         policy: StreamPolicy,
         *,
         clock: Clock,
-        scope: bytes,
         rng: Optional[random.Random] = None,
     ) -> None:
         self._policy = policy
         self._state = state
         self._clock = clock
-        self._stream = EventStream(sink, clock, scope)
+        self._stream = outlet
         self._sources = Supervisor(
             sources,
             policy,
@@ -87,6 +84,9 @@ class Engine:
         self._started_at = 0.0
         self._beat_at: Optional[float] = None
         self._timeout_at: Optional[float] = None
+        self._quiet_until = 0.0
+        self._withheld = False
+        self._looked_at = 0.0
 
     def run(self) -> Outcome:
         """Start the sources and go on until the run is over; then stop them.
@@ -111,7 +111,7 @@ class Engine:
     def start(self) -> None:
         """Begin all sources' first attempts and set the clocks."""
         now = self._clock.monotonic()
-        self._started_at = now
+        self._started_at = self._looked_at = now
         if self._policy.heartbeat_s:
             self._beat_at = now + self._policy.heartbeat_s
         if self._policy.timeout_s is not None:
@@ -124,12 +124,14 @@ class Engine:
         if not self._stream.begun:
             patience = 0.0 if self._sources.answered else self._policy.first_answer_s
             due.append(self._started_at + patience)
+        if self._withheld:
+            due.append(self._quiet_until)
         due += self._sources.deadlines()
         return min((moment for moment in due if moment is not None), default=None)
 
     def step(self, messages: Iterable[Union[Message, Stop]]) -> None:
         """Take messages in order, do what is due, and emit what follows from both."""
-        now = self._clock.monotonic()
+        now = self._looked_at = self._clock.monotonic()
         for message in messages:
             if not isinstance(message, Stop):
                 self._take(message, now)
@@ -142,17 +144,22 @@ class Engine:
             self._sources.look(now)
         if self.outcome is not None:
             if self._stream.begun:  # what came before the end is still told
-                self._stream.publish(self._state.items(now), self._sources.versions())
+                self._publish(now, at_once=True)
             return
         timed_out = self._timeout_at is not None and now >= self._timeout_at
+        beats = self._beat_at is not None and now >= self._beat_at
         if self._stream.begun:
-            self._stream.publish(self._state.items(now), self._sources.versions())
+            self._publish(now, at_once=timed_out or beats)
         else:
             self._begin(now, forced=timed_out)
         if timed_out:
             self._time_out()
-        elif self.outcome is None and self._beat_at is not None and now >= self._beat_at:
+        elif self.outcome is None and beats:
             self._beat(now)
+
+    def vitals(self) -> Vitals:
+        """How the sources are. May be called from any thread."""
+        return Vitals(self._looked_at, self._stream.begun, self._sources.vitals())
 
     def _receive(self) -> list[Union[Message, Stop]]:
         """All that is queued; waits for the first message until the next deadline."""
@@ -186,6 +193,19 @@ class Engine:
                 health.resource_version = message.resource_version
             health.alive(now)
 
+    def _publish(self, now: float, at_once: bool) -> None:
+        """Tell what is new, unless something was told a moment ago: then a moment later.
+
+        The first change goes out at once; what follows it within the debounce is told
+        together, or not at all where it was undone.
+        """
+        items = self._state.items(now)
+        self._withheld = now < self._quiet_until and not at_once
+        if self._withheld:
+            return
+        if self._stream.publish(items, self._sources.versions()):
+            self._quiet_until = now + self._policy.debounce_s
+
     def _begin(self, now: float, forced: bool) -> None:
         """The snapshot, once every source has answered or the wait is over."""
         late = now >= self._started_at + self._policy.first_answer_s
@@ -214,20 +234,8 @@ class Engine:
         self._beat_at += period * (1 + (now - self._beat_at) // period)
         if self._beat_at <= now:  # rounded down
             self._beat_at += period
-        if not self._stream.begun:
-            return
-        down = self._sources.down
-        if not down:
-            self._stream.heartbeat()
-            return
-        names = ", ".join(health.name for health in down)
-        failure, retry_at = down[0].failure, down[0].retry_at
-        self._stream.tell(
-            down[0].name,
-            failure.code if failure else ErrorCode.DISCONNECTED,
-            f"still without {names}: {failure.message if failure else 'no answer yet'}",
-            None if retry_at is None else max(0.0, retry_at - now),
-        )
+        if self._stream.begun:
+            self._stream.beat([_missing(health, now) for health in self._sources.down])
 
     def _time_out(self) -> None:
         self._conclude("still disconnected at --timeout: ")
@@ -252,3 +260,13 @@ class Engine:
     def _finish(self, outcome: Outcome) -> None:
         if self.outcome is None:
             self.outcome = Outcome(outcome.exit_code, redact(outcome.message))
+
+
+def _missing(health: SourceHealth, now: float) -> Missing:
+    failure, retry_at = health.failure, health.retry_at
+    return Missing(
+        health.name,
+        failure.code if failure else ErrorCode.DISCONNECTED,
+        failure.message if failure else "no answer yet",
+        None if retry_at is None else max(0.0, retry_at - now),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from agentctl.backoff import Backoff
 
@@ -23,6 +23,9 @@ class StreamPolicy:
     once: bool = False
     """Take one snapshot and end."""
 
+    debounce_s: float = 0.0
+    """What changes within this time of the last delta is told in one, at its end."""
+
     first_answer_s: float = 10.0
     """How long the snapshot waits for the slowest source."""
 
@@ -40,3 +43,29 @@ class Outcome:
 
     exit_code: int
     message: str = ""
+
+
+class SourceVitals(NamedTuple):
+    """How one source is. ``last_alive`` is monotonic seconds."""
+
+    name: str
+    up: bool
+    lost: bool
+    """Down for want of a connection, not of a permission."""
+    last_alive: float
+    attempts: int
+    failure: str
+    """Why its last attempt failed, as one line; empty while it is up."""
+
+
+class Vitals(NamedTuple):
+    """How an engine and its sources are. ``at`` is when (monotonic) it last looked."""
+
+    at: float
+    begun: bool
+    """The first state has been told."""
+    sources: tuple[SourceVitals, ...]
+
+    @property
+    def ready(self) -> bool:
+        return self.begun and not any(source.lost for source in self.sources)

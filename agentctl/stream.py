@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Optional, Protocol
+from typing import NamedTuple, Optional, Protocol, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
@@ -36,8 +36,45 @@ class Sink(Protocol):
         """Take one event; may block, and raises what writing it raises."""
 
 
+class Missing(NamedTuple):
+    """A source that is down: since its last failure, until its next attempt."""
+
+    source: str
+    code: ErrorCode
+    message: str
+    retry_in: Optional[float]
+
+
+class Outlet(Protocol):
+    """Where the engine's states go. Used by the engine's thread only."""
+
+    begun: bool
+    """Whether ``begin`` was called."""
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        """Take the first state."""
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        """Take the present state; True if anything in it was news."""
+
+    def tell(
+        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+    ) -> None:
+        """Take an error."""
+
+    def beat(self, missing: Sequence[Missing]) -> None:
+        """Say that all is alive, or which sources are not."""
+
+
 class EventStream:
-    """Turns states into events for one sink.
+    """An outlet that turns states into events for one sink.
 
     ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
     ``versions`` below is each source's resourceVersion, for the cursor.
@@ -75,10 +112,10 @@ class EventStream:
         for error in held:
             self.tell(error.source, error.code, error.message, error.retry_in)
 
-    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
         """A delta of what differs from what was emitted, if anything does."""
         if items is self._looked_at:
-            return
+            return False
         self._looked_at = items
         current = {item.key: item for item in items}
         found = diff(self._emitted, current)
@@ -86,6 +123,7 @@ class EventStream:
             self._emitted = current
             cursor = self._move(versions)
             self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
+        return bool(found)
 
     def tell(
         self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
@@ -98,9 +136,19 @@ class EventStream:
         else:
             self._held.append(error)
 
-    def heartbeat(self) -> None:
-        """Say that all is alive."""
-        self._emit(Heartbeat(self._clock.now(), self._cursor))
+    def beat(self, missing: Sequence[Missing]) -> None:
+        """A heartbeat, or an error event in its place."""
+        self._emit(self.pulse(missing))
+
+    def pulse(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
+        """What ``beat`` emits."""
+        now = self._clock.now()
+        if not missing:
+            return Heartbeat(now, self._cursor)
+        names = ", ".join(one.source for one in missing)
+        first = missing[0]
+        message = redact(f"still without {names}: {first.message}")
+        return StreamError(now, message, first.code, first.source, first.retry_in, self._cursor)
 
     def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
         found = cursors.resume(

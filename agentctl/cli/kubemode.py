@@ -18,7 +18,7 @@ from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
 from agentctl.sources.cluster import cluster_sources
 from agentctl.sources.kube import KubeContext
-from agentctl.stream import Sink
+from agentctl.stream import EventStream, Sink
 
 
 def catalog_of(path: Optional[str]) -> Catalog:
@@ -48,12 +48,12 @@ def kube_engine(
     )
     provider = AccessProvider(load or configured, world.clock)
     client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
+    scope = scope_of([settings.namespace], catalog.hash, settings.components)
     context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
     return Engine(
         cluster_sources(evaluator.specs, context, policy.once),
         KubeState(evaluator),
-        sink,
+        EventStream(sink, world.clock, scope),
         policy,
         clock=world.clock,
-        scope=scope_of([settings.namespace], catalog.hash, settings.components),
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
-from agentctl.errors import SourceError
+from agentctl.errors import RefusedError, SourceError
+from agentctl.policy import SourceVitals
 from agentctl.sources.base import Attempt, Message, Source, Stop
 
 
@@ -45,6 +46,22 @@ class SourceHealth:
     @property
     def polling(self) -> bool:
         return self.source is not self.stream
+
+    @property
+    def lost(self) -> bool:
+        """Down for want of a connection, not of a permission."""
+        return not self.up and not isinstance(self.failure, RefusedError)
+
+    def vitals(self) -> SourceVitals:
+        failure = self.failure
+        return SourceVitals(
+            self.name,
+            self.up,
+            self.lost,
+            self.last_alive,
+            self.epoch,
+            failure.message if failure is not None else "",
+        )
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]]) -> None:
         """Begin the next attempt; whatever an earlier one still says is not listened to."""

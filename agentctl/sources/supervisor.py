@@ -26,7 +26,7 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import ErrorCode
-from agentctl.policy import Outcome, StreamPolicy
+from agentctl.policy import Outcome, SourceVitals, StreamPolicy
 from agentctl.sources.base import Ended, Message, Source, Stop
 from agentctl.sources.health import SourceHealth
 
@@ -91,7 +91,11 @@ class Supervisor:
     @property
     def lost(self) -> list[SourceHealth]:
         """Those down for want of a connection, not of a permission."""
-        return [health for health in self.down if not isinstance(health.failure, RefusedError)]
+        return [health for health in self if health.lost]
+
+    def vitals(self) -> tuple[SourceVitals, ...]:
+        """How each source is; for any thread, as all that is read is replaced, not changed."""
+        return tuple(health.vitals() for health in self)
 
     def versions(self) -> dict[str, str]:
         """The resourceVersion that each source has got to, where it has one."""

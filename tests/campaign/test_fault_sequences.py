@@ -34,6 +34,7 @@ from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
 from agentctl.sources.cluster import cluster_sources
 from agentctl.sources.kube import KubeContext
+from agentctl.stream import EventStream
 from tests.sources.rig import eventually
 
 CATALOG = b"""
@@ -178,10 +179,9 @@ def run_sequence(seed: int) -> Follower:
         engine = Engine(
             cluster_sources(evaluator.specs, context),
             KubeState(evaluator),
-            follower,
+            EventStream(follower, clock, scope_of(["agents"], catalog.hash, [])),
             POLICY,
             clock=clock,
-            scope=scope_of(["agents"], catalog.hash, []),
             rng=random.Random(seed),
         )
         thread = threading.Thread(target=engine.run, name=f"engine-{seed}")

@@ -33,6 +33,7 @@ from agentctl.sources.base import (
     Replaced,
     Warned,
 )
+from agentctl.stream import EventStream
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 
 KEY = ObjectKey("agents", "x")
@@ -51,10 +52,9 @@ class Bench:
         self.engine = Engine(
             self.sources.values(),
             self.state,
-            self.sink,
+            EventStream(self.sink, self.clock, scope_of(["agents"], "hash", [])),
             StreamPolicy(**policy),
             clock=self.clock,
-            scope=scope_of(["agents"], "hash", []),
             rng=random.Random(7),
         )
         self.engine.start()

@@ -34,6 +34,7 @@ from agentctl.sources.base import (
     Replaced,
     Warned,
 )
+from agentctl.stream import EventStream
 from tests.engine.test_engine import Bench, kinds
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 
@@ -137,7 +138,7 @@ def test_forbidden_everywhere_ends_with_3_though_another_source_does_not_answer(
 def test_without_any_source_there_is_nothing_to_wait_for(once: bool) -> None:
     clock, sink = FakeClock(), Recorder()
     policy = StreamPolicy(once=once)
-    engine = Engine([], FakeState([]), sink, policy, clock=clock, scope=b"")
+    engine = Engine([], FakeState([]), EventStream(sink, clock, b""), policy, clock=clock)
     engine.start()
     assert engine.next_deadline() == clock.monotonic()
     engine.step(engine._receive())
@@ -328,9 +329,9 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
         attempt._thread.start()
 
     monkeypatch.setattr(Attempt, "start", start)
-    engine = Engine(
-        sources, FakeState(["a", "b"]), Recorder(), StreamPolicy(), clock=FakeClock(), scope=b""
-    )
+    clock = FakeClock()
+    outlet = EventStream(Recorder(), clock, b"")
+    engine = Engine(sources, FakeState(["a", "b"]), outlet, StreamPolicy(), clock=clock)
     with pytest.raises(RuntimeError, match="start new thread"):
         engine.run()
     assert sources[0].attempts[0].join(1)
