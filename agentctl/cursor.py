@@ -179,21 +179,26 @@ Resumption = Union[Nothing, Changes, Full]
 
 
 def resume(
-    cursor: Optional[Cursor], scope: bytes, items: Sequence[Item], known: Iterable[ItemKey]
+    cursor: Optional[Cursor],
+    scope: bytes,
+    items: Sequence[Item],
+    known: Iterable[ItemKey],
+    hashed: Optional[ItemHashes] = None,
 ) -> Resumption:
     """What has changed since a cursor, of the state ``items``.
 
     ``known`` are keys that may have been in the stream; what is gone can only be named
-    if it is among them. Wrong only where two different texts have one 32-bit hash.
+    if it is among them. ``hashed`` spares the hashing of what has not
+    changed. Wrong only where two different texts have one 32-bit hash.
     """
     if cursor is None:
         return Full("damaged, or made by another version")
     if cursor.scope != scope:
         return Full("other namespaces, catalog or filter")
-    now = {key_hash(item.key): item for item in items}
-    if len(now) != len(items):
+    hashes = (hashed or ItemHashes()).of(items)
+    if len(hashes) != len(items):
         return Full("two items with one hash")
-    hashes = {key: item_hash(item) for key, item in now.items()}
+    now = dict(zip(hashes, items))
     if cursor.digest is not None:
         same = digest_of(hashes) == cursor.digest
         return Nothing() if same else Full("the digest differs")

@@ -1,0 +1,1 @@
+"""The server: one engine's stream for many readers, over HTTP and gRPC."""

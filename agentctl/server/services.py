@@ -1,0 +1,50 @@
+"""What the transports share: where the stream comes from, who may have it, who counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agentctl.clock import Clock
+from agentctl.policy import Vitals
+from agentctl.server.auth import TokenGate
+from agentctl.server.broadcast import Broadcaster
+from agentctl.server.limits import StreamCount
+from agentctl.server.metrics import Metrics
+
+HEARTBEAT_S = 30.0
+"""Where a reader names none."""
+
+MIN_HEARTBEAT_S, MAX_HEARTBEAT_S = 1.0, 300.0
+"""Below, a thousand readers would keep the server busy with saying that it is not; above,
+proxies and readers take the connection for dead."""
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What runs here, for GetServerInfo."""
+
+    version: str
+    build_sha: str = ""
+    build_time: str = ""
+    service: str = "agentctl"
+
+
+@dataclass(frozen=True)
+class Services:
+    """One server's parts, as its transports see them."""
+
+    broadcaster: Broadcaster
+    vitals: Callable[[], Vitals]
+    gate: TokenGate
+    count: StreamCount
+    metrics: Metrics
+    clock: Clock
+    info: ServerInfo
+    draining: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is about to end: not ready, and no new streams."""
+
+    @property
+    def ready(self) -> bool:
+        return not self.draining.is_set() and self.vitals().ready
