@@ -15,7 +15,7 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
-    ("clock", "duration", "schema"),
+    ("clock", "duration", "schema", "rpc"),
     ("model", "redact"),
     ("errors", "diff", "backoff"),
     ("cursor", "policy", "wire"),
@@ -26,6 +26,7 @@ LAYERS = (
     ("stream",),
     ("engine",),
     ("renderers", "demo"),
+    ("server",),
     ("cli", "__main__"),
 )
 """Lowest first; the longest prefix of a module's name decides."""
@@ -40,6 +41,7 @@ IMPURE_MODULES = {
     "http",
     "ssl",
     "queue",
+    "grpc",
 }
 
 
@@ -47,7 +49,7 @@ def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if name and not name.startswith("rpc"):
+        if name:
             yield name, path
 
 
@@ -104,7 +106,7 @@ def test_the_environment_and_the_streams_are_read_in_cli_only(name: str, path: P
             assert node.func.id not in {"print", "input"}
 
 
-HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf")
+HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf", "h11", "prometheus_client")
 
 
 def loaded_after(code: str) -> set[str]:

@@ -1,0 +1,97 @@
+"""The generated code is what the .proto file says, whoever edited either of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+from agentctl.rpc import agentctl_pb2
+from tools import protos
+
+MEND = "run tox -e protos"
+needs_protoc = pytest.mark.skipif(
+    importlib.util.find_spec("grpc_tools") is None, reason="grpcio-tools is not installed"
+)
+
+
+def test_the_generated_code_is_current() -> None:
+    assert protos.is_current(), MEND
+
+
+def test_the_record_is_of_all_files_that_are_there() -> None:
+    names = [line.split("  ")[1] for line in protos.RECORD.read_text("ascii").splitlines()]
+    here = {path.name for path in (protos.ROOT / protos.PACKAGE).iterdir() if path.is_file()}
+    assert names[0] == protos.PROTO
+    assert {Path(name).name for name in names[1:]} == here - {"__init__.py"}
+    assert [path.name for path in (protos.ROOT / "proto").rglob("*.proto")] == ["agentctl.proto"]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        protos.PROTO,
+        *(f"{protos.PACKAGE}/agentctl_pb2{end}" for end in (".py", ".pyi", "_grpc.py")),
+    ],
+)
+def test_an_edit_is_noticed(edited: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (protos.PROTO, *protos.generated(protos.ROOT)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((protos.ROOT / name).read_bytes())
+    monkeypatch.setattr(protos, "ROOT", tmp_path)
+    assert protos.is_current()
+    with (tmp_path / edited).open("ab") as file:
+        file.write(b"\n")
+    assert not protos.is_current()
+
+
+def test_a_generated_file_too_many_or_too_few_is_noticed() -> None:
+    made = protos.generated(protos.ROOT)
+    recorded = protos.RECORD.read_text("ascii")
+    assert protos.record(made) == recorded
+    assert protos.record({**made, "agentctl/rpc/other_pb2.py": b""}) != recorded
+    made.popitem()
+    assert protos.record(made) != recorded
+
+
+@needs_protoc
+def test_the_descriptor_is_that_of_the_source(tmp_path: Path) -> None:
+    """With any release of the tools: the record alone would believe a forged one."""
+    out = tmp_path / "set"
+    source = (protos.ROOT / protos.PROTO).parent
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_out={out}"]
+    subprocess.run(
+        [*command, f"--proto_path={protos.PACKAGE}={source}", protos.VIRTUAL],
+        check=True,
+        timeout=30,
+        cwd=tmp_path,
+    )
+    (expected,) = FileDescriptorSet.FromString(out.read_bytes()).file
+    found = FileDescriptorProto()
+    agentctl_pb2.DESCRIPTOR.CopyToProto(found)
+    assert without_json_names(found) == without_json_names(expected), MEND
+
+
+def without_json_names(file: FileDescriptorProto) -> FileDescriptorProto:
+    """They are worked out from the names, and only some releases write them down."""
+    for message in file.message_type:
+        for field in message.field:
+            field.ClearField("json_name")
+    return file
+
+
+def test_it_asks_for_no_release_of_its_own() -> None:
+    """Newer tools write a check that fails with older libraries."""
+    for data in protos.generated(protos.ROOT).values():
+        assert b"runtime_version" not in data
+        assert b"_version_not_supported" not in data
+
+
+def test_its_names_cannot_be_taken_for_those_of_another_package() -> None:
+    assert agentctl_pb2.DESCRIPTOR.name == "agentctl/rpc/agentctl.proto"
+    assert agentctl_pb2.DESCRIPTOR.package == "proompteng.jangar.v1"
+    assert agentctl_pb2.__name__ == "agentctl.rpc.agentctl_pb2"
