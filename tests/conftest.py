@@ -31,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many seeded sequences of faults the campaign runs (default 500)",
     )
+    parser.addoption(
+        "--replica-seconds",
+        type=float,
+        default=6.0,
+        metavar="S",
+        help="how long replicas are killed under their readers (default 6)",
+    )
 
 
 def _sockets() -> set[str]:
