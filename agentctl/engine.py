@@ -20,13 +20,13 @@ from typing import Optional, Protocol, Union
 
 from agentctl.clock import Clock
 from agentctl.errors import ExitCode
-from agentctl.model import ErrorCode, Item
-from agentctl.policy import Outcome, StreamPolicy, Vitals
+from agentctl.model import ErrorCode, Item, StreamError
+from agentctl.policy import Missing, Outcome, StreamPolicy, Vitals
 from agentctl.redact import redact
-from agentctl.sources.base import Alive, Changed, Ended, Message, Replaced, Source, Stop, Warned
+from agentctl.sources.base import Alive, Ended, Message, News, Source, Stop, Warned
 from agentctl.sources.health import SourceHealth
 from agentctl.sources.supervisor import Supervisor
-from agentctl.stream import Missing, Outlet
+from agentctl.stream import Outlet
 
 INBOX_SIZE = 1000
 """Messages that may wait; a source that finds it full waits, and its peer with it."""
@@ -38,14 +38,20 @@ BATCH_MAX = 2 * INBOX_SIZE
 class State(Protocol):
     """What the sources say, as items. Used by the engine's thread only."""
 
-    def apply(self, message: Union[Replaced, Changed]) -> None:
-        """Take news from a source; what rests on it can be judged again from now on."""
+    def apply(self, message: News) -> Optional[StreamError]:
+        """Take news from a source; what rests on it can be judged again from now on.
+
+        Returns what the news itself says is wrong, if that has to be told.
+        """
 
     def blind(self, source: str, reason: str) -> None:
         """Nothing can be said of what rests on this source, for this reason."""
 
     def items(self, now: float) -> Sequence[Item]:
         """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
+
+    def amiss(self) -> Sequence[Missing]:
+        """What is missing at the source's own sources, for the beat."""
 
     def next_deadline(self) -> Optional[float]:
         """When (monotonic) items may change without any message."""
@@ -187,8 +193,9 @@ class Engine:
                 health.relists(now)
             self._stream.tell(health.name, message.code, message.message)
         else:
-            if not isinstance(message, Alive):
-                self._state.apply(message)
+            error = None if isinstance(message, Alive) else self._state.apply(message)
+            if error is not None:
+                self._stream.tell(error.source, error.code, error.message, error.retry_in)
             if message.resource_version:
                 health.resource_version = message.resource_version
             health.alive(now)
@@ -235,7 +242,8 @@ class Engine:
         if self._beat_at <= now:  # rounded down
             self._beat_at += period
         if self._stream.begun:
-            self._stream.beat([_missing(health, now) for health in self._sources.down])
+            down = [_missing(health, now) for health in self._sources.down]
+            self._stream.beat(down or self._state.amiss())
 
     def _time_out(self) -> None:
         self._conclude("still disconnected at --timeout: ")
@@ -251,11 +259,18 @@ class Engine:
         """The end that was asked for: good, unless a connection is missing now."""
         lost = self._sources.lost
         if not lost:
-            self._finish(self._sources.refused_everywhere() or Outcome(ExitCode.OK))
+            self._finish(self._sources.refused_everywhere() or self._second_hand(prefix))
             return
         failure = lost[0].failure
         reason = failure.message if failure else f"no answer for {lost[0].name}"
         self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
+
+    def _second_hand(self, prefix: str) -> Outcome:
+        """Good, unless a server that we are connected to has lost its own sources."""
+        amiss = self._state.amiss()
+        if not amiss or amiss[0].code in (ErrorCode.FORBIDDEN, ErrorCode.UNAUTHORIZED):
+            return Outcome(ExitCode.OK)
+        return Outcome(ExitCode.DISCONNECTED, f"{prefix}the server says: {amiss[0].message}")
 
     def _finish(self, outcome: Outcome) -> None:
         if self.outcome is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from agentctl.backoff import Backoff
+from agentctl.model import ErrorCode
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class Outcome:
 
     exit_code: int
     message: str = ""
+
+
+class Missing(NamedTuple):
+    """A source that is down: since its last failure, until its next attempt."""
+
+    source: str
+    code: ErrorCode
+    message: str
+    retry_in: Optional[float]
 
 
 class SourceVitals(NamedTuple):

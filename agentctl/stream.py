@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Optional, Protocol, Union
+from typing import Optional, Protocol, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
@@ -24,6 +24,7 @@ from agentctl.model import (
     Snapshot,
     StreamError,
 )
+from agentctl.policy import Missing
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,6 @@ class Sink(Protocol):
 
     def emit(self, event: Event) -> None:
         """Take one event; may block, and raises what writing it raises."""
-
-
-class Missing(NamedTuple):
-    """A source that is down: since its last failure, until its next attempt."""
-
-    source: str
-    code: ErrorCode
-    message: str
-    retry_in: Optional[float]
 
 
 class Outlet(Protocol):

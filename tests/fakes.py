@@ -8,6 +8,7 @@ from typing import Callable, Optional, Union
 
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status
+from agentctl.policy import Missing
 from agentctl.sources.base import Attempt, Changed, Replaced, Source
 
 
@@ -76,6 +77,9 @@ class FakeState:
 
     def absent(self) -> str:
         return self.gone
+
+    def amiss(self) -> Sequence[Missing]:
+        return ()
 
     def next_deadline(self) -> Optional[float]:
         return self.deadline

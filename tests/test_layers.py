@@ -23,7 +23,7 @@ LAYERS = (
     ("kube",),
     ("catalog",),
     ("sources",),
-    ("stream",),
+    ("stream", "remote"),
     ("engine",),
     ("renderers", "demo"),
     ("server",),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Optional
 
 from agentctl.kube.evaluate import Evaluator
 from agentctl.model import Item
-from agentctl.sources.base import Changed, Replaced
+from agentctl.policy import Missing
+from agentctl.sources.base import News, Received, Replaced
 
 
 class KubeState:
@@ -18,7 +19,8 @@ class KubeState:
         self._dirty: Optional[set[str]] = None  # None: judge everything
         self._items: Sequence[Item] = ()
 
-    def apply(self, message: Union[Replaced, Changed]) -> None:
+    def apply(self, message: News) -> None:
+        assert not isinstance(message, Received), "no server between us and the cluster"
         view = self._evaluator.view
         name = message.source
         saw = view.mark_seeing(name)
@@ -44,6 +46,9 @@ class KubeState:
         if not missing:
             return ""
         return f'namespace "{missing[0]}" not found: check --namespace and --context'
+
+    def amiss(self) -> Sequence[Missing]:
+        return ()
 
     def next_deadline(self) -> Optional[float]:
         return self._evaluator.next_recheck

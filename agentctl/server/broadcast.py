@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from agentctl.model import ErrorCode, Item
+from agentctl.policy import Missing
 from agentctl.server.channel import Channel
-from agentctl.stream import Missing
 
 
 class Broadcaster:

@@ -31,9 +31,10 @@ from agentctl.model import (
     Snapshot,
     StreamError,
 )
+from agentctl.policy import Missing
 from agentctl.server.encoding import Entry
 from agentctl.server.ring import Ring
-from agentctl.stream import EventStream, Missing
+from agentctl.stream import EventStream
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from agentctl.errors import ServerError, SourceError
-from agentctl.model import ErrorCode
+from agentctl.model import ErrorCode, Event
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,20 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Received:
+    """An event of a server that watches the cluster in our place."""
+
+    source: str
+    epoch: int
+    event: Event
+
+    @property
+    def resource_version(self) -> str:
+        """Where to go on from: the server's own cursor."""
+        return self.event.cursor
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something went wrong that the attempt survives (history lost, a resync)."""
 
@@ -97,7 +111,10 @@ class Stop:
     exit_code: int
 
 
-Message = Union[Alive, Replaced, Changed, Warned, Ended]
+News = Union[Replaced, Changed, Received]
+"""What says something of the state."""
+
+Message = Union[Alive, News, Warned, Ended]
 
 
 class Attempt:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.model import Delta, ErrorCode, ItemKey, Snapshot, StreamError
+from agentctl.policy import Missing
 from agentctl.server.channel import MERGE_AFTER, SILENT_S
 from agentctl.server.ring import MAX_ENTRIES
 from agentctl.server.subscription import CATCH_UP_S
-from agentctl.stream import Missing
 from tests.server.replica import Replica, item
 
 A, B = item("a"), item("b")
