@@ -25,10 +25,8 @@ from agentctl.model import (
 )
 from agentctl.policy import Missing
 from agentctl.sources.base import News, Received
+from agentctl.sources.remote import SOURCE
 from agentctl.stream import EventStream
-
-SOURCE = "server"
-"""The name of the only source there is with a server."""
 
 PASSING = (ErrorCode.RESYNC, ErrorCode.FALLBACK)
 """What is said once and is no outage."""

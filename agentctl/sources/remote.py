@@ -1,0 +1,130 @@
+"""What all transports to a server have in common: from its events to the engine's messages.
+
+A server is one source, ``server``; its place to resume is its own cursor. Nothing that a
+peer says is believed to be redacted, small or well-formed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Optional, Protocol
+
+from agentctl import cursor as cursors
+from agentctl.clock import Clock
+from agentctl.errors import DisconnectedError
+from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, StreamError
+from agentctl.redact import redact, redact_value
+from agentctl.sources.base import Alive, Attempt, Received, Source
+
+log = logging.getLogger(__name__)
+
+SOURCE = "server"
+"""The name of the only source there is with a server."""
+
+MIN_HEARTBEAT_S, MAX_HEARTBEAT_S = 1.0, 300.0
+"""What servers accept; ours is bent to it."""
+
+CATCH_UP_S = 3.0
+"""How long a server may take to see what the user's cursor has seen."""
+
+
+def asked_heartbeat(wanted_s: Optional[float]) -> float:
+    """The beat to ask a server for, so that silence is noticed; None wants none printed."""
+    return min(max(wanted_s or 30.0, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
+
+
+class Receiver:
+    """One attempt's events on their way to the engine.
+
+    Until ``patient_until`` (monotonic, CATCH_UP_S after the source's first attempt began) a
+    state older than the user's cursor ``since`` is refused.
+    """
+
+    def __init__(
+        self, attempt: Attempt, clock: Clock, since: Optional[str] = None, patient_until: float = 0
+    ) -> None:
+        self._attempt = attempt
+        self._clock = clock
+        self._since = cursors.decode(since) if since else None
+        self._patient_until = patient_until
+
+    @property
+    def cursor(self) -> str:
+        """What to resume from; empty for a state that has to be read anew."""
+        return self._attempt.resource_version
+
+    def connected(self) -> None:
+        """The server answers. That alone says nothing of a state that is not known yet."""
+        if self.cursor:
+            self._attempt.put(Alive(SOURCE, self._attempt.epoch, self.cursor))
+
+    def receive(self, event: Event) -> None:
+        """Hand one event on. Raises DisconnectedError for a state older than the user's."""
+        if isinstance(event, Snapshot):
+            self._refuse_the_past(event.cursor)
+        self._attempt.put(Received(SOURCE, self._attempt.epoch, redacted(event)))
+
+    def receive_status(self, snapshot: Snapshot, errors: list[StreamError]) -> None:
+        """Hand on a whole state that was asked for, and what is wrong with it."""
+        self.receive(snapshot)
+        for error in errors:
+            self.receive(error)
+        if not errors:
+            self.receive(Heartbeat(snapshot.generated_at, snapshot.cursor))
+
+    def _refuse_the_past(self, cursor: str) -> None:
+        present = cursors.decode(cursor)
+        if self._since is None or present is None or present.scope != self._since.scope:
+            return
+        behind = cursors.is_behind(present.versions, self._since)
+        if behind and self._clock.monotonic() < self._patient_until:
+            raise DisconnectedError("the server has not seen yet what --since has", 0.5)
+
+
+def redacted(event: Event) -> Event:
+    """The event without secrets, whatever its server thought of them."""
+    if isinstance(event, Snapshot):
+        return replace(event, items=tuple(_clean(item) for item in event.items))
+    if isinstance(event, Delta):
+        return replace(event, changes=tuple(_clean(item) for item in event.changes))
+    if isinstance(event, StreamError):
+        return replace(event, message=redact(event.message))
+    return event
+
+
+def _clean(item: Item) -> Item:
+    if not item.message and not item.details:
+        return item
+    details = {redact(str(key)): redact_value(value) for key, value in item.details.items()}
+    return replace(item, message=redact(item.message), details=details)
+
+
+class Ask(Protocol):
+    """Asks a server once for its whole state."""
+
+    def __call__(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
+        """Raises SourceError; returns within a second of the attempt's stop."""
+
+
+class RemotePollSource:
+    """A server's state, asked for again and again; or once, with ``once``."""
+
+    name = noun = SOURCE
+    essential = True
+
+    def __init__(self, ask: Ask, clock: Clock, interval_s: float, once: bool = False) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._interval_s = interval_s
+        self._once = once
+
+    def fallback(self) -> Optional[Source]:
+        return None
+
+    def run(self, attempt: Attempt) -> None:
+        receiver = Receiver(attempt, self._clock)
+        while not attempt.stopping:
+            receiver.receive_status(*self._ask(attempt))
+            if self._once or attempt.wait(self._interval_s):
+                return
