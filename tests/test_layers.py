@@ -128,3 +128,8 @@ def test_help_imports_no_transport() -> None:
 
 def test_kube_mode_imports_no_client_package() -> None:
     assert loaded_after("import agentctl.cli.kubemode, agentctl.kube.connection") == set()
+
+
+def test_the_protobuf_codec_imports_no_grpc() -> None:
+    code = "import agentctl.wire.events_pb, agentctl.wire.oldstatus"
+    assert loaded_after(code) == {"google.protobuf"}

@@ -1,0 +1,250 @@
+"""Events to and from their protobuf form, ``ControlPlaneStatusEvent``.
+
+Carries what the JSON form does, with two limits of ``google.protobuf.Struct``, in which
+details travel: a mapping's keys have no order (they are read back in alphabetical
+order), and all numbers are doubles. A whole number is read back as an int, so 2.0 comes
+back as 2, and whole numbers that a double cannot hold are sent as texts, as protobuf's
+own JSON form does.
+
+What was read from a peer is not redacted yet.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Optional
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Heartbeat,
+    Item,
+    ItemKey,
+    Snapshot,
+    Status,
+    StreamError,
+)
+from agentctl.rpc.agentctl_pb2 import (
+    ControlPlaneStatusEvent,
+    ControlPlaneStatusItem,
+    RemovedItem,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NANOS = 10**9
+_MAX_WHOLE = 2**53
+"""Up to here a double holds every whole number."""
+_MAX_DURATION_S = 315_576_000_000
+"""10,000 years: the longest that a Duration may be."""
+
+_TO_STATUS = {
+    Status.HEALTHY: ControlPlaneStatusItem.STATUS_HEALTHY,
+    Status.CONFIGURED: ControlPlaneStatusItem.STATUS_CONFIGURED,
+    Status.UNKNOWN: ControlPlaneStatusItem.STATUS_UNKNOWN,
+    Status.DEGRADED: ControlPlaneStatusItem.STATUS_DEGRADED,
+    Status.ERROR: ControlPlaneStatusItem.STATUS_ERROR,
+}
+_FROM_STATUS = {int(number): status for status, number in _TO_STATUS.items()}
+_CODES = {code.value: code for code in ErrorCode}
+
+
+def encode(event: Event) -> bytes:
+    """One event as a serialised message; equal events give equal bytes."""
+    return to_message(event).SerializeToString(deterministic=True)
+
+
+def decode(data: bytes) -> Event:
+    """The inverse of ``encode``; fields that are not known here are passed over.
+
+    Raises ValueError for what is no event.
+    """
+    try:
+        message = ControlPlaneStatusEvent.FromString(data)
+    except (DecodeError, RecursionError, UnicodeDecodeError) as error:
+        # The second and third come from protobuf in pure Python alone.
+        raise ValueError(f"no protobuf event in {len(data)} bytes: {error}") from None
+    return from_message(message)
+
+
+def to_message(event: Event) -> ControlPlaneStatusEvent:
+    at = Timestamp(seconds=timegm(event.generated_at.utctimetuple()))
+    if isinstance(event, Snapshot):
+        return ControlPlaneStatusEvent(
+            type=ControlPlaneStatusEvent.SNAPSHOT,
+            generated_at=at,
+            items=items_to_messages(event.items),
+            cursor=event.cursor,
+        )
+    if isinstance(event, Delta):
+        return ControlPlaneStatusEvent(
+            type=ControlPlaneStatusEvent.DELTA,
+            generated_at=at,
+            items=items_to_messages(event.changes),
+            removed=[
+                RemovedItem(component=key.component, namespace=key.namespace)
+                for key in event.removed
+            ],
+            cursor=event.cursor,
+        )
+    if isinstance(event, Heartbeat):
+        return ControlPlaneStatusEvent(
+            type=ControlPlaneStatusEvent.HEARTBEAT, generated_at=at, cursor=event.cursor
+        )
+    return ControlPlaneStatusEvent(
+        type=ControlPlaneStatusEvent.ERROR,
+        generated_at=at,
+        message=event.message,
+        code=event.code.value,
+        source=event.source,
+        retry_in=_to_duration(event.retry_in),
+        cursor=event.cursor,
+    )
+
+
+def from_message(message: ControlPlaneStatusEvent) -> Event:
+    """Raises ValueError for what is no event."""
+    if not message.HasField("generated_at"):
+        raise ValueError("an event without generated_at")
+    kind = message.type
+    at = _time(message.generated_at)
+    if kind == ControlPlaneStatusEvent.SNAPSHOT:
+        return Snapshot(at, items_from_messages(message.items), message.cursor)
+    if kind == ControlPlaneStatusEvent.DELTA:
+        removed = tuple(ItemKey(key.namespace, key.component) for key in message.removed)
+        return Delta(at, items_from_messages(message.items), removed, message.cursor)
+    if kind == ControlPlaneStatusEvent.HEARTBEAT:
+        return Heartbeat(at, message.cursor)
+    if kind == ControlPlaneStatusEvent.ERROR:
+        return _error(message, at)
+    raise ValueError(f"unknown event type: {kind}")
+
+
+def items_to_messages(items: Iterable[Item]) -> list[ControlPlaneStatusItem]:
+    return [
+        ControlPlaneStatusItem(
+            component=item.component,
+            namespace=item.namespace,
+            status=_TO_STATUS[item.status],
+            message=item.message,
+            details=_to_struct(item.details) if item.details else None,
+        )
+        for item in items
+    ]
+
+
+def items_from_messages(messages: Iterable[ControlPlaneStatusItem]) -> tuple[Item, ...]:
+    """A status that is not known here becomes ``unknown``, and the message says so."""
+    return tuple([_item(message) for message in messages])
+
+
+def _item(message: ControlPlaneStatusItem) -> Item:
+    status, text = _FROM_STATUS.get(message.status), message.message
+    if status is None:
+        status = Status.UNKNOWN
+        number = message.status
+        why = f"the server gave status {number}, unknown here" if number else "no status given"
+        text = f"{why}: {text}" if text else why
+    details = _from_struct(message.details) if message.HasField("details") else {}
+    return Item(message.component, message.namespace, status, text, details)
+
+
+def _error(message: ControlPlaneStatusEvent, at: datetime) -> StreamError:
+    """A code that is not known here is told in the message: the error is what counts."""
+    code, text = _CODES.get(message.code), message.message
+    if code is None:
+        code = ErrorCode.SERVER
+        text = f"{message.code}: {text}" if message.code else text
+    retry_in = _seconds(message.retry_in) if message.HasField("retry_in") else None
+    return StreamError(at, text, code, message.source, retry_in, message.cursor)
+
+
+def _time(stamp: Timestamp) -> datetime:
+    """In whole seconds, as in JSON."""
+    try:
+        if 0 <= stamp.nanos < _NANOS:
+            return _EPOCH + timedelta(seconds=stamp.seconds)
+    except OverflowError:
+        pass
+    raise ValueError(f"no time: {stamp.seconds} seconds, {stamp.nanos} nanos since 1970")
+
+
+def _to_duration(seconds: Optional[float]) -> Optional[Duration]:
+    """Rounded to tenths of a second, as in JSON."""
+    if seconds is None:
+        return None
+    tenths = round(max(0.0, min(seconds, _MAX_DURATION_S)) * 10)
+    return Duration(seconds=tenths // 10, nanos=tenths % 10 * (_NANOS // 10))
+
+
+def _seconds(duration: Duration) -> float:
+    seconds, nanos = duration.seconds, duration.nanos
+    if not (0 <= seconds <= _MAX_DURATION_S and 0 <= nanos < _NANOS):
+        raise ValueError(f"no time to wait: {seconds} seconds, {nanos} nanos")
+    return round((seconds * _NANOS + nanos) / _NANOS, 1)
+
+
+def _to_struct(details: Mapping[str, Any]) -> Struct:
+    struct = Struct()
+    fields = struct.fields
+    for key, value in details.items():
+        _set(fields[key], value)
+    return struct
+
+
+def _set(message: Value, value: Any) -> None:
+    if value is None:
+        message.null_value = NULL_VALUE
+    elif isinstance(value, str):
+        message.string_value = value
+    elif isinstance(value, bool):
+        message.bool_value = value
+    elif isinstance(value, int):
+        if -_MAX_WHOLE <= value <= _MAX_WHOLE:
+            message.number_value = value
+        else:
+            message.string_value = str(value)
+    elif isinstance(value, float):
+        message.number_value = value
+    elif isinstance(value, Mapping):
+        message.struct_value.CopyFrom(_to_struct(value))
+    elif isinstance(value, (list, tuple)):
+        values = message.list_value.values
+        message.list_value.SetInParent()
+        for one in value:
+            _set(values.add(), one)
+    else:
+        raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def _from_struct(struct: Struct) -> dict[str, Any]:
+    return {key: _get(value) for key, value in sorted(struct.fields.items())}
+
+
+def _get(message: Value) -> Any:
+    kind = message.WhichOneof("kind")
+    if kind == "string_value":
+        return message.string_value
+    if kind == "number_value":
+        return _number(message.number_value)
+    if kind == "bool_value":
+        return message.bool_value
+    if kind == "struct_value":
+        return _from_struct(message.struct_value)
+    if kind == "list_value":
+        return [_get(one) for one in message.list_value.values]
+    return None
+
+
+def _number(number: float) -> Any:
+    """As JSON can say it: it knows neither NaN nor infinity, which become texts."""
+    if number.is_integer() and abs(number) <= _MAX_WHOLE:
+        return int(number)
+    return number if number - number == 0 else str(number)

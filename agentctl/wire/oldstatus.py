@@ -1,0 +1,241 @@
+"""Items to and from the fields of GetControlPlaneStatusResponse that came before items.
+
+Servers in the field answer with controllers, runtime adapters, database, grpc and
+namespaces, and clients in the field read nothing else. Going there:
+
+- ``error`` is told as ``degraded``, the worst that they know.
+- Components that are none of the others are told as controllers, so that no client
+  misses one. Of several namespaces the worst component of a name is told.
+- A boolean is true where it is known to be so: proto3 has no third value. What is known
+  is the status and the details; messages are for people and are not read.
+
+Coming from there, ``disabled`` depends on what it is of:
+
+- A controller, a runtime or a database: ``error``. Nothing is reconciled, run or stored,
+  and those servers count it among what is degraded.
+- gRPC: ``unknown``. It is switched off, and nobody has said that this is wrong.
+
+What was read from a peer is not redacted yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Optional
+
+from agentctl.clock import format_time
+from agentctl.model import Item, Status
+from agentctl.rpc.agentctl_pb2 import (
+    ControllerHealth,
+    DatabaseHealth,
+    GetControlPlaneStatusResponse,
+    GrpcHealth,
+    NamespaceHealth,
+    RuntimeAdapterHealth,
+)
+from agentctl.wire.events_pb import items_from_messages, items_to_messages
+
+SERVICE = "agentctl"
+"""What this server says it is; older ones say ``jangar``."""
+
+NAMESPACE, DATABASE, GRPC = "namespace", "database", "grpc"
+RUNTIME = "runtime:"
+
+DISABLED = "disabled"
+_FINE = (Status.HEALTHY, Status.CONFIGURED)
+_BAD = (Status.DEGRADED, Status.ERROR)
+_RUNNING = (*_FINE, Status.DEGRADED)
+_CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds")
+_STATUSES = {status.value: status for status in Status}
+
+
+def to_response(
+    items: Sequence[Item], generated_at: datetime, service: str = SERVICE
+) -> GetControlPlaneStatusResponse:
+    """The answer for clients of any age. ``items`` are in the catalog's order."""
+    at = format_time(generated_at)
+    known = _one_of_each_name(items)
+    special = (NAMESPACE, DATABASE, GRPC)
+    return GetControlPlaneStatusResponse(
+        service=service,
+        generated_at=at,
+        controllers=[
+            _controller(item, at)
+            for name, item in known.items()
+            if name not in special and not name.startswith(RUNTIME)
+        ],
+        runtime_adapters=[
+            _runtime(item) for name, item in known.items() if name.startswith(RUNTIME)
+        ],
+        database=_database(known.get(DATABASE)),
+        grpc=_grpc(known.get(GRPC)),
+        namespaces=list(_namespaces(items)),
+        items=items_to_messages(items),
+    )
+
+
+def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[Item, ...]:
+    """The items of a server's answer, made from the older fields if it sent none.
+
+    ``namespace`` is the one that was asked for: the older fields do not name it but in
+    one place. ``last_checked_at`` and ``latency_ms`` are left out: they differ each time,
+    and every poll would look like a change.
+    """
+    if response.items:
+        return items_from_messages(response.items)
+    where = namespace
+    if not where and len(response.namespaces) == 1:
+        where = response.namespaces[0].namespace
+    return tuple(_from_older_fields(response, where))
+
+
+def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
+    """The worst of each name, which says where it is if there are several namespaces."""
+    worst: dict[str, Item] = {}
+    namespaces = set()
+    for item in items:
+        namespaces.add(item.namespace)
+        known = worst.get(item.component)
+        if known is None or item.status.severity > known.status.severity:
+            worst[item.component] = item
+    if len(namespaces) == 1:
+        return worst
+    return {name: _located(item) for name, item in worst.items()}
+
+
+def _located(item: Item) -> Item:
+    if item.status in _FINE or not item.message:
+        return item
+    message = f"{item.namespace}: {item.message}"
+    return Item(item.component, item.namespace, item.status, message, item.details)
+
+
+def _word(status: Status) -> str:
+    return Status.DEGRADED.value if status is Status.ERROR else status.value
+
+
+def _controller(item: Item, at: str) -> ControllerHealth:
+    ready = item.details.get("ready")
+    unknown = item.status is Status.UNKNOWN
+    troubled = any(item.details.get(trouble) for trouble in _CRD_TROUBLES)
+    return ControllerHealth(
+        name=item.component,
+        enabled=True,
+        started=ready > 0 if isinstance(ready, int) else item.status in _RUNNING,
+        crds_ready=not unknown and not troubled,
+        missing_crds=_texts(item.details.get("missing_crds")),
+        last_checked_at="" if unknown else at,
+        status=_word(item.status),
+        message=item.message,
+    )
+
+
+def _runtime(item: Item) -> RuntimeAdapterHealth:
+    details = item.details
+    endpoint = details.get("address") or details.get("endpoint")
+    if not endpoint and details.get("source") == "default":
+        endpoint = details.get("value")
+    return RuntimeAdapterHealth(
+        name=item.component[len(RUNTIME) :],
+        available=item.status in _FINE,
+        status=_word(item.status),
+        message=item.message,
+        endpoint=_text(endpoint),
+    )
+
+
+def _database(item: Optional[Item]) -> DatabaseHealth:
+    """Never left out: a client may not expect that."""
+    if item is None:
+        return DatabaseHealth(status=DISABLED, message="not watched")
+    return DatabaseHealth(
+        configured=item.status in _RUNNING,
+        connected=item.status is Status.HEALTHY,
+        status=_word(item.status),
+        message=item.message,
+    )
+
+
+def _grpc(item: Optional[Item]) -> GrpcHealth:
+    """Never left out: a client may not expect that."""
+    if item is None:
+        return GrpcHealth(status=DISABLED, message="not watched")
+    fine = item.status in _FINE
+    return GrpcHealth(
+        enabled=True,
+        address=_text(item.details.get("address")) or (item.message if fine else ""),
+        status=_word(item.status),
+        message="" if fine else item.message,
+    )
+
+
+def _namespaces(items: Sequence[Item]) -> Iterator[NamespaceHealth]:
+    """Older clients know no ``unknown`` here, but would rather not be told ``healthy``."""
+    for namespace in dict.fromkeys(item.namespace for item in items):
+        inside = [item for item in items if item.namespace == namespace]
+        bad = [item.component for item in inside if item.status in _BAD]
+        fine = any(item.status in _FINE for item in inside)
+        unseen = any(
+            item.component == NAMESPACE and item.status is Status.UNKNOWN for item in inside
+        )
+        status = Status.DEGRADED if bad else Status.HEALTHY
+        if not bad and (unseen or not fine):
+            status = Status.UNKNOWN
+        yield NamespaceHealth(namespace=namespace, status=status.value, degraded_components=bad)
+
+
+def _from_older_fields(response: GetControlPlaneStatusResponse, where: str) -> Iterator[Item]:
+    """In the order that the default catalog has."""
+    details: dict[str, Any]
+    for one in response.namespaces:
+        if one.namespace == where or not where:
+            bad = list(one.degraded_components)
+            reason = f"degraded: {', '.join(bad)}" if bad else ""
+            details = {"degraded_components": bad} if bad else {}
+            yield _item(NAMESPACE, one.namespace, one.status, reason, details)
+    for controller in response.controllers:
+        missing = list(controller.missing_crds)
+        details = {"missing_crds": missing} if missing else {}
+        yield _item(controller.name, where, controller.status, controller.message, details)
+    for runtime in response.runtime_adapters:
+        details = {"endpoint": runtime.endpoint} if runtime.endpoint else {}
+        yield _item(f"{RUNTIME}{runtime.name}", where, runtime.status, runtime.message, details)
+    if response.HasField("database"):
+        database = response.database
+        yield _item(DATABASE, where, database.status, database.message, {})
+    if response.HasField("grpc"):
+        yield _grpc_item(response.grpc, where)
+
+
+def _grpc_item(grpc: GrpcHealth, where: str) -> Item:
+    """The message of one that is fine is its address."""
+    details = {"address": grpc.address} if grpc.address else {}
+    if grpc.status == DISABLED:
+        return Item(GRPC, where, Status.UNKNOWN, grpc.message or DISABLED, details)
+    item = _item(GRPC, where, grpc.status, grpc.message, details)
+    if item.status not in _FINE:
+        return item
+    return Item(GRPC, where, item.status, grpc.address, item.details)
+
+
+def _item(component: str, where: str, word: str, message: str, details: Mapping[str, Any]) -> Item:
+    """What a fine component has to say goes into its details."""
+    status = Status.ERROR if word == DISABLED else _STATUSES.get(word)
+    if status is None:
+        why = f'the server gave status "{word}", unknown here' if word else "no status given"
+        return Item(
+            component, where, Status.UNKNOWN, f"{why}: {message}" if message else why, details
+        )
+    if status in _FINE:
+        noted = {**details, "note": message} if message else details
+        return Item(component, where, status, "", noted)
+    return Item(component, where, status, message or f"{word}, no reason given", details)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
