@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Optional
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Optional
 
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.cli.settings import Settings
@@ -11,14 +11,14 @@ from agentctl.cli.world import World
 from agentctl.cursor import scope_of
 from agentctl.engine import Engine
 from agentctl.kube.access import AccessProvider, ClusterAccess, discover
-from agentctl.kube.evaluate import Evaluator
+from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.http import ApiClient
 from agentctl.kube.state import KubeState
 from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
 from agentctl.sources.cluster import cluster_sources
 from agentctl.sources.kube import KubeContext
-from agentctl.stream import EventStream, Sink
+from agentctl.stream import EventStream, Outlet, Sink
 
 
 def catalog_of(path: Optional[str]) -> Catalog:
@@ -26,14 +26,32 @@ def catalog_of(path: Optional[str]) -> Catalog:
     return load_file(path) if path else load_default()
 
 
-def kube_engine(
+class Watched(NamedTuple):
+    """What is to be watched, and where: an engine's parts that both modes share."""
+
+    components: tuple[Component, ...]
+    catalog_hash: str
+    evaluator: Evaluator
+    context: KubeContext
+
+    def engine(self, outlet: Outlet, policy: StreamPolicy) -> Engine:
+        """One that has not been started."""
+        return Engine(
+            cluster_sources(self.evaluator.specs, self.context, policy.once),
+            KubeState(self.evaluator),
+            outlet,
+            policy,
+            clock=self.context.clock,
+        )
+
+
+def watched(
     settings: Settings,
-    policy: StreamPolicy,
-    sink: Sink,
+    namespaces: Sequence[str],
     world: World,
     load: Optional[Callable[[], ClusterAccess]] = None,
-) -> Engine:
-    """An engine that has not been started; ``load`` replaces the kubeconfig.
+) -> Watched:
+    """What the settings describe, in these namespaces; ``load`` replaces the kubeconfig.
 
     Raises ConfigError and CatalogError.
     """
@@ -43,17 +61,22 @@ def kube_engine(
 
     catalog = catalog_of(settings.catalog)
     selected = catalog.select(settings.components)
-    evaluator = Evaluator(
-        selected.components, [settings.namespace], settings.namespace, redact=redact
-    )
+    home = namespaces[0] if len(namespaces) == 1 else ""
+    evaluator = Evaluator(selected.components, namespaces, home, redact=redact)
     provider = AccessProvider(load or configured, world.clock)
     client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
-    scope = scope_of([settings.namespace], catalog.hash, settings.components)
     context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
-    return Engine(
-        cluster_sources(evaluator.specs, context, policy.once),
-        KubeState(evaluator),
-        EventStream(sink, world.clock, scope),
-        policy,
-        clock=world.clock,
-    )
+    return Watched(selected.components, catalog.hash, evaluator, context)
+
+
+def kube_engine(
+    settings: Settings,
+    policy: StreamPolicy,
+    sink: Sink,
+    world: World,
+    load: Optional[Callable[[], ClusterAccess]] = None,
+) -> Engine:
+    """An engine that tells one sink and has not been started; raises as ``watched``."""
+    found = watched(settings, [settings.namespace], world, load)
+    scope = scope_of([settings.namespace], found.catalog_hash, settings.components)
+    return found.engine(EventStream(sink, world.clock, scope), policy)

@@ -101,7 +101,12 @@ def complain(world: World, message: str, code: int) -> int:
 
 
 def debug_to(world: World) -> None:
-    """Send the debug log to stderr. A record is redacted whole before it is written."""
+    """Send the debug log to stderr."""
+    log_to(world, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
+
+
+def log_to(world: World, level: int, form: str) -> None:
+    """Send the log to stderr. A record is redacted whole before it is written."""
     from agentctl.redact import redact
 
     class Redacting(logging.Formatter):
@@ -109,10 +114,10 @@ def debug_to(world: World) -> None:
             return redact(super().format(record), limit=4096)
 
     handler = logging.StreamHandler(world.stderr)
-    handler.setFormatter(Redacting("%(asctime)s %(name)s: %(message)s"))
+    handler.setFormatter(Redacting(form))
     logger = logging.getLogger("agentctl")
     logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(level)
     logger.propagate = False
 
 

@@ -36,14 +36,18 @@ def add_output(parser: Parser) -> None:
     )
 
 
-def add_selection(parser: Parser, variable: str = "; AGENTCTL_NAMESPACE") -> None:
+def add_selection(
+    parser: Parser, variable: str = "; AGENTCTL_NAMESPACE", several: bool = False
+) -> None:
     """What is looked at; ``variable`` is named where the environment has a say."""
     group = parser.add_argument_group("what to look at")
     group.add_argument(
         "-n",
         "--namespace",
+        action="append" if several else "store",
         metavar="NAME",
-        help=f"where the control plane is (default agents{variable})",
+        help=f"where the control plane is (default agents{variable})"
+        + (" (may be repeated)" if several else ""),
     )
     group.add_argument(
         "--catalog",
@@ -76,6 +80,15 @@ def add_connection(parser: Parser) -> None:
             const=name,
             help=argparse.SUPPRESS,
         )
+    add_cluster(group)
+    server = parser.add_argument_group("server connection (transports grpc and sse)")
+    for flag, metavar, text in SERVER_FLAGS:
+        server.add_argument(flag, metavar=metavar, help=text)
+    server.add_argument("--tls", action="store_const", const=True, help="use TLS")
+
+
+def add_cluster(group: argparse._ArgumentGroup) -> None:
+    """Which cluster, and who we are there."""
     group.add_argument(
         "--kubeconfig",
         metavar="FILE",
@@ -87,10 +100,6 @@ def add_connection(parser: Parser) -> None:
         action="store_true",
         help="send a token over plain http to a host that is not loopback",
     )
-    server = parser.add_argument_group("server connection (transports grpc and sse)")
-    for flag, metavar, text in SERVER_FLAGS:
-        server.add_argument(flag, metavar=metavar, help=text)
-    server.add_argument("--tls", action="store_const", const=True, help="use TLS")
 
 
 SERVER_FLAGS = (
@@ -143,6 +152,22 @@ def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
         const=False,
         help="the same as --retry=false",
     )
+    add_persistence(group)
+    group.add_argument(
+        "--since",
+        metavar="CURSOR",
+        help="begin with what changed since this cursor was printed, instead of a snapshot",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration,
+        metavar="D",
+        help="end after this time: 0 if connected then, 5 if not (default none)",
+    )
+
+
+def add_persistence(group: argparse._ArgumentGroup) -> None:
+    """What happens when the cluster cannot be reached, or cannot be watched."""
     group.add_argument(
         "--retry-backoff",
         type=positive_duration,
@@ -160,17 +185,6 @@ def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
         type=positive_duration,
         metavar="D",
         help="how often to poll (default 10s)",
-    )
-    group.add_argument(
-        "--since",
-        metavar="CURSOR",
-        help="begin with what changed since this cursor was printed, instead of a snapshot",
-    )
-    group.add_argument(
-        "--timeout",
-        type=duration,
-        metavar="D",
-        help="end after this time: 0 if connected then, 5 if not (default none)",
     )
     group.add_argument(
         "--max-staleness",

@@ -1,9 +1,8 @@
-"""Runs an engine under signals and pipes, and says how it ended.
+"""Runs an engine or a server under signals and pipes, and says how it ended.
 
-The engine runs in a thread of its own; the main thread waits for whichever comes
-first: its end, a signal, or the reader of stdout going away. The last matters when
-nothing is being printed: ``| head -1`` must not leave a process behind until the
-next heartbeat.
+It runs in a thread of its own; the main thread waits for whichever comes first: its end,
+a signal, or the reader of stdout going away. The last matters when nothing is being
+printed: ``| head -1`` must not leave a process behind until the next heartbeat.
 """
 
 from __future__ import annotations
@@ -16,14 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Optional
+from typing import Optional, Protocol
 
-from agentctl.engine import Engine
 from agentctl.errors import ExitCode
 from agentctl.policy import Outcome
 
 STOP_S = 1.5
-"""How long the engine may take to end once it was told to: its threads get a second."""
+"""How long an engine may take to end once it was told to: its threads get a second."""
+
+SERVER_STOP_S = 5.0
+"""The same for a server, which has readers to say goodbye to."""
+
+_GONE = select.POLLERR | select.POLLNVAL
 
 SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -31,12 +34,26 @@ SIGNALS = {
 }
 
 
-class Runner:
-    """One run of one engine; use it once, from the main thread."""
+class Running(Protocol):
+    """An engine, or a server with one."""
 
-    def __init__(self, engine: Engine, stdout_fd: int) -> None:
+    def run(self) -> Outcome:
+        """Go on until it is over."""
+
+    def stop(self, exit_code: int) -> None:
+        """End the run, from any thread; never waits."""
+
+
+class Runner:
+    """One run of one engine or server; use it once, from the main thread.
+
+    ``stdout_fd`` is None for what prints no events: that nobody reads them is no end.
+    """
+
+    def __init__(self, engine: Running, stdout_fd: Optional[int], stop_s: float = STOP_S) -> None:
         self._engine = engine
         self._stdout_fd = stdout_fd
+        self._stop_s = stop_s
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self._outcome: Optional[Outcome] = None
         self._error: Optional[BaseException] = None
@@ -72,17 +89,19 @@ class Runner:
     def _wait(self) -> None:
         poller = select.poll()
         poller.register(self._wake_out, select.POLLIN)
-        poller.register(self._stdout_fd, 0)  # only for POLLERR: nobody reads any more
+        if self._stdout_fd is not None:
+            poller.register(self._stdout_fd, 0)  # only for POLLERR: nobody reads any more
         while self._thread.is_alive():
             ready = dict(poller.poll(self._patience_ms()))
             if ready.get(self._wake_out):
                 os.read(self._wake_out, 64)
                 self._thread.join(0.01)
-            if ready.get(self._stdout_fd, 0) & (select.POLLERR | select.POLLNVAL):
-                poller.unregister(self._stdout_fd)
+            stdout_fd = self._stdout_fd
+            if stdout_fd is not None and ready.get(stdout_fd, 0) & _GONE:
+                poller.unregister(stdout_fd)
                 self._stop(ExitCode.PIPE_CLOSED)
             if self._stop_by is not None and time.monotonic() > self._stop_by:
-                # It hangs in a write that nobody will read: leave without the niceties.
+                # As in a write that nobody will read: leave without the niceties.
                 os._exit(self._code)
 
     def _patience_ms(self) -> Optional[float]:
@@ -92,7 +111,7 @@ class Runner:
 
     def _stop(self, code: int) -> None:
         if self._stop_by is None:
-            self._stop_by = time.monotonic() + STOP_S
+            self._stop_by = time.monotonic() + self._stop_s
             self._code = code
             self._engine.stop(code)
 

@@ -35,14 +35,25 @@ class Settings:
     poll_interval_s: float
 
 
+class Layers:
+    """Flag, environment, config file: the first that says something. Raises ConfigError."""
+
+    def __init__(self, world: World) -> None:
+        self._environ = world.environ
+        self._config = read_config(config_path(world.environ, world.home))
+
+    def pick(self, flag: Optional[str], variable: str, key: str) -> Optional[str]:
+        return flag or self._environ.get(variable) or self._config.get(key) or None
+
+    def kubeconfig(self, flag: Optional[str]) -> Optional[str]:
+        path = self.pick(flag, "AGENTCTL_KUBECONFIG", "kubeconfig")
+        return os.path.expanduser(path) if path else None
+
+
 def resolve(args: Namespace, world: World) -> Settings:
     """The settings of one run. Raises UsageError and ConfigError."""
-    config = read_config(config_path(world.environ, world.home))
-    environ = world.environ
-
-    def pick(flag: Optional[str], variable: str, key: str) -> Optional[str]:
-        return flag or environ.get(variable) or config.get(key) or None
-
+    layers = Layers(world)
+    pick = layers.pick
     transport = pick(args.transport, "AGENTCTL_MODE", "mode") or "kube"
     if transport not in TRANSPORTS:
         raise UsageError(
@@ -50,11 +61,10 @@ def resolve(args: Namespace, world: World) -> Settings:
             f"expected {' or '.join(TRANSPORTS)}{guess(transport, TRANSPORTS)}"
         )
     namespace = pick(args.namespace, "AGENTCTL_NAMESPACE", "namespace") or "agents"
-    kubeconfig = pick(args.kubeconfig, "AGENTCTL_KUBECONFIG", "kubeconfig")
     return Settings(
         transport=transport,
         namespace=checked_namespace(namespace),
-        kubeconfig=os.path.expanduser(kubeconfig) if kubeconfig else None,
+        kubeconfig=layers.kubeconfig(args.kubeconfig),
         context=pick(args.context, "AGENTCTL_CONTEXT", "context"),
         catalog=args.catalog,
         components=tuple(args.component),
