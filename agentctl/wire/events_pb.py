@@ -1,24 +1,17 @@
 """Events to and from their protobuf form, ``ControlPlaneStatusEvent``.
 
-Carries what the JSON form does, with two limits of ``google.protobuf.Struct``, in which
-details travel: a mapping's keys have no order (they are read back in alphabetical
-order), and all numbers are doubles. A whole number is read back as an int, so 2.0 comes
-back as 2, and whole numbers that a double cannot hold are sent as texts, as protobuf's
-own JSON form does.
-
-What was read from a peer is not redacted yet.
+Carries what the JSON form does; ``structs`` has what becomes of details. What was read from a peer is not redacted yet.
 """
 
 from __future__ import annotations
 
 from calendar import timegm
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Optional, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
-from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from agentctl.model import (
@@ -37,11 +30,14 @@ from agentctl.rpc.agentctl_pb2 import (
     ControlPlaneStatusItem,
     RemovedItem,
 )
+from agentctl.wire.structs import from_struct, to_struct
+
+MAX_ITEMS = 100_000
+"""In what is read: two bytes may be an item, and each costs hundreds here."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NANOS = 10**9
-_MAX_WHOLE = 2**53
-"""Up to here a double holds every whole number."""
+_Message = TypeVar("_Message")
 _MAX_DURATION_S = 315_576_000_000
 """10,000 years: the longest that a Duration may be."""
 
@@ -118,7 +114,7 @@ def from_message(message: ControlPlaneStatusEvent) -> Event:
     if kind == ControlPlaneStatusEvent.SNAPSHOT:
         return Snapshot(at, items_from_messages(message.items), message.cursor)
     if kind == ControlPlaneStatusEvent.DELTA:
-        removed = tuple(ItemKey(key.namespace, key.component) for key in message.removed)
+        removed = tuple([ItemKey(key.namespace, key.component) for key in _few(message.removed)])
         return Delta(at, items_from_messages(message.items), removed, message.cursor)
     if kind == ControlPlaneStatusEvent.HEARTBEAT:
         return Heartbeat(at, message.cursor)
@@ -134,15 +130,24 @@ def items_to_messages(items: Iterable[Item]) -> list[ControlPlaneStatusItem]:
             namespace=item.namespace,
             status=_TO_STATUS[item.status],
             message=item.message,
-            details=_to_struct(item.details) if item.details else None,
+            details=to_struct(item.details) if item.details else None,
         )
         for item in items
     ]
 
 
-def items_from_messages(messages: Iterable[ControlPlaneStatusItem]) -> tuple[Item, ...]:
-    """A status that is not known here becomes ``unknown``, and the message says so."""
-    return tuple([_item(message) for message in messages])
+def items_from_messages(messages: Sequence[ControlPlaneStatusItem]) -> tuple[Item, ...]:
+    """A status that is not known here becomes ``unknown``, and the message says so.
+
+    Raises ValueError for more than MAX_ITEMS.
+    """
+    return tuple([_item(message) for message in _few(messages)])
+
+
+def _few(messages: Sequence[_Message]) -> Sequence[_Message]:
+    if len(messages) > MAX_ITEMS:
+        raise ValueError(f"{len(messages)} items, and at most {MAX_ITEMS} are read")
+    return messages
 
 
 def _item(message: ControlPlaneStatusItem) -> Item:
@@ -152,7 +157,7 @@ def _item(message: ControlPlaneStatusItem) -> Item:
         number = message.status
         why = f"the server gave status {number}, unknown here" if number else "no status given"
         text = f"{why}: {text}" if text else why
-    details = _from_struct(message.details) if message.HasField("details") else {}
+    details = from_struct(message.details) if message.HasField("details") else {}
     return Item(message.component, message.namespace, status, text, details)
 
 
@@ -189,62 +194,3 @@ def _seconds(duration: Duration) -> float:
     if not (0 <= seconds <= _MAX_DURATION_S and 0 <= nanos < _NANOS):
         raise ValueError(f"no time to wait: {seconds} seconds, {nanos} nanos")
     return round((seconds * _NANOS + nanos) / _NANOS, 1)
-
-
-def _to_struct(details: Mapping[str, Any]) -> Struct:
-    struct = Struct()
-    fields = struct.fields
-    for key, value in details.items():
-        _set(fields[key], value)
-    return struct
-
-
-def _set(message: Value, value: Any) -> None:
-    if value is None:
-        message.null_value = NULL_VALUE
-    elif isinstance(value, str):
-        message.string_value = value
-    elif isinstance(value, bool):
-        message.bool_value = value
-    elif isinstance(value, int):
-        if -_MAX_WHOLE <= value <= _MAX_WHOLE:
-            message.number_value = value
-        else:
-            message.string_value = str(value)
-    elif isinstance(value, float):
-        message.number_value = value
-    elif isinstance(value, Mapping):
-        message.struct_value.CopyFrom(_to_struct(value))
-    elif isinstance(value, (list, tuple)):
-        values = message.list_value.values
-        message.list_value.SetInParent()
-        for one in value:
-            _set(values.add(), one)
-    else:
-        raise TypeError(f"not a JSON value: {type(value).__name__}")
-
-
-def _from_struct(struct: Struct) -> dict[str, Any]:
-    return {key: _get(value) for key, value in sorted(struct.fields.items())}
-
-
-def _get(message: Value) -> Any:
-    kind = message.WhichOneof("kind")
-    if kind == "string_value":
-        return message.string_value
-    if kind == "number_value":
-        return _number(message.number_value)
-    if kind == "bool_value":
-        return message.bool_value
-    if kind == "struct_value":
-        return _from_struct(message.struct_value)
-    if kind == "list_value":
-        return [_get(one) for one in message.list_value.values]
-    return None
-
-
-def _number(number: float) -> Any:
-    """As JSON can say it: it knows neither NaN nor infinity, which become texts."""
-    if number.is_integer() and abs(number) <= _MAX_WHOLE:
-        return int(number)
-    return number if number - number == 0 else str(number)

@@ -80,7 +80,7 @@ def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[I
 
     ``namespace`` is the one that was asked for: the older fields do not name it but in
     one place. ``last_checked_at`` and ``latency_ms`` are left out: they differ each time,
-    and every poll would look like a change.
+    and every poll would look like a change. Raises ValueError for items without end.
     """
     if response.items:
         return items_from_messages(response.items)

@@ -27,16 +27,15 @@ def test_the_developers_have_all_that_the_server_needs() -> None:
     assert set(requirements(extras["server"])) <= set(requirements(extras["dev"]))
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        *requirements(setup()["options"]["install_requires"]),
-        *requirements(setup()["options.extras_require"]["server"]),
-    ],
-)
+WANTED = [
+    *requirements(setup()["options"]["install_requires"]),
+    *requirements(setup()["options.extras_require"]["server"]),
+]
+
+
+# Those with a marker are for newer Pythons than the oldest set is for.
+@pytest.mark.parametrize("wanted", [line for line in WANTED if ";" not in line])
 def test_the_oldest_set_has_the_oldest_of_each(wanted: str) -> None:
-    if ";" in wanted:
-        pytest.skip("for a newer Python than the oldest set is for")
     found = re.match(r"([\w-]+)>=([\d.]+)", wanted)
     assert found, f"{wanted} has no lower bound"
     name, oldest = found.groups()

@@ -261,6 +261,12 @@ def test_a_length_that_lies_costs_nothing() -> None:
             decode(event(SNAPSHOT) + varint(3 << 3 | 2) + varint(size))
 
 
+@pytest.mark.parametrize("number", [3, 6])
+def test_items_without_end_are_refused_before_each_is_read(number: int) -> None:
+    with pytest.raises(ValueError, match="2000000 items, and at most 100000 are read"):
+        decode(event(DELTA) + field(number, b"") * 2_000_000)
+
+
 def test_many_items_are_read_in_time_and_order() -> None:
     items = tuple(Item(f"c{index}", "n", Status.HEALTHY) for index in range(5000))
     assert decode(encode(Snapshot(AT, items, ""))) == Snapshot(AT, items, "")
