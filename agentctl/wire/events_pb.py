@@ -1,6 +1,7 @@
 """Events to and from their protobuf form, ``ControlPlaneStatusEvent``.
 
-Carries what the JSON form does; ``structs`` has what becomes of details. What was read from a peer is not redacted yet.
+Carries what the JSON form does; ``structs`` has what becomes of details. What was read
+from a peer is not redacted yet.
 """
 
 from __future__ import annotations
