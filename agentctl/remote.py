@@ -9,14 +9,17 @@ and then on our own beats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Optional
 
 from agentctl import cursor as cursors
+from agentctl.errors import UsageError
 from agentctl.model import (
     Delta,
     ErrorCode,
+    Event,
     Item,
     ItemKey,
     Snapshot,
@@ -26,7 +29,7 @@ from agentctl.model import (
 from agentctl.policy import Missing
 from agentctl.sources.base import News, Received
 from agentctl.sources.remote import SOURCE
-from agentctl.stream import EventStream
+from agentctl.stream import EventStream, Sink
 
 PASSING = (ErrorCode.RESYNC, ErrorCode.FALLBACK)
 """What is said once and is no outage."""
@@ -119,3 +122,38 @@ class RelayStream(EventStream):
             return super()._move(versions)
         self._cursor = theirs
         return theirs
+
+
+class Selecting:
+    """A sink in front of another that lets through only some components.
+
+    The stream behind it is whole, as the server's cursors are. Raises UsageError for a
+    glob that fits none of the snapshot's components, as kube mode does.
+    """
+
+    def __init__(self, sink: Sink, globs: Iterable[str]) -> None:
+        self._sink = sink
+        self._globs = tuple(globs)
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Snapshot):
+            self._check({item.component: None for item in event.items})
+            kept = tuple(item for item in event.items if self._selects(item.component))
+            event = replace(event, items=kept)
+        elif isinstance(event, Delta):
+            changes = tuple(item for item in event.changes if self._selects(item.component))
+            removed = tuple(key for key in event.removed if self._selects(key.component))
+            if not changes and not removed:
+                return
+            event = replace(event, changes=changes, removed=removed)
+        self._sink.emit(event)
+
+    def _check(self, names: Collection[str]) -> None:
+        for glob in self._globs:
+            if names and not any(fnmatchcase(name, glob) for name in names):
+                raise UsageError(
+                    f"no component matches --component {glob!r}; there are {', '.join(names)}"
+                )
+
+    def _selects(self, component: str) -> bool:
+        return any(fnmatchcase(component, glob) for glob in self._globs)

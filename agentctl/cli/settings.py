@@ -39,11 +39,11 @@ class Layers:
     """Flag, environment, config file: the first that says something. Raises ConfigError."""
 
     def __init__(self, world: World) -> None:
-        self._environ = world.environ
-        self._config = read_config(config_path(world.environ, world.home))
+        self.environ = world.environ
+        self.config = read_config(config_path(world.environ, world.home))
 
     def pick(self, flag: Optional[str], variable: str, key: str) -> Optional[str]:
-        return flag or self._environ.get(variable) or self._config.get(key) or None
+        return flag or self.environ.get(variable) or self.config.get(key) or None
 
     def kubeconfig(self, flag: Optional[str]) -> Optional[str]:
         path = self.pick(flag, "AGENTCTL_KUBECONFIG", "kubeconfig")

@@ -537,6 +537,8 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["demo", "--api-only", "--timeout", "3s"], "--api-only"),
         (["demo", "--port", "99999"], "--port"),
         (["status", "--kubeconfig"], "expected one argument"),
+        (["status", "--transport", "sse"], "--server ADDRESS"),
+        (["status", "--transport", "grpc", "--context", "x"], "--context has no meaning"),
     ],
 )
 def test_a_usage_error_is_2_and_one_line_that_helps(
@@ -552,14 +554,6 @@ def test_an_unknown_component_names_those_there_are(cluster: Cluster) -> None:
     done = cluster.run("status", "--component", "nothing*")
     assert done.returncode == 2
     assert "agents-controller" in one_line(done.stderr)
-
-
-@pytest.mark.parametrize("transport", ["grpc", "sse"])
-def test_transports_to_come_end_with_4(tmp_path: Path, transport: str) -> None:
-    done = run("status", "--transport", transport, home=tmp_path)
-    assert done.returncode == 4
-    assert transport in one_line(done.stderr)
-    assert run("status", home=tmp_path, extra={"AGENTCTL_MODE": transport}).returncode == 4
 
 
 def test_a_catalog_with_a_mistake_names_file_and_line(tmp_path: Path, cluster: Cluster) -> None:

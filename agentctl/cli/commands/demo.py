@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING
 
 from agentctl.cli.options import WATCH_FLAGS, add_output, add_selection, add_watch
 from agentctl.cli.parser import Parser
 from agentctl.cli.world import World
 from agentctl.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from agentctl.engine import Engine
+    from agentctl.policy import StreamPolicy
+    from agentctl.stream import Sink
 
 NAME = "demo"
 HELP = "watch an embedded control plane that things happen to; no cluster needed"
@@ -80,6 +86,7 @@ def refuse_watch_flags(args: Namespace) -> None:
 
 
 def watch(args: Namespace, url: str, world: World) -> int:
+    from agentctl.cli.kubemode import kube_engine
     from agentctl.cli.settings import Settings, checked_namespace
     from agentctl.cli.streaming import show
     from agentctl.kube.access import ClusterAccess
@@ -97,8 +104,12 @@ def watch(args: Namespace, url: str, world: World) -> int:
         poll_interval_s=args.poll_interval or 10.0,
     )
     access = ClusterAccess(server=url, description="the embedded control plane")
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        return kube_engine(settings, policy, sink, world, load=lambda: access)
+
     greeting = f"an embedded control plane at {url}; ctrl-C ends it"
-    return show(args, settings, world, watch=True, load=lambda: access, greeting=greeting)
+    return show(args, settings, world, True, build, greeting)
 
 
 def serve(kubeconfig: str, world: World) -> int:
