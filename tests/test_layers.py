@@ -15,7 +15,7 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
-    ("clock", "duration", "schema", "rpc"),
+    ("clock", "duration", "schema", "rpc", "rpc_settings"),
     ("model", "redact"),
     ("errors", "diff", "backoff"),
     ("cursor", "policy", "wire"),
