@@ -17,9 +17,9 @@ from agentctl.server.services import Services
 
 log = logging.getLogger(__name__)
 
-END_S = 3.5
+END_S = 2.5
 """How long the streams may take to end, all transports together. The engine's sources have
-a second before that; a process is given 5 s."""
+a second before that and grpc's threads one after it; a process is given 5 s."""
 
 
 class Transport(Protocol):

@@ -32,6 +32,7 @@ ERROR_KINDS = (
 )
 """There from the start with 0, so that a rate can be told from the first one on."""
 
+TRANSPORTS = ("grpc", "ndjson", "sse")
 RESUME_OUTCOMES = ("difference", "replayed", "snapshot", "unchanged")
 EVENT_TYPES = ("delta", "error", "snapshot")
 
@@ -129,7 +130,8 @@ class _Families:
         watches = GaugeMetricFamily(
             "agentctl_active_watches", "Streams that are open now.", labels=["transport"]
         )
-        for transport, active in sorted(self._services.count.active().items()):
+        open_now = {**dict.fromkeys(TRANSPORTS, 0), **self._services.count.active()}
+        for transport, active in sorted(open_now.items()):
             watches.add_metric([transport], active)
         yield watches
         errors = CounterMetricFamily(

@@ -102,10 +102,14 @@ def test_what_happens_is_counted_from_0(made: Services) -> None:
 
 
 def test_streams_are_told_by_transport(made: Services) -> None:
-    made.count.enter("http", "10.0.0.1")
+    made.count.enter("sse", "10.0.0.1")
     made.count.enter("grpc", "10.0.0.1")
     made.count.leave("grpc", "10.0.0.1")
-    assert values(scraped(made)["agentctl_active_watches"]) == {("grpc",): 0, ("http",): 1}
+    assert values(scraped(made)["agentctl_active_watches"]) == {
+        ("grpc",): 0,
+        ("ndjson",): 0,
+        ("sse",): 1,
+    }
 
 
 def test_events_and_resumes_of_all_channels_are_counted_once() -> None:
