@@ -1,0 +1,58 @@
+"""Answers that fit in one piece: a status, a few headers, a body."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple, Optional
+
+from agentctl.server.requests import Refusal
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+METHODS = ("GET", "HEAD")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Answer(NamedTuple):
+    """``headers`` are those beside the body's type and length. No body: to a HEAD for what
+    has no length."""
+
+    status: int
+    content_type: str
+    body: Optional[bytes]
+    headers: Headers = ()
+
+
+def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> Answer:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Answer(status, JSON, text.encode("utf-8", "replace") + b"\n", headers)
+
+
+def text_answer(text: str, status: int = 200, headers: Headers = ()) -> Answer:
+    return Answer(status, TEXT, text.encode("utf-8") + b"\n", headers)
+
+
+def refusal_answer(refusal: Refusal, headers: Headers = ()) -> Answer:
+    """``{"error": "what is wrong and what was expected", "status": 400}``."""
+    error = {"error": refusal.message, "status": refusal.status}
+    return json_answer(error, refusal.status, headers)
+
+
+def retry_after(seconds: int) -> Headers:
+    return (("Retry-After", str(seconds)),)
+
+
+def unauthorized() -> Answer:
+    return refusal_answer(
+        Refusal(401, "expected a header 'Authorization: Bearer <token>' with a token good here"),
+        (("WWW-Authenticate", "Bearer"),),
+    )
+
+
+def method_not_allowed() -> Answer:
+    allowed = ", ".join(METHODS)
+    return refusal_answer(
+        Refusal(405, f"expected one of the methods {allowed}"), (("Allow", allowed),)
+    )

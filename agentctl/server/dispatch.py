@@ -1,0 +1,166 @@
+"""From a request to what becomes of it: an answer, or a stream for the writer."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from email.utils import format_datetime
+from typing import NamedTuple, Union
+
+from agentctl.server.answers import (
+    METHODS,
+    Answer,
+    Headers,
+    method_not_allowed,
+    refusal_answer,
+    retry_after,
+    unauthorized,
+)
+from agentctl.server.exchange import Request
+from agentctl.server.reader import Form
+from agentctl.server.requests import Refusal, Target, split_target, stream_request
+from agentctl.server.routes import STREAM, Routes
+from agentctl.server.services import Services
+from agentctl.server.subscription import Subscription
+from agentctl.wire.sse import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
+
+log = logging.getLogger(__name__)
+
+FORMS = {
+    ("json", True): Form("sse", sse_chunk, chunked=True, hints=True),
+    ("json", False): Form("sse", sse_plain, chunked=False, hints=True),
+    ("ndjson", True): Form("ndjson", ndjson_chunk, chunked=True, hints=False),
+    ("ndjson", False): Form("ndjson", ndjson_plain, chunked=False, hints=False),
+}
+"""By format, and whether the client can be sent chunks."""
+
+CONTENT_TYPES = {"json": "text/event-stream", "ndjson": "application/x-ndjson"}
+
+RETRY_MS = 1000
+"""How soon a reader is to come back when it loses the stream."""
+
+STREAM_HEADERS: Headers = (
+    ("X-Accel-Buffering", "no"),  # nginx would hold events back
+    ("Retry", str(RETRY_MS)),
+)
+
+KINDS = {401: "unauthorized", 408: "timeout", 429: "limit", 431: "limit"}
+"""What the metrics call a refusal; other 4xx are bad requests."""
+
+_LOGGED = 100
+"""Characters of a path."""
+
+
+class Opening(NamedTuple):
+    """A stream that begins: its head's bytes, and what it is written from."""
+
+    head: bytes
+    subscription: Subscription
+    form: Form
+    ticket: bytes
+    began_at: float
+
+
+Outcome = Union[Answer, Opening]
+
+
+class Dispatch:
+    """Answers for the listener for all (``main``) and for the probes' (``probe``)."""
+
+    def __init__(self, services: Services, routes: Routes) -> None:
+        self._services = services
+        self._routes = routes
+
+    def main(self, request: Request, peer: str) -> Outcome:
+        return self._counted(request, self._main(request, peer))
+
+    def probe(self, request: Request, peer: str) -> Outcome:
+        """The probes' listener knows nothing but two paths, and asks for no token."""
+        target = _target(request)
+        if isinstance(target, Answer):
+            return target
+        route = self._routes.probe.get(target.path)
+        return route(target.query) if route is not None else _nothing_here()
+
+    def refused(self, refusal: Refusal) -> Answer:
+        """For what is no request at all."""
+        self._services.metrics.stream_error(KINDS.get(refusal.status, "bad_request"))
+        return refusal_answer(refusal)
+
+    def _main(self, request: Request, peer: str) -> Outcome:
+        # Two such headers are one bad one.
+        credentials = ", ".join(request.values(b"authorization"))
+        ticket = self._services.gate.ticket(credentials)
+        if ticket is None:
+            return unauthorized()
+        target = _target(request)
+        if isinstance(target, Answer):
+            return target
+        if target.path == STREAM:
+            return self._stream(request, target.query, peer, ticket)
+        route = self._routes.main.get(target.path)
+        return route(target.query) if route is not None else _nothing_here()
+
+    def _stream(self, request: Request, query: str, peer: str, ticket: bytes) -> Outcome:
+        services = self._services
+        channels = services.broadcaster.channels
+        wanted = stream_request(query, request.values(b"last-event-id"), channels)
+        if isinstance(wanted, Refusal):
+            return refusal_answer(wanted)
+        if services.draining.is_set():
+            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
+        form = FORMS[wanted.format, request.chunks]
+        if request.method == "HEAD":
+            return Answer(200, CONTENT_TYPES[wanted.format], None, STREAM_HEADERS)
+        full = services.count.enter(form.transport, peer)
+        if full is not None:
+            return refusal_answer(Refusal(429, full), retry_after(5))
+        now = services.clock.monotonic()
+        channel = channels[wanted.namespace]
+        subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
+        head = _head(CONTENT_TYPES[wanted.format], form, services.clock.now())
+        return Opening(head, subscription, form, ticket, now)
+
+    def _counted(self, request: Request, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Opening):
+            status = 200
+        else:
+            status = outcome.status
+            if 400 <= status < 500:
+                self._services.metrics.stream_error(KINDS.get(status, "bad_request"))
+        # Without its query, and as repr: what a client sends must not forge a line.
+        path = request.target.partition("?")[0][:_LOGGED]
+        log.debug("%s %r: %d", request.method[:_LOGGED], path, status)
+        return outcome
+
+
+def _target(request: Request) -> Union[Target, Answer]:
+    """Where a request goes, or why no route takes it."""
+    if request.method not in METHODS:
+        return method_not_allowed()
+    if request.has_body:
+        return refusal_answer(Refusal(413, "expected a request without a body"))
+    expected = [value.lower() for value in request.values(b"expect")]
+    if expected not in ([], ["100-continue"]):
+        return refusal_answer(Refusal(417, "no expectation can be met but 100-continue"))
+    target = split_target(request.target)
+    return refusal_answer(target) if isinstance(target, Refusal) else target
+
+
+def _nothing_here() -> Answer:
+    return refusal_answer(Refusal(404, f"nothing here; the stream is at {STREAM}"))
+
+
+def _head(content_type: str, form: Form, now: datetime) -> bytes:
+    """The first bytes of a stream."""
+    headers = [
+        ("Date", format_datetime(now, usegmt=True)),
+        ("Content-Type", content_type),
+        ("Cache-Control", "no-cache"),
+        *STREAM_HEADERS,
+        ("Connection", "close"),
+    ]
+    if form.chunked:
+        headers.append(("Transfer-Encoding", "chunked"))
+    lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + form.hint(RETRY_MS)

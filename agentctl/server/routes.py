@@ -1,0 +1,86 @@
+"""The short answers: the one-shot status, health, readiness, metrics.
+
+Each is made at once, out of what is there; none waits for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentctl.redact import redact
+from agentctl.server.answers import Answer, json_answer, refusal_answer, retry_after, text_answer
+from agentctl.server.metrics import render
+from agentctl.server.requests import Refusal, status_request
+from agentctl.server.services import Services
+
+STATUS = "/api/agents/control-plane/status"
+STREAM = STATUS + "/stream"
+
+ALIVE_S = 30.0
+"""The engine looks at its sources each second. One that has not for so long is stuck, and
+only a restart will help."""
+
+Route = Callable[[str], Answer]
+"""From a query to an answer."""
+
+
+class Routes:
+    """``main`` and ``probe``: routes by path, of the listener for all and of the probes'."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._since = services.clock.monotonic()
+        self.main: Mapping[str, Route] = {
+            STATUS: self._status,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+        self.probe: Mapping[str, Route] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz_briefly,
+        }
+
+    def _status(self, query: str) -> Answer:
+        broadcaster = self._services.broadcaster
+        namespace = status_request(query, broadcaster.channels)
+        if isinstance(namespace, Refusal):
+            return refusal_answer(namespace)
+        status = broadcaster.channel(namespace).status(self._services.clock.monotonic())
+        if status is None:
+            message = "the first state is not known yet; try again in a second"
+            return refusal_answer(Refusal(503, message), retry_after(1))
+        body = status.snapshot.to_json()
+        if status.error is not None:
+            body["errors"] = [status.error.to_json()]
+        return json_answer(body)
+
+    def _healthz(self, query: str) -> Answer:
+        silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)
+        if silent > ALIVE_S:
+            return text_answer(f"the engine has not been heard of for {silent:.0f} s", 503)
+        return text_answer("ok")
+
+    def _readyz(self, query: str) -> Answer:
+        reasons = self._reasons()
+        body: dict[str, Any] = {"ready": not reasons}
+        if reasons:
+            body["reasons"] = reasons
+        return json_answer(body, 503 if reasons else 200)
+
+    def _readyz_briefly(self, query: str) -> Answer:
+        return text_answer("not ready", 503) if self._reasons() else text_answer("ready")
+
+    def _reasons(self) -> list[str]:
+        """Why no reader should be sent here."""
+        if self._services.draining.is_set():
+            return ["about to end"]
+        vitals = self._services.vitals()
+        lost = [source for source in vitals.sources if source.lost]
+        found = [redact(f"without {source.name}: {source.failure}") for source in lost]
+        return found if vitals.begun else ["the first state is not known yet", *found]
+
+    def _metrics(self, query: str) -> Answer:
+        body, content_type = render(self._services)
+        return Answer(200, content_type, body)

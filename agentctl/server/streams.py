@@ -1,0 +1,175 @@
+"""The readers that are there, and the writing to each as far as its kernel takes it.
+
+A reader is a socket and a place in a channel. What the kernel does not take of one event
+stays pending, and nothing else is looked at for this reader until it is gone: a slow
+reader costs one event and its place. One whose kernel takes nothing for ``STUCK_S`` is cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable
+from selectors import EVENT_READ, BaseSelector
+from typing import Optional
+
+from agentctl.model import Delta
+from agentctl.server.channel import Channel
+from agentctl.server.deadlines import NEVER, Deadlines
+from agentctl.server.reader import Gone, Reader
+from agentctl.server.services import Services
+from agentctl.server.sockets import NOT_NOW, close, reset
+
+log = logging.getLogger(__name__)
+
+STUCK_S = 10.0
+"""A write of which the kernel takes nothing for so long: its reader has stopped."""
+
+
+class Streams:
+    """Used by the writer's thread alone."""
+
+    def __init__(self, services: Services, selector: BaseSelector) -> None:
+        self._clock = services.clock
+        self._metrics = services.metrics
+        self._count = services.count
+        self._selector = selector
+        self._readers: dict[Channel, dict[Reader, None]] = {}
+        self._deadlines: Deadlines[Reader] = Deadlines()
+
+    def all(self) -> list[Reader]:
+        return [reader for readers in self._readers.values() for reader in readers]
+
+    def of(self, channel: Channel) -> list[Reader]:
+        return list(self._readers.get(channel, ()))
+
+    def next_due(self) -> float:
+        """When (monotonic) ``do_what_is_due`` has something to do."""
+        return self._deadlines.next()
+
+    def add(self, reader: Reader) -> None:
+        self._readers.setdefault(reader.subscription.channel, {})[reader] = None
+        try:
+            self._selector.register(reader.sock, EVENT_READ, reader)
+        except (OSError, ValueError) as error:
+            self._lose(reader, error)
+
+    def serve(self, readers: Iterable[Reader]) -> None:
+        """Write to each what it gets next. Those that are gone are passed over."""
+        lags: list[float] = []
+        now = self._clock.monotonic()
+        for reader in readers:
+            try:
+                self._write(reader, now, lags)
+            except OSError as error:
+                self._lose(reader, error)
+            except Exception:
+                # A fault of ours: it must not take the other streams with it.
+                log.exception("cannot go on with a stream")
+                self._lose(reader, None)
+        if lags:
+            self._metrics.handed_over(lags)
+
+    def look_at(self, reader: Reader, mask: int) -> None:
+        """Do what the selector saw: the peer's end, or room to write."""
+        if mask & EVENT_READ:
+            try:
+                reader.listen()
+            except (Gone, OSError) as error:
+                self._lose(reader, error)
+                return
+        if reader.pending is not None:
+            self.serve([reader])
+
+    def do_what_is_due(self) -> None:
+        """Beats and waits that are over; and cut those that have stopped reading."""
+        now = self._clock.monotonic()
+        due: list[Reader] = []
+        while (reader := self._deadlines.pop(now)) is not None:
+            if reader.pending is None:
+                due.append(reader)
+            elif self._forget(reader):
+                log.debug("a reader has taken nothing for %g s: cut", STUCK_S)
+                self._metrics.stream_error("slow_reader")
+                reset(reader.sock)
+        self.serve(due)
+
+    def end(self, readers: Iterable[Reader], farewell: Iterable[int]) -> None:
+        """Let streams end as they should, each with how long (ms) to stay away."""
+        now = self._clock.monotonic()
+        ending = [reader for reader in readers if not reader.ending]
+        for reader, milliseconds in zip(ending, farewell):
+            reader.end(milliseconds)
+            self._deadlines.set(reader, now + STUCK_S)
+        self.serve(ending)
+
+    def drop(self) -> None:
+        """Reset all that are left."""
+        for reader in self.all():
+            self._forget(reader)
+            reset(reader.sock)
+
+    def _write(self, reader: Reader, now: float, lags: list[float]) -> None:
+        if reader.pending is not None and not self._flush(reader, now, lags):
+            return
+        if reader.ending:
+            if self._forget(reader):
+                close(reader.sock)
+            return
+        take, send, encode = reader.subscription.take, reader.sock.send, reader.form.encode
+        while True:
+            entry = take(now)
+            if entry is None:
+                break
+            data = entry.encoded(encode)
+            try:
+                sent = send(data)
+            except NOT_NOW:
+                sent = 0
+            # A delta from before its time is history that it asked for, and not late.
+            live = isinstance(entry.event, Delta) and entry.made_at >= reader.began_at
+            if sent != len(data):
+                reader.pending, reader.sent = data, sent
+                reader.made_at = entry.made_at if live else 0.0
+                self._deadlines.set(reader, NEVER)
+                if not self._flush(reader, now, lags):
+                    return
+            elif live:
+                lags.append(self._clock.monotonic() - entry.made_at)
+        self._deadlines.set(reader, reader.subscription.next_due())
+
+    def _flush(self, reader: Reader, now: float, lags: list[float]) -> bool:
+        """Write what is pending; whether it is all out."""
+        before = reader.sent
+        wants = reader.flush()
+        interest = EVENT_READ | wants
+        if interest != reader.interest:
+            self._selector.modify(reader.sock, interest, reader)
+            reader.interest = interest
+        if wants:
+            if reader.sent != before or reader.due == NEVER:
+                self._deadlines.set(reader, now + STUCK_S)
+            return False
+        if reader.made_at:
+            lags.append(self._clock.monotonic() - reader.made_at)
+            reader.made_at = 0.0
+        return True
+
+    def _lose(self, reader: Reader, error: Optional[Exception]) -> None:
+        """The connection is gone, or cannot be gone on with."""
+        if self._forget(reader):
+            if isinstance(error, OSError):
+                self._metrics.stream_error("connection_lost")
+            close(reader.sock)
+
+    def _forget(self, reader: Reader) -> bool:
+        """Take a reader out, its socket still open; False if it was out already."""
+        readers = self._readers.get(reader.subscription.channel, {})
+        if reader not in readers:
+            return False
+        del readers[reader]
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self._selector.unregister(reader.sock)
+        self._deadlines.drop(reader)
+        self._count.leave(reader.form.transport, reader.peer)
+        return True
