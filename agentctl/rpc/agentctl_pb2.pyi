@@ -32,7 +32,7 @@ class GetControlPlaneStatusRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ...) -> None: ...
 
 class GetControlPlaneStatusResponse(_message.Message):
-    __slots__ = ["service", "generated_at", "controllers", "runtime_adapters", "database", "grpc", "namespaces", "items"]
+    __slots__ = ["service", "generated_at", "controllers", "runtime_adapters", "database", "grpc", "namespaces", "items", "errors", "cursor"]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     GENERATED_AT_FIELD_NUMBER: _ClassVar[int]
     CONTROLLERS_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,8 @@ class GetControlPlaneStatusResponse(_message.Message):
     GRPC_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
     service: str
     generated_at: str
     controllers: _containers.RepeatedCompositeFieldContainer[ControllerHealth]
@@ -49,7 +51,9 @@ class GetControlPlaneStatusResponse(_message.Message):
     grpc: GrpcHealth
     namespaces: _containers.RepeatedCompositeFieldContainer[NamespaceHealth]
     items: _containers.RepeatedCompositeFieldContainer[ControlPlaneStatusItem]
-    def __init__(self, service: _Optional[str] = ..., generated_at: _Optional[str] = ..., controllers: _Optional[_Iterable[_Union[ControllerHealth, _Mapping]]] = ..., runtime_adapters: _Optional[_Iterable[_Union[RuntimeAdapterHealth, _Mapping]]] = ..., database: _Optional[_Union[DatabaseHealth, _Mapping]] = ..., grpc: _Optional[_Union[GrpcHealth, _Mapping]] = ..., namespaces: _Optional[_Iterable[_Union[NamespaceHealth, _Mapping]]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ...) -> None: ...
+    errors: _containers.RepeatedCompositeFieldContainer[ControlPlaneStatusEvent]
+    cursor: str
+    def __init__(self, service: _Optional[str] = ..., generated_at: _Optional[str] = ..., controllers: _Optional[_Iterable[_Union[ControllerHealth, _Mapping]]] = ..., runtime_adapters: _Optional[_Iterable[_Union[RuntimeAdapterHealth, _Mapping]]] = ..., database: _Optional[_Union[DatabaseHealth, _Mapping]] = ..., grpc: _Optional[_Union[GrpcHealth, _Mapping]] = ..., namespaces: _Optional[_Iterable[_Union[NamespaceHealth, _Mapping]]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[ControlPlaneStatusEvent, _Mapping]]] = ..., cursor: _Optional[str] = ...) -> None: ...
 
 class ControllerHealth(_message.Message):
     __slots__ = ["name", "enabled", "started", "crds_ready", "missing_crds", "last_checked_at", "status", "message"]

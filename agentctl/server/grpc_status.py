@@ -67,7 +67,11 @@ class StatusService:
             )
         snapshot = now.snapshot
         return oldstatus.to_response(
-            snapshot.items, snapshot.generated_at, self._services.info.service
+            snapshot.items,
+            snapshot.generated_at,
+            self._services.info.service,
+            cursor=snapshot.cursor,
+            errors=() if now.error is None else (now.error,),
         )
 
     def watch(self, request: pb.WatchControlPlaneStatusRequest, call: Call, send: Send) -> None:

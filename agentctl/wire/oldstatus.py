@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Optional
 
-from agentctl.clock import format_time
-from agentctl.model import Item, Status
+from agentctl.clock import format_time, parse_time
+from agentctl.model import Item, Snapshot, Status, StreamError
 from agentctl.rpc.agentctl_pb2 import (
     ControllerHealth,
     DatabaseHealth,
@@ -34,7 +34,12 @@ from agentctl.rpc.agentctl_pb2 import (
     NamespaceHealth,
     RuntimeAdapterHealth,
 )
-from agentctl.wire.events_pb import items_from_messages, items_to_messages
+from agentctl.wire.events_pb import (
+    from_message,
+    items_from_messages,
+    items_to_messages,
+    to_message,
+)
 
 SERVICE = "agentctl"
 """What this server says it is; older ones say ``jangar``."""
@@ -51,9 +56,17 @@ _STATUSES = {status.value: status for status in Status}
 
 
 def to_response(
-    items: Sequence[Item], generated_at: datetime, service: str = SERVICE
+    items: Sequence[Item],
+    generated_at: datetime,
+    service: str = SERVICE,
+    *,
+    cursor: str = "",
+    errors: Iterable[StreamError] = (),
 ) -> GetControlPlaneStatusResponse:
-    """The answer for clients of any age. ``items`` are in the catalog's order."""
+    """The answer for clients of any age. ``items`` are in the catalog's order.
+
+    ``errors`` is what is wrong with our knowing them.
+    """
     at = format_time(generated_at)
     known = _one_of_each_name(items)
     special = (NAMESPACE, DATABASE, GRPC)
@@ -72,7 +85,25 @@ def to_response(
         grpc=_grpc(known.get(GRPC)),
         namespaces=list(_namespaces(items)),
         items=items_to_messages(items),
+        errors=[to_message(error) for error in errors],
+        cursor=cursor,
     )
+
+
+def status_of(
+    response: GetControlPlaneStatusResponse, namespace: str, now: datetime
+) -> tuple[Snapshot, list[StreamError]]:
+    """A server's answer as an event, and what it says is wrong with it.
+
+    ``now`` is when it came, for one that does not say when it was made. Raises ValueError.
+    """
+    try:
+        at = parse_time(response.generated_at)
+    except ValueError:
+        at = now
+    events = [from_message(message) for message in response.errors]
+    errors = [event for event in events if isinstance(event, StreamError)]
+    return Snapshot(at, items_of(response, namespace), response.cursor), errors
 
 
 def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[Item, ...]:

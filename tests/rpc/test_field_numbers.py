@@ -24,7 +24,8 @@ MESSAGES = {
         "service=1 string, generated_at=2 string, controllers=3 repeated ControllerHealth, "
         "runtime_adapters=4 repeated RuntimeAdapterHealth, database=5 DatabaseHealth, "
         "grpc=6 GrpcHealth, namespaces=7 repeated NamespaceHealth, "
-        "items=100 repeated ControlPlaneStatusItem"
+        "items=100 repeated ControlPlaneStatusItem, "
+        "errors=101 repeated ControlPlaneStatusEvent, cursor=102 string"
     ),
     "ControllerHealth": (
         "name=1 string, enabled=2 bool, started=3 bool, crds_ready=4 bool, "

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.model import Item, Status
+from agentctl.model import ErrorCode, Item, Snapshot, Status, StreamError
 from agentctl.rpc.agentctl_pb2 import GetControlPlaneStatusResponse
-from agentctl.wire.oldstatus import items_of, to_response
+from agentctl.wire.oldstatus import items_of, status_of, to_response
 from tests.pure.strategies import STATES
 from tests.wire.protobytes import fields
 
@@ -190,6 +190,18 @@ def test_items_go_through_unchanged(state: Any) -> None:
         assert items_of(response, "") == items
     assert response.generated_at == "2026-01-30T18:15:00Z"
     assert response.service == "agentctl"
+
+
+def test_cursor_and_what_is_wrong_go_through_too() -> None:
+    error = StreamError(AT, "connection refused", ErrorCode.DISCONNECTED, "pods", 2.0, "c")
+    items = (item("grpc", Status.HEALTHY),)
+    response = to_response(items, AT, cursor="c", errors=[error])
+    assert status_of(response, NS, AT) == (Snapshot(AT, items, "c"), [error])
+
+
+def test_an_answer_that_does_not_say_when_it_was_made_is_of_now() -> None:
+    response = GetControlPlaneStatusResponse(generated_at="yesterday")
+    assert status_of(response, NS, AT) == (Snapshot(AT, items_of(response, NS), ""), [])
 
 
 @given(STATES)
