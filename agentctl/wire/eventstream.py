@@ -49,7 +49,7 @@ class EventStreamDecoder:
         self._line = bytearray()
         """A line that has not ended. Kept as one piece, it costs no more than its bytes."""
         self._type = ""
-        self._data: Union[None, bytes, bytearray] = None
+        self._data: Union[bytes, bytearray, None] = None
         self._id = ""
 
     @property

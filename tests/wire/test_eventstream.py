@@ -309,11 +309,13 @@ def test_what_is_no_utf8_becomes_replacement_characters(damaged: bytes, seen: st
 def fed_until_it_fails(pieces: Iterable[bytes], limit: int = 1000) -> int:
     """How much is taken before the decoder says that it is too much."""
     decoder, taken = EventStreamDecoder(limit), 0
-    with pytest.raises(EventTooLarge):
-        for piece in pieces:
-            taken += len(piece)
+    for piece in pieces:
+        taken += len(piece)
+        try:
             decoder.feed(piece)
-    return taken
+        except EventTooLarge:
+            return taken
+    pytest.fail("it was not too much")
 
 
 def endlessly(piece: bytes) -> Iterator[bytes]:
@@ -391,8 +393,8 @@ def test_time_is_linear_in_the_bytes(hostile: str) -> None:
 # Laws.
 
 
-def by_the_book(stream: bytes) -> Outcome:
-    """The standard's text, step by step and character by character (9.2.5, 9.2.6)."""
+def lines_by_the_book(stream: bytes) -> list[str]:
+    """The standard's 9.2.5, character by character."""
     text = stream.decode("utf-8", "replace")
     if text.startswith("\ufeff"):
         text = text[1:]
@@ -406,10 +408,15 @@ def by_the_book(stream: bytes) -> Outcome:
         else:
             line += text[at]
         at += 1
+    return lines
+
+
+def by_the_book(stream: bytes) -> Outcome:  # noqa: PLR0912 - as the standard has it
+    """The standard's 9.2.6, step by step."""
     events: list[ServerEvent] = []
     data_buffer = type_buffer = id_buffer = last_event_id = ""
     retry: Optional[int] = None
-    for line in lines:
+    for line in lines_by_the_book(stream):
         if line == "":
             last_event_id = id_buffer
             if data_buffer == "":
@@ -441,9 +448,12 @@ def by_the_book(stream: bytes) -> Outcome:
 
 
 FRAGMENTS = st.sampled_from(
-    [b"data", b"event", b"id", b"retry", b":", b": ", b" ", b"\n", b"\n\n", b"\r", b"\r\n", b"\0"]
-    + [b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\xbf", b"\xe2\x82\xac", b"\xe2", b"\x82", b"\xff"]
-    + [b"1", b"20", b"x", b"data: a\n\n", b"id: 7\n", b": c\n", b"event: e\n", b"retry: 3\n"]
+    [
+        *(b"data", b"event", b"id", b"retry", b":", b": ", b" ", b"1", b"20", b"x", b"\0"),
+        *(b"\n", b"\n\n", b"\r", b"\r\n"),
+        *(b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\xbf", b"\xe2\x82\xac", b"\xe2", b"\x82", b"\xff"),
+        *(b"data: a\n\n", b"id: 7\n", b": c\n", b"event: e\n", b"retry: 3\n"),
+    ]
 )
 STREAMS = st.lists(st.one_of(FRAGMENTS, FRAGMENTS, st.binary(max_size=4)), max_size=40).map(
     b"".join
