@@ -9,20 +9,16 @@ namespaces, and clients in the field read nothing else. Going there:
 - A boolean is true where it is known to be so: proto3 has no third value. What is known
   is the status and the details; messages are for people and are not read.
 
-Coming from there, ``disabled`` depends on what it is of:
-
-- A controller, a runtime or a database: ``error``. Nothing is reconciled, run or stored,
-  and those servers count it among what is degraded.
-- gRPC: ``unknown``. It is switched off, and nobody has said that this is wrong.
+Coming from there, ``olderfields`` has the rules, which hold for JSON too.
 
 What was read from a peer is not redacted yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Optional
+from typing import Optional
 
 from agentctl.clock import format_time, parse_time
 from agentctl.model import Item, Snapshot, Status, StreamError
@@ -34,25 +30,34 @@ from agentctl.rpc.agentctl_pb2 import (
     NamespaceHealth,
     RuntimeAdapterHealth,
 )
+from agentctl.wire import olderfields
 from agentctl.wire.events_pb import (
     from_message,
     items_from_messages,
     items_to_messages,
     to_message,
 )
+from agentctl.wire.olderfields import (
+    DATABASE,
+    DISABLED,
+    GRPC,
+    NAMESPACE,
+    RUNTIME,
+    OlderController,
+    OlderDatabase,
+    OlderGrpc,
+    OlderNamespace,
+    OlderRuntime,
+    OlderStatus,
+)
 
 SERVICE = "agentctl"
 """What this server says it is; older ones say ``jangar``."""
 
-NAMESPACE, DATABASE, GRPC = "namespace", "database", "grpc"
-RUNTIME = "runtime:"
-
-DISABLED = "disabled"
 _FINE = (Status.HEALTHY, Status.CONFIGURED)
 _BAD = (Status.DEGRADED, Status.ERROR)
 _RUNNING = (*_FINE, Status.DEGRADED)
 _CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds")
-_STATUSES = {status.value: status for status in Status}
 
 
 def to_response(
@@ -109,16 +114,11 @@ def status_of(
 def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[Item, ...]:
     """The items of a server's answer, made from the older fields if it sent none.
 
-    ``namespace`` is the one that was asked for: the older fields do not name it but in
-    one place. ``last_checked_at`` and ``latency_ms`` are left out: they differ each time,
-    and every poll would look like a change. Raises ValueError for items without end.
+    ``namespace`` is the one that was asked for. Raises ValueError for items without end.
     """
     if response.items:
         return items_from_messages(response.items)
-    where = namespace
-    if not where and len(response.namespaces) == 1:
-        where = response.namespaces[0].namespace
-    return tuple(_from_older_fields(response, where))
+    return tuple(olderfields.items_of(_older(response), namespace))
 
 
 def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
@@ -216,52 +216,24 @@ def _namespaces(items: Sequence[Item]) -> Iterator[NamespaceHealth]:
         yield NamespaceHealth(namespace=namespace, status=status.value, degraded_components=bad)
 
 
-def _from_older_fields(response: GetControlPlaneStatusResponse, where: str) -> Iterator[Item]:
-    """In the order that the default catalog has."""
-    details: dict[str, Any]
-    for one in response.namespaces:
-        if one.namespace == where or not where:
-            bad = list(one.degraded_components)
-            reason = f"degraded: {', '.join(bad)}" if bad else ""
-            details = {"degraded_components": bad} if bad else {}
-            yield _item(NAMESPACE, one.namespace, one.status, reason, details)
-    for controller in response.controllers:
-        missing = list(controller.missing_crds)
-        details = {"missing_crds": missing} if missing else {}
-        yield _item(controller.name, where, controller.status, controller.message, details)
-    for runtime in response.runtime_adapters:
-        details = {"endpoint": runtime.endpoint} if runtime.endpoint else {}
-        yield _item(f"{RUNTIME}{runtime.name}", where, runtime.status, runtime.message, details)
-    if response.HasField("database"):
-        database = response.database
-        yield _item(DATABASE, where, database.status, database.message, {})
-    if response.HasField("grpc"):
-        yield _grpc_item(response.grpc, where)
-
-
-def _grpc_item(grpc: GrpcHealth, where: str) -> Item:
-    """The message of one that is fine is its address."""
-    details = {"address": grpc.address} if grpc.address else {}
-    if grpc.status == DISABLED:
-        return Item(GRPC, where, Status.UNKNOWN, grpc.message or DISABLED, details)
-    item = _item(GRPC, where, grpc.status, grpc.message, details)
-    if item.status not in _FINE:
-        return item
-    return Item(GRPC, where, item.status, grpc.address, item.details)
-
-
-def _item(component: str, where: str, word: str, message: str, details: Mapping[str, Any]) -> Item:
-    """What a fine component has to say goes into its details."""
-    status = Status.ERROR if word == DISABLED else _STATUSES.get(word)
-    if status is None:
-        why = f'the server gave status "{word}", unknown here' if word else "no status given"
-        return Item(
-            component, where, Status.UNKNOWN, f"{why}: {message}" if message else why, details
-        )
-    if status in _FINE:
-        noted = {**details, "note": message} if message else details
-        return Item(component, where, status, "", noted)
-    return Item(component, where, status, message or f"{word}, no reason given", details)
+def _older(response: GetControlPlaneStatusResponse) -> OlderStatus:
+    database, grpc = response.database, response.grpc
+    return OlderStatus(
+        tuple(
+            OlderNamespace(one.namespace, one.status, tuple(one.degraded_components))
+            for one in response.namespaces
+        ),
+        tuple(
+            OlderController(one.name, one.status, one.message, tuple(one.missing_crds))
+            for one in response.controllers
+        ),
+        tuple(
+            OlderRuntime(one.name, one.status, one.message, one.endpoint)
+            for one in response.runtime_adapters
+        ),
+        OlderDatabase(database.status, database.message) if response.HasField("database") else None,
+        OlderGrpc(grpc.status, grpc.message, grpc.address) if response.HasField("grpc") else None,
+    )
 
 
 def _text(value: object) -> str:
