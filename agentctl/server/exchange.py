@@ -15,6 +15,8 @@ from agentctl.server.requests import Refusal
 MAX_HEAD = 16 * 1024
 """Of a request line with its headers."""
 
+_TOO_LARGE = Refusal(431, f"expected a request's head of at most {MAX_HEAD} bytes")
+
 _NOT_READ_TO_THE_END = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
 
 
@@ -72,8 +74,11 @@ class Exchange:
                 self._http.next_event()  # the end of the message
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 431:
-                return Refusal(431, f"expected a request's head of at most {MAX_HEAD} bytes")
+                return _TOO_LARGE
             return Refusal(400, f"not an HTTP/1.1 request: {_brief(error)}")
+        # h11 looks at its buffer only where a head is not complete yet.
+        if len(request.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEAD:
+            return _TOO_LARGE
         if not request.version.startswith("1."):
             return Refusal(400, f"expected HTTP/1.1, got HTTP/{request.version}")
         return request
