@@ -19,7 +19,7 @@ from tools import readme
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "docs/catalog.md", "docs/architecture.md")
+PAGES = ("README.md", "docs/catalog.md", "docs/architecture.md", "docs/server.md")
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ENDS_A_COMMAND = {"|", "||", "&", "&&", ";", ">", ">>", "<", ")"}
@@ -35,7 +35,7 @@ def marked(name: str) -> str:
 def agentctl_commands(page: str) -> Iterator[tuple[str, ...]]:
     """The arguments of every ``agentctl`` call in a page's blocks and in its running text."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = "\n".join(FENCE.findall(text))
+    blocks = "\n".join(FENCE.findall(text)).replace("\\\n", " ")
     spans = re.findall(r"`(agentctl [^`]+)`", FENCE.sub("", text))
     for line in [*blocks.splitlines(), *spans]:
         words = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from functools import partial
 from pathlib import Path
 
 from agentctl.cli.commands import commands
@@ -37,14 +38,13 @@ def exit_codes() -> str:
     return "\n".join(["| code | when |", "|---|---|", *rows])
 
 
-def flags() -> str:
+def flags(command: str) -> str:
     world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
     known = commands()
     parser = build_parser(known, world)
     choices = next(a.choices for a in parser._actions if a.choices)
-    status = choices["status"]
-    rows = ["| flag of `agentctl status` | does |", "|---|---|"]
-    for action in status._actions:
+    rows = [f"| flag of `agentctl {command}` | does |", "|---|---|"]
+    for action in choices[command]._actions:
         hidden = action.help == argparse.SUPPRESS or "-h" in action.option_strings
         if hidden or not action.option_strings:
             continue
@@ -56,7 +56,11 @@ def flags() -> str:
 
 
 def generate(text: str) -> str:
-    for name, make in (("exit-codes", exit_codes), ("flags", flags)):
+    for name, make in (
+        ("exit-codes", exit_codes),
+        ("flags", partial(flags, "status")),
+        ("serve-flags", partial(flags, "serve")),
+    ):
         begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
         head, found, rest = text.partition(begin)
         _, closed, tail = rest.partition(end)
