@@ -12,11 +12,14 @@ import socket
 import ssl
 import subprocess
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
 
+from agentctl.cli.nofile import room_for
 from agentctl.demo import ApiDouble
 from agentctl.errors import ExitCode
 from agentctl.rpc import agentctl_pb2
@@ -77,6 +80,29 @@ def test_a_signal_ends_all_streams_cleanly_within_5_s(
     assert all(b"retry: " in one for one in rest)
     assert "Traceback" not in served.stderr
     assert len(served.lines) == 2  # the greeting, and no more
+
+
+def test_a_thousand_streams_end_cleanly_within_5_s(tmp_path: Path) -> None:
+    room_for(1000)
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with ExitStack() as stack:
+        served = stack.enter_context(Served(*DEMO, home=tmp_path))
+        served.until_ready()
+        near = ("127.0.0.1", served.port())
+        readers = [
+            stack.enter_context(socket.create_connection(near, PATIENCE_S)) for _ in range(1000)
+        ]
+        for reader in readers:
+            reader.sendall(request)
+        heads = [reader.recv(65536) for reader in readers]
+        assert all(head.startswith(b"HTTP/1.1 200 ") for head in heads)
+        started = time.monotonic()
+        served.process.terminate()
+        ends = [b"".join(iter(partial(reader.recv, 65536), b""))[-64:] for reader in readers]
+        assert served.wait() == ExitCode.TERMINATED
+        assert time.monotonic() - started < 5
+    assert all(end.endswith(b"\r\n0\r\n\r\n") for end in ends)
+    assert len({end for end in ends if b"retry: " in end}) > 10  # not all back at once
 
 
 def test_a_reader_that_does_not_read_delays_the_end_by_no_more(tmp_path: Path) -> None:
