@@ -28,6 +28,19 @@ class Scale:
     memory_changes: int = 10_000
     memory_crds: int = 200
 
+    fanout_readers: tuple[int, int] = (1000, 5000)
+    """Many, also of those with gRPC, and as many as there may be."""
+    fanout_events: int = 200
+    fanout_peer_events: int = 50
+    fanout_interval_s: float = 0.02
+    """With one reader; more readers are given more time."""
+    fanout_items: int = 1000
+    """Against ten: so many that do not change."""
+    fanout_stalled: int = 10
+    fanout_stall_s: float = 18.0
+    fanout_stall_size: int = 2000
+    """Characters in an event, so that the buffers of who never reads are full soon."""
+
 
 QUICK = Scale(
     startup_runs=1,
@@ -44,4 +57,11 @@ QUICK = Scale(
     memory_pods=50,
     memory_changes=100,
     memory_crds=4,
+    fanout_readers=(4, 8),
+    fanout_events=6,
+    fanout_peer_events=4,
+    fanout_interval_s=0.005,
+    fanout_items=20,
+    fanout_stalled=2,
+    fanout_stall_s=0.1,
 )
