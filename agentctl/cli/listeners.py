@@ -6,7 +6,7 @@ import importlib
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Optional
 
 from agentctl.cli.world import World
@@ -139,26 +139,30 @@ def greet(
         )
     if exposed and args.insecure_no_auth:
         lines.append(f"warning: whoever can connect to {exposed[0].address} may read")
-    # Not by way of the log: it would redact the examples' Authorization.
-    world.stderr.write("".join(f"agentctl: {line}\n" for line in lines))
-    world.stderr.flush()
+    # Not by way of the log: it would redact the examples' Authorization. That nobody reads
+    # it is no reason not to serve.
+    with suppress(OSError):
+        world.stderr.write("".join(f"agentctl: {line}\n" for line in lines))
+        world.stderr.flush()
 
 
 def _example(args: Namespace, listener: Listener) -> str:
     """A command that reads from a listener."""
     kind, address = listener.kind, listener.address.reachable
     if kind == "probe":
-        return f"{kind:5} curl http://{address}/readyz"
+        return f"{kind:5} curl {shlex.quote(f'http://{address}/readyz')}"
     token = ""
     if args.token_file:
         tokens = shlex.quote(args.token_file)
         token = f" -H \"Authorization: Bearer $(grep -m1 '^[^#]' {tokens})\""
     if kind == "grpc":
+        where = shlex.quote(str(address))
         security = "" if args.tls_cert else " -plaintext"
         client = " -cert CERT -key KEY" if args.client_ca else ""
         authority = " -cacert CA" if args.tls_cert else ""
-        return f"{kind:5} grpcurl{security}{authority}{client}{token} {address} {WATCH}"
+        return f"{kind:5} grpcurl{security}{authority}{client}{token} {where} {WATCH}"
     scheme = "https" if args.tls_cert else "http"
     authority = " --cacert CA" if args.tls_cert else ""
     client = " --cert CERT --key KEY" if args.client_ca else ""
-    return f"{kind:5} curl -N{authority}{client}{token} {scheme}://{address}{STREAM}"
+    url = shlex.quote(f"{scheme}://{address}{STREAM}")  # zsh takes [::1] for a pattern
+    return f"{kind:5} curl -N{authority}{client}{token} {url}"

@@ -15,6 +15,7 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -23,7 +24,7 @@ from agentctl.cli.nofile import room_for
 from agentctl.demo import ApiDouble
 from agentctl.errors import ExitCode
 from agentctl.rpc import agentctl_pb2
-from tests.cli.program import PATIENCE_S, run
+from tests.cli.program import COMMAND, PATIENCE_S, environment, run
 from tests.cli.serving import ANY_PORT, STATUS, STREAM, Served, events
 from tests.kube.certs import Authority, write
 
@@ -124,6 +125,28 @@ def test_it_goes_on_when_nobody_reads_its_stdout(tmp_path: Path) -> None:
         assert served.wait() == ExitCode.TERMINATED
 
 
+def test_it_serves_when_nobody_reads_its_stderr(tmp_path: Path, free_port: int) -> None:
+    out, into = os.pipe()
+    os.close(out)
+    listen = ("--source", "demo", "--http", f"127.0.0.1:{free_port}", "--grpc", "off")
+    process = subprocess.Popen([*COMMAND, "serve", *listen], env=environment(tmp_path), stderr=into)
+    os.close(into)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with urlopen(f"http://127.0.0.1:{free_port}/healthz", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+        process.terminate()
+        assert process.wait(PATIENCE_S) == ExitCode.TERMINATED
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_every_route_refuses_without_a_token_where_one_is_set(tmp_path: Path) -> None:
     tokens = tmp_path / "token"
     tokens.write_text("one-token\n")
@@ -212,12 +235,22 @@ def served_serial(served: Served, authority: Authority) -> bytes:
             return secure.getpeercert(binary_form=True) or b""
 
 
-def test_the_command_in_the_greeting_works(tmp_path: Path) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("no curl here")
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_the_command_in_the_greeting_works(tmp_path: Path, host: str) -> None:
+    if shutil.which("curl") is None or (host == "[::1]" and not has_ipv6()):
+        pytest.skip("no curl here, or no IPv6")
     tokens = tmp_path / "a token"
     tokens.write_text("# mine\none-token\n")
-    with Served(*DEMO, "--token-file", str(tokens), home=tmp_path) as served:
+    flags = ("--http", f"{host}:0", "--token-file", str(tokens))
+    with Served(*DEMO, *flags, home=tmp_path) as served:
         command = served.line(r"^agentctl: http +(curl .*)$")[1]
         done = subprocess.run(
             ["bash", "-c", f"{command} -s --max-time 1 | head -4"],
