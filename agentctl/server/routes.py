@@ -77,8 +77,8 @@ class Routes:
         if self._services.draining.is_set():
             return ["about to end"]
         vitals = self._services.vitals()
-        lost = [source for source in vitals.sources if source.lost]
-        found = [redact(f"without {source.name}: {source.failure}") for source in lost]
+        lost = [one for one in vitals.sources if one.lost]
+        found = [redact(f"without {one.name}: {one.failure or 'no answer yet'}") for one in lost]
         return found if vitals.begun else ["the first state is not known yet", *found]
 
     def _metrics(self, query: str) -> Answer:
