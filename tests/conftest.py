@@ -25,6 +25,13 @@ PATIENCE_S = 2.0
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--fuzz-requests",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="how many malformed requests the server is sent (default 2000)",
+    )
+    parser.addoption(
         "--fault-sequences",
         type=int,
         default=500,

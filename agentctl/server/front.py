@@ -54,7 +54,7 @@ class Front:
         self._begin = begin
         self._selector = selectors.DefaultSelector()
         self._wakeup = Wakeup(self._selector)
-        self._listening = Listening(listeners, self._selector, services.clock)
+        self._listening = Listening(listeners, self._selector, services)
         self._connections: dict[Connection, None] = {}
         self._deadlines: Deadlines[Connection] = Deadlines()
         self._again: deque[Connection] = deque()

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from selectors import EVENT_READ, BaseSelector
 from typing import Any, Optional
 
-from agentctl.clock import Clock
 from agentctl.server.address import Address
 from agentctl.server.deadlines import NEVER
+from agentctl.server.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,12 @@ class Listening:
     """
 
     def __init__(
-        self, listeners: Sequence[socket.socket], selector: BaseSelector, clock: Clock
+        self, listeners: Sequence[socket.socket], selector: BaseSelector, services: Services
     ) -> None:
         self._listeners = list(listeners)
         self._selector = selector
-        self._clock = clock
+        self._clock = services.clock
+        self._metrics = services.metrics
         self._reserve: Optional[int] = os.open(os.devnull, os.O_RDONLY)
         self._complain_at = 0.0
         self.paused_until = NEVER
@@ -116,6 +117,7 @@ class Listening:
         self._give_reserve()
 
     def _turn_away(self, listener: socket.socket, error: OSError) -> None:
+        self._metrics.stream_error("limit")
         now = self._clock.monotonic()
         if now >= self._complain_at:
             self._complain_at = now + COMPLAIN_S
