@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
 
 import pytest
 
@@ -12,9 +16,11 @@ from agentctl.demo import ApiDouble, ControlPlane
 from agentctl.errors import ExitCode
 from agentctl.model import Delta, ErrorCode, Snapshot, Status, StreamError
 from agentctl.policy import StreamPolicy
+from agentctl.server.address import Address
+from agentctl.server.http import HttpServer
 from agentctl.server.services import Services
 from tests.fakes import Recorder
-from tests.server.serving import SETTINGS, WORLD, Serving, access_to
+from tests.server.serving import PATIENCE_S, SETTINGS, WORLD, Serving, access_to
 
 
 @pytest.fixture
@@ -93,8 +99,22 @@ def test_a_transport_that_cannot_start_ends_the_others(double: ApiDouble) -> Non
 
 
 def test_readers_live_through_the_absence_of_kubernetes(double: ApiDouble) -> None:
-    with Serving(double, max_staleness_s=0.5) as serving:
+    https: list[HttpServer] = []
+
+    def listening(services: Services) -> list[HttpServer]:
+        https.append(HttpServer(services, Address("127.0.0.1", 0)))
+        return https
+
+    def readyz() -> tuple[int, dict[str, Any]]:
+        connection = HTTPConnection("127.0.0.1", https[0].port, timeout=PATIENCE_S)
+        with closing(connection):
+            connection.request("GET", "/readyz", headers={"Connection": "close"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    with Serving(double, transports=listening, max_staleness_s=0.5) as serving:
         serving.until(lambda: serving.services.ready)
+        assert readyz() == (200, {"ready": True})
         reader = serving.reader()
         first = reader.until(lambda event: isinstance(event, Snapshot))
         double.stop()
@@ -102,6 +122,8 @@ def test_readers_live_through_the_absence_of_kubernetes(double: ApiDouble) -> No
         lost = reader.until(lambda event: isinstance(event, StreamError))
         assert lost.code is ErrorCode.DISCONNECTED
         serving.until(lambda: not serving.services.ready)
+        serving.until(lambda: "without deployments: " in " ".join(readyz()[1]["reasons"]))
+        assert readyz()[0] == 503
         reader.until(lambda e: isinstance(e, StreamError) and e.code is ErrorCode.STALE)
         unknown = reader.until(
             lambda e: isinstance(e, Delta) and any("no data for" in i.message for i in e.changes)
@@ -122,6 +144,7 @@ def test_readers_live_through_the_absence_of_kubernetes(double: ApiDouble) -> No
             )
 
         serving.until(healed)
+        assert readyz() == (200, {"ready": True})
         resumed = serving.reader(since=first.cursor)
         assert not any(isinstance(entry.event, Snapshot) for entry in resumed.take())
 
