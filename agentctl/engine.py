@@ -27,6 +27,7 @@ from agentctl.sources.base import Alive, Ended, Message, News, Source, Stop, War
 from agentctl.sources.health import SourceHealth
 from agentctl.sources.supervisor import Supervisor
 from agentctl.stream import Outlet
+from agentctl.verdict import Verdict
 
 INBOX_SIZE = 1000
 """Messages that may wait; a source that finds it full waits, and its peer with it."""
@@ -61,7 +62,10 @@ class State(Protocol):
 
 
 class Engine:
-    """Runs sources against one state and tells one outlet."""
+    """Runs sources against one state and tells one outlet.
+
+    Where the policy has a goal, the run ends when that is reached or has failed.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Engine:
         rng: Optional[random.Random] = None,
     ) -> None:
         self._policy = policy
+        self._verdict = Verdict(policy.goal) if policy.goal else None
         self._state = state
         self._clock = clock
         self._stream = outlet
@@ -114,6 +119,10 @@ class Engine:
         with contextlib.suppress(queue.Full):
             self.inbox.put_nowait(Stop(exit_code))
 
+    def tell(self, code: ErrorCode, message: str) -> None:
+        """Have an error event follow the snapshot. Before the start only."""
+        self._stream.tell("", code, message)
+
     def start(self) -> None:
         """Begin all sources' first attempts and set the clocks."""
         now = self._clock.monotonic()
@@ -132,6 +141,8 @@ class Engine:
             due.append(self._started_at + patience)
         if self._withheld:
             due.append(self._quiet_until)
+        if self._verdict is not None:
+            due.append(self._verdict.deadline)
         due += self._sources.deadlines()
         return min((moment for moment in due if moment is not None), default=None)
 
@@ -158,6 +169,7 @@ class Engine:
             self._publish(now, at_once=timed_out or beats)
         else:
             self._begin(now, forced=timed_out)
+        self._judge(now)
         if timed_out:
             self._time_out()
         elif self.outcome is None and beats:
@@ -245,8 +257,26 @@ class Engine:
             down = [_missing(health, now) for health in self._sources.down]
             self._stream.beat(down or self._state.amiss())
 
+    def _judge(self, now: float) -> None:
+        """End the run once the verdict is clear."""
+        if self._verdict is None or not self._stream.begun or self.outcome is not None:
+            return
+        lost = [health.name for health in self._sources.lost]
+        lost += [missing.source for missing in self._state.amiss()]
+        missing = f"{', '.join(lost)} cannot be seen" if lost else ""
+        outcome = self._verdict.look(self._state.items(now), now, missing)
+        if outcome is not None:
+            self._publish(now, at_once=True)  # what decided it is told
+            self._finish(outcome)
+
     def _time_out(self) -> None:
+        if self.outcome is not None:
+            return
         self._conclude("still disconnected at --timeout: ")
+        outcome = self.outcome
+        if self._verdict is not None and outcome == Outcome(ExitCode.OK):
+            self.outcome = None
+            self._finish(self._verdict.timed_out())
 
     def _conclude_once(self) -> None:
         absent = "" if self._sources.lost else self._state.absent()

@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from agentctl.backoff import Backoff
-from agentctl.model import ErrorCode
+from agentctl.model import ErrorCode, Status
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a run is to wait for, or to fail on. ``components`` are globs; none are all."""
+
+    until: Optional[Status] = None
+    stable_for_s: float = 0.0
+    fail_on: Optional[Status] = None
+    components: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.until is not None or self.fail_on is not None
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,8 @@ class StreamPolicy:
     since: Optional[str] = None
     once: bool = False
     """Take one snapshot and end."""
+
+    goal: Goal = field(default_factory=Goal)
 
     debounce_s: float = 0.0
     """What changes within this time of the last delta is told in one, at its end."""

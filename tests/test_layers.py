@@ -18,7 +18,7 @@ LAYERS = (
     ("clock", "duration", "schema", "rpc", "rpc_settings"),
     ("model", "redact"),
     ("errors", "diff", "backoff"),
-    ("cursor", "policy", "wire"),
+    ("cursor", "policy", "verdict", "wire"),
     ("sources.base", "kube.selectors"),
     ("kube",),
     ("catalog",),

@@ -6,8 +6,9 @@ import argparse
 
 from agentctl import renderers
 from agentctl.cli.parser import Parser, boolean, duration, one_of, positive_duration
+from agentctl.model import Status
 
-TRANSPORTS = ("kube", "grpc", "sse")
+TRANSPORTS = ("kube", "grpc", "sse", "auto")
 
 
 def add_output(parser: Parser) -> None:
@@ -70,7 +71,8 @@ def add_connection(parser: Parser) -> None:
         "--transport",
         type=one_of(*TRANSPORTS),
         metavar="|".join(TRANSPORTS),
-        help="where the state comes from (default kube; AGENTCTL_MODE)",
+        help="where the state comes from; auto is the first of grpc, sse and kube that answers "
+        "(default kube; AGENTCTL_MODE)",
     )
     for name in ("kube", "grpc"):
         group.add_argument(
@@ -123,6 +125,9 @@ WATCH_FLAGS = (
     "--since",
     "--timeout",
     "--max-staleness",
+    "--until",
+    "--stable-for",
+    "--fail-on",
 )
 """What makes sense on a stream only."""
 
@@ -163,6 +168,21 @@ def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
         type=duration,
         metavar="D",
         help="end after this time: 0 if connected then, 5 if not (default none)",
+    )
+    statuses = [status.value for status in Status]
+    for flag, text in (
+        (
+            "--until",
+            "end with 0 once all are that good (for a bad status: one that bad)",
+        ),
+        ("--fail-on", "end with 1 as soon as one component is that bad or worse"),
+    ):
+        group.add_argument(flag, type=one_of(*statuses), metavar="STATUS", help=text)
+    group.add_argument(
+        "--stable-for",
+        type=duration,
+        metavar="D",
+        help="how long --until has to hold without a break (default 0)",
     )
 
 

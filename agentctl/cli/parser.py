@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Optional
 
 from agentctl.duration import parse_duration
@@ -94,14 +94,20 @@ def boolean(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+class OneOf:
     """An argparse type that names the choices, and the one that was meant."""
 
-    def check(text: str) -> str:
-        if text in choices:
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = tuple(choices)
+
+    def __call__(self, text: str) -> str:
+        if text in self.choices:
             return text
         raise argparse.ArgumentTypeError(
-            f"expected {' or '.join(choices)}, got {text!r}{guess(text, choices)}"
+            f"expected {' or '.join(self.choices)}, got {text!r}{guess(text, self.choices)}"
         )
 
-    return check
+
+def one_of(*choices: str) -> OneOf:
+    """The argparse type of a value that is one of these; completion offers them too."""
+    return OneOf(choices)

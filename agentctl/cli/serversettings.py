@@ -42,11 +42,16 @@ class Given(NamedTuple):
         return self.flag(flag) or self.environ.get(variable) or self.config.get(key) or ""
 
 
+def server_text(given: Given) -> str:
+    """The server's address as it was given; empty if none was."""
+    return given.text("--server", "AGENTCTL_SERVER", "address")
+
+
 def server_access(
     given: Given, transport: str, namespace: str, policy: StreamPolicy, poll_interval_s: float
 ) -> ServerAccess:
     """All that a transport needs. Raises UsageError and ConfigError."""
-    text = given.text("--server", "AGENTCTL_SERVER", "address")
+    text = server_text(given)
     if not text:
         raise UsageError(
             f"--transport {transport} needs a server: give --server ADDRESS "

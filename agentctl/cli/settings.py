@@ -15,7 +15,8 @@ from agentctl.cli.options import TRANSPORTS
 from agentctl.cli.parser import guess
 from agentctl.cli.world import World
 from agentctl.errors import ConfigError, UsageError
-from agentctl.policy import StreamPolicy
+from agentctl.model import Status
+from agentctl.policy import Goal, StreamPolicy
 
 CONFIG_KEYS = ("address", "namespace", "token", "kubeconfig", "context", "mode", "tls")
 MAX_CONFIG_BYTES = 1 << 20
@@ -81,7 +82,16 @@ def policy(args: Namespace, once: bool) -> StreamPolicy:
         value = getattr(args, name)
         return (default if value is None else value) or None
 
+    if args.stable_for is not None and args.until is None:
+        raise UsageError("--stable-for says how long --until has to hold: give --until too")
+    goal = Goal(
+        until=Status(args.until) if args.until else None,
+        stable_for_s=args.stable_for or 0.0,
+        fail_on=Status(args.fail_on) if args.fail_on else None,
+        components=tuple(args.component),
+    )
     return StreamPolicy(
+        goal=Goal() if once else goal,
         heartbeat_s=given("heartbeat", 30.0),
         retry=args.retry is not False,
         backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),

@@ -36,6 +36,11 @@ class Component:
     shown: bool = True
     """False for one that is judged only because another follows it."""
 
+    @property
+    def static(self) -> bool:
+        """Nothing of the cluster decides on it."""
+        return not any(check.needs("") or check.follows() for check in self.checks)
+
     def follows(self) -> tuple[str, ...]:
         """The components that must be judged before this one."""
         return tuple(dict.fromkeys(name for check in self.checks for name in check.follows()))
@@ -182,13 +187,10 @@ class Evaluator:
         results[component.name] = result
 
     def _item(self, component: Component, namespace: str, result: Result) -> Item:
-        return Item(
-            component.name,
-            namespace,
-            result.status,
-            self._redact(result.message),
-            {key: self._redacted(value) for key, value in result.details.items()},
-        )
+        details = {key: self._redacted(value) for key, value in result.details.items()}
+        if component.static:
+            details["static"] = True  # verdicts leave it out
+        return Item(component.name, namespace, result.status, self._redact(result.message), details)
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):

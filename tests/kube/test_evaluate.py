@@ -139,7 +139,8 @@ def test_every_text_is_redacted_before_anyone_sees_it() -> None:
     )
     (item,) = evaluator.evaluate(None, 0.0)
     assert item.message == "password [redacted]"
-    assert item.details == {"a": "[redacted]", "b": ["[redacted]", {"c": "[redacted]"}], "n": 2}
+    redacted = {"a": "[redacted]", "b": ["[redacted]", {"c": "[redacted]"}], "n": 2}
+    assert item.details == {**redacted, "static": True}
 
 
 class Broken(StaticCheck):
@@ -345,3 +346,18 @@ def test_what_is_unknown_keeps_no_details_that_would_go_one_by_one() -> None:
     known = Result(Status.CONFIGURED, "", {"source": "secret"})
     lost = Result(Status.UNKNOWN, "no data for 2m0s")
     assert worst([known, lost]) == worst([lost, lost]) == lost
+
+
+def test_a_component_that_nothing_can_change_says_so() -> None:
+    """Verdicts leave out what is unknown for good; not what cannot be seen at the moment."""
+    cluster = Cluster(
+        """
+        name: it
+        components:
+          - {name: fixed, checks: [{kind: static, status: unknown}]}
+          - {name: both, checks: [{kind: static, status: unknown}, {kind: workload, names: [a]}]}
+          - {name: follower, checks: [{kind: component, name: fixed}]}
+        """
+    )
+    items = cluster.evaluator.evaluate(None, 0.0)
+    assert [item.component for item in items if item.details.get("static")] == ["fixed"]

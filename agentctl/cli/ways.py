@@ -1,0 +1,115 @@
+"""The ways to the state: the cluster itself, a server, or the first of them that works."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from agentctl.cli.options import SERVER_FLAGS
+from agentctl.cli.settings import Layers, Settings
+from agentctl.cli.world import World
+from agentctl.engine import Engine
+from agentctl.errors import UsageError
+from agentctl.model import ErrorCode, Event
+from agentctl.policy import Goal, StreamPolicy
+from agentctl.stream import Sink
+
+Build = Callable[[StreamPolicy, Sink], Engine]
+"""Makes an engine that has not been started. Raises UsageError and ConfigError."""
+
+SERVER_ONLY = (*(flag for flag, _, _ in SERVER_FLAGS), "--tls")
+CLUSTER_ONLY = ("--kubeconfig", "--context", "--catalog")
+
+REMOTE = ("grpc", "sse")
+
+TRY_S = 5.0
+"""How long ``auto`` waits for one transport's answer."""
+
+log = logging.getLogger(__name__)
+
+
+def way(args: Namespace, settings: Settings, world: World) -> Build:
+    """The way that the settings name."""
+    transport = settings.transport
+    if transport == "auto":
+        return _first_that_works(args, settings, world)
+    if transport == "kube":
+        _refuse(args, SERVER_ONLY, "is for --transport grpc or sse; kube mode has a kubeconfig")
+        return _from_cluster(settings, world)
+    _refuse(args, CLUSTER_ONLY, f"has no meaning with --transport {transport}")
+    return _from_server(transport, args, settings, world)
+
+
+def _from_cluster(settings: Settings, world: World) -> Build:
+    from agentctl.cli.kubemode import kube_engine
+
+    return lambda policy, sink: kube_engine(settings, policy, sink, world)
+
+
+def _from_server(transport: str, args: Namespace, settings: Settings, world: World) -> Build:
+    from agentctl.cli.remotemode import remote_engine
+    from agentctl.cli.serversettings import Given, server_access
+
+    layers = Layers(world)
+    given = Given(args, layers.environ, layers.config)
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        access = server_access(
+            given, transport, settings.namespace, policy, settings.poll_interval_s
+        )
+        log.debug("server %s, %s", access.address, "TLS" if access.tls else "plain text")
+        return remote_engine(transport, access, settings.components, policy, sink, world)
+
+    return build
+
+
+def _first_that_works(args: Namespace, settings: Settings, world: World) -> Build:
+    """grpc, sse, kube, in this order: the first that answers, and a word of those that did not.
+
+    Each is asked as it is configured and no other way: what fails with TLS or with a token
+    is not tried without. A server is asked for its state once; kube, the last, is not.
+    """
+    from agentctl.cli.serversettings import Given, server_text
+
+    layers = Layers(world)
+    candidates = REMOTE if server_text(Given(args, layers.environ, layers.config)) else ()
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        reasons: list[str] = []
+        for transport in candidates:
+            found = _from_server(transport, args, settings, world)
+            reason = _why_not(found, policy)
+            if not reason:
+                return _told(transport, found(policy, sink), reasons)
+            reasons.append(f"{transport}: {reason}")
+            log.debug("transport %s: %s", transport, reason)
+        return _told("kube", _from_cluster(settings, world)(policy, sink), reasons)
+
+    return build
+
+
+def _why_not(build: Build, policy: StreamPolicy) -> str:
+    """Ask once; empty if that went well."""
+    once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False, timeout_s=TRY_S)
+    outcome = build(once, _Nowhere()).run()
+    return outcome.message if outcome.exit_code else ""
+
+
+class _Nowhere:
+    def emit(self, event: Event) -> None:
+        pass
+
+
+def _told(transport: str, engine: Engine, reasons: Sequence[str]) -> Engine:
+    if reasons:
+        engine.tell(ErrorCode.FALLBACK, f"using {transport}; {'; '.join(reasons)}")
+    return engine
+
+
+def _refuse(args: Namespace, flags: Sequence[str], why: str) -> None:
+    """A flag that would do nothing is a mistake, and better told."""
+    for flag in flags:
+        if getattr(args, flag[2:].replace("-", "_")):
+            raise UsageError(f"{flag} {why}")

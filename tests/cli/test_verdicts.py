@@ -1,0 +1,110 @@
+"""Verdicts as cron and a deploy script see them: a code, and a line that says who decided."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentctl.demo import DemoControlPlane
+from tests.cli.program import Program, run
+
+
+class Cluster:
+    def __init__(self, folder: Path, demo: DemoControlPlane) -> None:
+        self.plane, self.double = demo.plane, demo.double
+        self._folder = folder
+        self._path = folder / "kubeconfig"
+        self._path.write_text(demo.kubeconfig_text())
+
+    def watch(self, *flags: str) -> Program:
+        path = str(self._path)
+        watch = ("status", "watch", "-o", "ndjson", "--kubeconfig", path)
+        return Program(*watch, *flags, home=self._folder)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with DemoControlPlane(script=False) as demo:
+        yield Cluster(tmp_path, demo)
+
+
+def ended(program: Program) -> tuple[int, str]:
+    """The code and the last line of stderr."""
+    code = program.wait()
+    return code, program.stderr.splitlines()[-1]
+
+
+def test_reached(cluster: Cluster) -> None:
+    cluster.plane.grpc_degrades()
+    with cluster.watch("--until", "healthy", "--timeout", "15s") as program:
+        program.wait_lines(1)
+        cluster.plane.grpc_recovers()
+        assert ended(program) == (0, "agentctl: healthy: all 8 components")
+
+
+def test_reached_on_the_snapshot(cluster: Cluster) -> None:
+    with cluster.watch("--until", "healthy", "--component", "grpc") as program:
+        assert ended(program) == (0, "agentctl: healthy: grpc")
+    assert [event["type"] for event in program.events] == ["snapshot"]
+
+
+def test_flapping_is_not_healthy(cluster: Cluster) -> None:
+    flags = ("--until", "healthy", "--stable-for", "2s", "--timeout", "3s")
+    with cluster.watch(*flags) as program:
+        program.wait_lines(1)
+        while program.process.poll() is None:
+            for change in (cluster.plane.grpc_degrades, cluster.plane.grpc_recovers):
+                change()
+                time.sleep(0.2)
+        code, line = ended(program)
+    assert code == 1
+    assert line.startswith("agentctl: not healthy before --timeout: ")
+
+
+def test_failing_fast(cluster: Cluster) -> None:
+    with cluster.watch(
+        "--until", "healthy", "--stable-for", "1m", "--fail-on", "degraded"
+    ) as program:
+        program.wait_lines(1)
+        cluster.plane.crd_vanishes()
+        code, line = ended(program)
+    assert code == 1
+    assert line.startswith("agentctl: failed: ")
+    assert "signals" in line
+
+
+def test_never_reached(cluster: Cluster) -> None:
+    cluster.plane.temporal_degrades()
+    with cluster.watch("--until", "healthy", "--timeout", "1s") as program:
+        code, line = ended(program)
+    assert code == 1
+    assert line.startswith("agentctl: not healthy before --timeout: runtime:temporal is degraded")
+
+
+def test_disconnected_at_the_end(cluster: Cluster) -> None:
+    with cluster.watch("--until", "healthy", "--stable-for", "1m", "--timeout", "2s") as program:
+        program.wait_lines(1)
+        cluster.double.faults.refuse()
+        cluster.double.faults.cut("")
+        code, line = ended(program)
+    assert code == 5
+    assert line.startswith("agentctl: still disconnected at --timeout: ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("watch", "--stable-for", "3s"), "--until"),
+        (("watch", "--until", "helthy"), "healthy"),
+        (("--until", "healthy"), "agentctl status watch --until"),
+    ],
+)
+def test_a_goal_that_makes_no_sense_is_a_usage_error(
+    tmp_path: Path, flags: tuple[str, ...], says: str
+) -> None:
+    done = run("status", *flags, home=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
