@@ -121,7 +121,8 @@ class GrpcServer:
             gone = [one for one in self._crew.readers() if not gate.honours(one.ticket)]
             for _ in gone:
                 self._services.metrics.stream_error("unauthorized")
-            self._crew.dismiss(gone, Farewell(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN))
+            farewell = Farewell(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, at_once=True)
+            self._crew.dismiss(gone, farewell)
         self._unsure = changed
 
 

@@ -250,22 +250,24 @@ class Crew:
             return None
 
     def _send(self, member: _Member, reader: Reader, delays: list[float]) -> None:
+        """One turn."""
         for _ in range(BURST):
-            if reader.gone:
-                return
-            if reader.farewell is not None:
-                reader.gone = True
-                reader.end(reader.farewell)
-                return
+            farewell = reader.farewell
+            if reader.gone or (farewell is not None and farewell.at_once):
+                break
             message = reader.feed.take(member.since)
             if message is None:
                 reader.wants = reader.feed.next_due()
-                return
+                break
             reader.send(message.data)
             member.since = self._clock.monotonic()
             if message.made_at is not None and not reader.gone:
                 delays.append(member.since - message.made_at)
-        reader.more = True
+        else:
+            reader.more = True
+        if farewell is not None and not reader.gone:
+            reader.gone = True
+            reader.end(farewell)
 
     # Under the lock.
 

@@ -39,6 +39,8 @@ class Farewell(NamedTuple):
 
     code: grpc.StatusCode
     details: str
+    at_once: bool = False
+    """Without what there still is for the reader."""
 
 
 class Reader:
