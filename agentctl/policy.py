@@ -92,5 +92,10 @@ class Vitals(NamedTuple):
     sources: tuple[SourceVitals, ...]
 
     @property
+    def lost(self) -> list[SourceVitals]:
+        """The sources that are down for want of a connection."""
+        return [source for source in self.sources if source.lost]
+
+    @property
     def ready(self) -> bool:
-        return self.begun and not any(source.lost for source in self.sources)
+        return self.begun and not self.lost

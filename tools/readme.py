@@ -29,6 +29,7 @@ MEANINGS = {
         "could not connect, lost the connection with `--retry=false`, "
         "or still disconnected at `--timeout`"
     ),
+    ExitCode.INTERNAL: "a fault of agentctl's own; `--debug` shows where",
     ExitCode.INTERRUPTED: "ctrl-C (SIGINT)",
     ExitCode.PIPE_CLOSED: "the reader of the output went away (`| head -1`)",
     ExitCode.TERMINATED: "SIGTERM",

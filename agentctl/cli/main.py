@@ -14,6 +14,8 @@ from agentctl.cli.parser import Parser, guess
 from agentctl.cli.world import World
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 
+log = logging.getLogger(__name__)
+
 DESCRIPTION = """\
 The live health of an agent control plane on Kubernetes: one snapshot, then
 every change as it happens."""
@@ -53,16 +55,27 @@ def main(argv: Sequence[str], world: World) -> int:
         return ExitCode.PIPE_CLOSED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except (OSError, MemoryError, RuntimeError) as error:
-        return complain(world, _host_refusal(error), ExitCode.USAGE)
+    except Exception as error:
+        return _unforeseen(world, error)
+
+
+def _unforeseen(world: World, error: Exception) -> int:
+    """What the host refused, or a fault of ours: Python's own code would read as a verdict."""
+    refusal = _host_refusal(error)
+    if refusal:
+        return complain(world, refusal, ExitCode.USAGE)
+    log.debug("internal error", exc_info=error)
+    what = f"internal error: {type(error).__name__}: {error}; run it with --debug and report this"
+    return complain(world, what, ExitCode.INTERNAL)
 
 
 def _host_refusal(error: Exception) -> str:
-    """What the host did not give us, as a line; raises what is no matter of the host."""
+    """What the host did not give us, as a line; empty for what is no matter of the host."""
     if isinstance(error, OSError):
         return f"cannot write the output: {error.strerror}"
-    if isinstance(error, RuntimeError) and "new thread" not in str(error):
-        raise error
+    lacking = isinstance(error, RuntimeError) and "new thread" in str(error)
+    if not lacking and not isinstance(error, MemoryError):
+        return ""
     return f"{str(error) or 'out of memory'}: raise the limits (see 'ulimit -a')"
 
 

@@ -61,6 +61,7 @@ def serve(args: Namespace, world: World) -> int:
             metrics=Metrics(),
             clock=world.clock,
             info=ServerInfo(__version__),
+            give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )
         listeners = bind(args, services, tls)
         app = ServerApp(engine, services, [one.transport for one in listeners])

@@ -48,6 +48,7 @@ class Front:
         """``respond`` says what becomes of a request, ``begin`` takes a stream's reader."""
         self._clock = services.clock
         self._metrics = services.metrics
+        self._give_up = services.give_up
         self._tls = tls
         self._dispatch = dispatch
         self._respond = respond
@@ -88,7 +89,8 @@ class Front:
             while self._connections and self._clock.monotonic() < self._end_by:
                 self._turn()
         except Exception:
-            log.critical("nothing is accepted any more", exc_info=True)
+            log.critical("nothing is accepted any more: the server ends", exc_info=True)
+            self._give_up()
         finally:
             self._close()
 

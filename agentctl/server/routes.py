@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentctl.redact import redact
 from agentctl.server.answers import Answer, json_answer, refusal_answer, retry_after, text_answer
 from agentctl.server.metrics import render
 from agentctl.server.requests import Refusal, status_request
@@ -63,23 +62,14 @@ class Routes:
         return text_answer("ok")
 
     def _readyz(self, query: str) -> Answer:
-        reasons = self._reasons()
+        reasons = self._services.reasons_against()
         body: dict[str, Any] = {"ready": not reasons}
         if reasons:
             body["reasons"] = reasons
         return json_answer(body, 503 if reasons else 200)
 
     def _readyz_briefly(self, query: str) -> Answer:
-        return text_answer("not ready", 503) if self._reasons() else text_answer("ready")
-
-    def _reasons(self) -> list[str]:
-        """Why no reader should be sent here."""
-        if self._services.draining.is_set():
-            return ["about to end"]
-        vitals = self._services.vitals()
-        lost = [one for one in vitals.sources if one.lost]
-        found = [redact(f"without {one.name}: {one.failure or 'no answer yet'}") for one in lost]
-        return found if vitals.begun else ["the first state is not known yet", *found]
+        return text_answer("ready") if self._services.ready else text_answer("not ready", 503)
 
     def _metrics(self, query: str) -> Answer:
         body, content_type = render(self._services)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from agentctl.clock import Clock
 from agentctl.policy import Vitals
+from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.broadcast import Broadcaster
+from agentctl.server.channel import SILENT_S
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
 
@@ -45,6 +47,22 @@ class Services:
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""
 
+    give_up: Callable[[], None] = lambda: None
+    """Ends the server: something that it cannot go on without is broken."""
+
     @property
     def ready(self) -> bool:
-        return not self.draining.is_set() and self.vitals().ready
+        return not self.reasons_against()
+
+    def reasons_against(self) -> list[str]:
+        """Why no reader should be sent here; none where one should."""
+        if self.draining.is_set():
+            return ["about to end"]
+        vitals = self.vitals()
+        found = [f"without {one.name}: {one.failure or 'no answer yet'}" for one in vitals.lost]
+        if not vitals.begun:
+            return ["the first state is not known yet", *map(redact, found)]
+        silent = self.clock.monotonic() - vitals.at
+        if silent > SILENT_S:
+            found.insert(0, f"the sources have not been looked at for {silent:.0f} s")
+        return [redact(reason) for reason in found]

@@ -36,6 +36,7 @@ LAST_RETRIES_MS = tuple(range(1000, 4001, 200))
 class Writer:
     def __init__(self, services: Services) -> None:
         self._gate = services.gate
+        self._give_up = services.give_up
         self._metrics = services.metrics
         self._clock = services.clock
         self._selector = selectors.DefaultSelector()
@@ -89,7 +90,8 @@ class Writer:
             while not self._over():
                 self._turn()
         except Exception:
-            log.critical("the writer has ended; no stream goes on", exc_info=True)
+            log.critical("no stream can go on: the server ends", exc_info=True)
+            self._give_up()
         finally:
             self._close()
 

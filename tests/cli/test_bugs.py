@@ -1,0 +1,38 @@
+"""A fault of our own must not look like a verdict, nor end a server without a word."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentctl.cli import main as cli
+from agentctl.cli.commands import version
+from agentctl.cli.world import FdOutput, World
+from agentctl.errors import ExitCode
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), RuntimeError("token=hunter2")])
+def test_a_fault_of_ours_is_70_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def run(args: Any, world: World) -> int:
+        raise error
+
+    monkeypatch.setattr(version, "run", run)
+    stderr = io.StringIO()
+    with open(os.devnull, "w") as null:
+        world = World({}, FdOutput(null.fileno()), stderr)
+        assert cli.main(["version"], world) == ExitCode.INTERNAL
+    (line,) = stderr.getvalue().splitlines()
+    assert line.startswith(f"agentctl: internal error: {type(error).__name__}: ")
+    assert "hunter2" not in line
+
+
+def test_exit_codes_below_the_shells_own_are_documented() -> None:
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    for code in ExitCode:
+        assert f"| {code.value} |" in readme
