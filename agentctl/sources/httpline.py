@@ -1,0 +1,150 @@
+"""Where requests gets its sockets from: dialled here, so that a stop can free any wait.
+
+A stop must be able to shut down a socket that is still connecting, which urllib3 keeps to
+itself. Only ``_new_conn`` and ``connect`` are replaced, which 1.26 and 2 have alike.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+from typing import Any, Callable, Optional
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from agentctl.clock import Clock
+from agentctl.kube.connection import Connection, Route, TimedReader
+from agentctl.kube.killswitch import KillSwitch
+from agentctl.kube.proxies import Proxy
+
+CONNECT_S = 10.0
+"""For everything up to the end of the TLS handshake."""
+
+ANSWER_S = 30.0
+"""From there to the end of an answer's headers."""
+
+READ_BYTES = 1 << 16
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Line:
+    """The socket of one request: how it is dialled, and how it is read."""
+
+    def __init__(
+        self, switch: KillSwitch, clock: Clock, path: str = "", socks: Optional[Proxy] = None
+    ) -> None:
+        """``path`` is a unix socket's; ``socks`` a proxy that knows nothing of HTTP."""
+        self.switch = switch
+        self.step = f"after {CONNECT_S:g}s connecting"
+        """What takes too long if it times out now."""
+        self.reader: TimedReader
+        self.answer: Any
+        """http.client's own, once there is one."""
+        self._clock = clock
+        self._path = path
+        self._socks = socks
+        self._ends: list[Callable[[], object]] = []
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """Raises OSError and DisconnectedError."""
+        if self._path:
+            return self._dial_unix()
+        line = Connection(Route(host, port, proxy=self._socks), self._clock)
+        self._ends.append(line.end)
+        line.dial(CONNECT_S, self.switch)
+        connected: socket.socket = line.sock
+        line.sock = None  # another's to close; the switch keeps its hold
+        return connected
+
+    def respond(self, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        """In the place of http.client's class: an answer that is read with a deadline."""
+        self.step = f"after {ANSWER_S:g}s waiting for an answer"
+        self.reader = TimedReader(sock, self._clock)
+        self.reader.limit(None, self._clock.monotonic() + ANSWER_S)
+        self._ends.append(self.reader.close)
+        source: Any = _Readable(self.reader)
+        self.answer = http.client.HTTPResponse(source, *args, **kwargs)
+        return self.answer
+
+    def end(self) -> None:
+        for end in self._ends:
+            end()
+
+    def _dial_unix(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            # A descriptor of its own for the switch to shut down, as in kube.connection.
+            hold = socket.socket(fileno=socket.dup(sock.fileno()))
+            self._ends += [lambda: self.switch.detach(hold), hold.close]
+            self.switch.attach(hold)
+            sock.settimeout(CONNECT_S)
+            sock.connect(self._path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+class _Readable:
+    """What http.client needs of a socket: a file that is ours."""
+
+    def __init__(self, reader: TimedReader) -> None:
+        self._reader = reader
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._reader, READ_BYTES)
+
+
+class LineAdapter(HTTPAdapter):
+    """Sends requests over a line, with TLS as ``context`` has it.
+
+    What requests would put in the context's place (its own bundle of CAs) is set aside.
+    ``server_name`` is what the certificate must be for, empty for the host's name.
+    """
+
+    def __init__(self, line: Line, context: Optional[ssl.SSLContext], server_name: str) -> None:
+        super().__init__()
+
+        class Plain(HTTPConnection):
+            response_class = staticmethod(line.respond)  # type: ignore[assignment]
+
+            def _new_conn(self) -> socket.socket:
+                return line.dial(self.host, self.port or PORTS["http"])
+
+        class Secure(HTTPSConnection):
+            response_class = staticmethod(line.respond)  # type: ignore[assignment]
+
+            def _new_conn(self) -> socket.socket:
+                return line.dial(self.host, self.port or PORTS["https"])
+
+            def connect(self) -> None:
+                self.ssl_context = context
+                self.cert_reqs = ssl.CERT_REQUIRED
+                self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
+                self.server_hostname = server_name or None
+                super().connect()
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self._pools = {"http": PlainPool, "https": SecurePool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager: Any = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def __enter__(self) -> LineAdapter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

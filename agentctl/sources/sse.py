@@ -1,0 +1,276 @@
+"""A server's stream as server-sent events, and its status asked for once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Optional
+from urllib.parse import urlencode
+
+from agentctl.clock import Clock
+from agentctl.duration import format_duration
+from agentctl.errors import (
+    ConfigError,
+    DisconnectedError,
+    ServerError,
+    SourceError,
+    StreamingUnsupported,
+    UnauthorizedError,
+)
+from agentctl.kube.failures import header
+from agentctl.kube.killswitch import KillSwitch
+from agentctl.model import Event, Snapshot, StreamError
+from agentctl.sources.base import Alive, Attempt
+from agentctl.sources.remote import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
+from agentctl.sources.serveraccess import ServerAccess
+from agentctl.wire.eventstream import EventStreamDecoder, EventTooLarge, ServerEvent
+from agentctl.wire.statusjson import event_of, status_of
+
+if TYPE_CHECKING:
+    from agentctl.sources.httpanswer import Answer
+    from agentctl.sources.httpget import HttpGet
+
+log = logging.getLogger(__name__)
+
+STATUS = "/api/agents/control-plane/status"
+STREAM = STATUS + "/stream"
+
+EVENT_STREAM, JSON = "text/event-stream", "application/json"
+
+MAX_EVENT_BYTES = 16 << 20
+"""Of an event and of a status: some 50,000 items."""
+
+FIRST_EVENT_S = 15.0
+"""A server that has just begun says nothing until its own sources have answered (10 s), or
+until it has seen what our cursor has seen (3 s); not even that it is alive."""
+
+STATUS_S = 30.0
+"""For the body of a status."""
+
+ERROR_BYTES, ERROR_S = 64 * 1024, 2.0
+"""What is read of an answer that is not what was asked for."""
+
+MAX_RETRY_S = 300.0
+"""Longest reconnection time that a server may ask for."""
+
+MAX_CURSOR = 4096
+"""Of a cursor that is sent back; ours are a quarter of it."""
+
+
+class SseSource:
+    """The stream of one server; its status alone where once is enough.
+
+    Raises ConfigError for an access that cannot be used at all.
+    """
+
+    name = noun = SOURCE
+    essential = True
+
+    def __init__(self, access: ServerAccess, clock: Clock) -> None:
+        self._access = access
+        self._clock = clock
+        self._get = _http_get(access, clock)
+        self._patient_until: Optional[float] = None
+        self._retry_s: Optional[float] = None
+        """The reconnection time that the server asked for: it outlives connections."""
+        self._sent_away = ""
+        """Why the server does not want to be asked for the stream again."""
+
+    def fallback(self) -> RemotePollSource:
+        access = self._access
+        return RemotePollSource(self.ask, self._clock, access.poll_interval_s, access.once)
+
+    def run(self, attempt: Attempt) -> None:
+        if self._access.once:
+            self.fallback().run(attempt)
+            return
+        if self._sent_away:
+            raise StreamingUnsupported(self._sent_away)
+        if self._patient_until is None:
+            self._patient_until = self._clock.monotonic() + CATCH_UP_S
+        receiver = Receiver(attempt, self._clock, self._access.since, self._patient_until)
+        try:
+            self._watch(attempt, receiver)
+        except DisconnectedError as error:
+            if self._retry_s is not None:
+                error.retry_after = max(self._retry_s, error.retry_after or 0.0)
+            raise
+
+    def ask(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
+        """The server's status, once. Raises SourceError."""
+        namespace = self._access.namespace
+        target = f"{STATUS}?{urlencode({'namespace': namespace})}"
+        with self._open(attempt, target, {"Accept": JSON}) as answer:
+            if answer.status != 200:
+                raise self._refusal(answer, streaming=False)
+            _refuse_coding(answer)
+            if not _is_json(answer.content_type):
+                raise self._wrong_type(answer, "a status as JSON")
+            body = answer.read_all(MAX_EVENT_BYTES, STATUS_S).decode("utf-8-sig", "replace")
+            try:
+                found = status_of(body, namespace, self._clock.now())
+            except ValueError as error:
+                raise ServerError(f"{answer.where}: not a status: {error}") from None
+            if found is None:
+                raise ServerError(f"{answer.where}: answered with JSON that is no status")
+            return found
+
+    def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
+        """One stream to its end, which is a failure always."""
+        access = self._access
+        cursor = receiver.cursor
+        if not _can_be_sent(cursor):
+            cursor = ""
+        headers = {"Accept": EVENT_STREAM}
+        if cursor:
+            headers["Last-Event-ID"] = cursor
+        query = {"namespace": access.namespace, "heartbeat": format_duration(access.heartbeat_s)}
+        log.debug("sse: watching %s at %s from %s", *query.values(), access.address)
+        with self._open(attempt, f"{STREAM}?{urlencode(query)}", headers) as answer:
+            self._admit(answer)
+            receiver.connected()
+            self._follow(answer, attempt, receiver, known=bool(cursor))
+
+    def _admit(self, answer: Answer) -> None:
+        """Raise SourceError unless what follows is a stream of events."""
+        if answer.status == 204:
+            self._sent_away = (
+                f"{answer.where}: the server wants no reader of its stream (HTTP 204 No Content); "
+                "use --fallback-poll"
+            )
+            raise StreamingUnsupported(self._sent_away)
+        if answer.status != 200:
+            raise self._refusal(answer, streaming=True)
+        if _is_json(answer.content_type):
+            raise StreamingUnsupported(
+                f"{answer.where}: no stream there (it answers with one status at a time); "
+                "use --fallback-poll"
+            )
+        if answer.content_type != EVENT_STREAM:
+            raise self._wrong_type(answer, "a stream of events")
+        _refuse_coding(answer)
+
+    def _follow(self, answer: Answer, attempt: Attempt, receiver: Receiver, *, known: bool) -> None:
+        """Hand events on until the stream ends. Raises DisconnectedError.
+
+        ``known`` says that a state is known that the stream goes on from. Until then only a
+        snapshot counts: what a delta changes would be anybody's guess.
+        """
+        silence_s = max(self._access.silence_s, FIRST_EVENT_S)
+        decoder = EventStreamDecoder(MAX_EVENT_BYTES)
+        heard_at = self._clock.monotonic()
+        pending = 0
+        place = ""
+        while True:
+            # Comments keep a connection open. Only an event, or more of one, shows that
+            # the server still watches.
+            answer.wait_until(heard_at + silence_s)
+            try:
+                data = answer.read1()
+            except socket.timeout:
+                what = "nothing heard from" if known else "no snapshot from"
+                text = f"{what} {answer.where} for {format_duration(silence_s)}"
+                raise DisconnectedError(text) from None
+            if not data:
+                raise DisconnectedError(f"{answer.where}: the server ended the stream")
+            try:
+                received = decoder.feed(data)
+            except EventTooLarge as error:
+                raise ServerError(f"{answer.where}: {error}") from None
+            if decoder.retry_ms is not None:
+                self._retry_s = min(decoder.retry_ms / 1000, MAX_RETRY_S)
+            heard = decoder.pending > pending
+            for one in received:
+                event = _event(one, answer.where)
+                known = known or isinstance(event, Snapshot)
+                heard = heard or known
+                if event is not None and known:
+                    receiver.receive(event)
+                    place = one.last_event_id
+            if decoder.last_event_id != place:
+                place = decoder.last_event_id
+                if place and known:
+                    attempt.put(Alive(SOURCE, attempt.epoch, place))
+            pending = decoder.pending
+            if heard:
+                heard_at = self._clock.monotonic()
+                silence_s = self._access.silence_s
+
+    @contextlib.contextmanager
+    def _open(self, attempt: Attempt, target: str, headers: dict[str, str]) -> Iterator[Answer]:
+        """GET it; a token that is refused is read again, once, and tried at once."""
+        switch = KillSwitch()
+        attempt.on_stop(switch.kill)
+        try:
+            with contextlib.ExitStack() as stack:
+                answer = stack.enter_context(self._get.open(target, headers, self._token(), switch))
+                if answer.status == 401 and self._access.token is not None:
+                    stack.close()
+                    log.debug("sse: unauthorized; reading the token again")
+                    answer = stack.enter_context(
+                        self._get.open(target, headers, self._token(), switch)
+                    )
+                yield answer
+        except ConfigError as error:
+            # Good at the start, or there would be no run: it is another's to mend.
+            raise UnauthorizedError(error.message) from error
+        finally:
+            attempt.on_stop(None)
+
+    def _token(self) -> str:
+        return self._access.token() if self._access.token is not None else ""
+
+    def _refusal(self, answer: Answer, *, streaming: bool) -> SourceError:
+        from agentctl.sources.httpfailures import refusal
+
+        body = answer.read_some(ERROR_BYTES, ERROR_S)
+        now = self._clock.now()
+        return refusal(answer.where, answer.status, answer.headers, body, now, streaming=streaming)
+
+    def _wrong_type(self, answer: Answer, expected: str) -> SourceError:
+        from agentctl.sources.httpfailures import wrong_type
+
+        body = answer.read_some(ERROR_BYTES, ERROR_S)
+        return wrong_type(answer.where, expected, answer.content_type, body)
+
+
+def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
+    try:
+        from agentctl.sources.httpget import HttpGet
+    except ImportError as error:
+        raise ConfigError(f"--transport sse needs the package requests: {error}") from error
+    return HttpGet(access, clock)
+
+
+def _event(received: ServerEvent, where: str) -> Optional[Event]:
+    """None for an event of a kind that is not known here. Raises ServerError."""
+    try:
+        event = event_of(received.type, received.data)
+    except ValueError as error:
+        raise ServerError(f"{where}: not an event: {error}") from None
+    if event is None:
+        log.debug("sse: ignoring an event of type %.60r, which is unknown here", received.type)
+        return None
+    # For servers that have their cursors in the stream alone.
+    return event if event.cursor else replace(event, cursor=received.last_event_id)
+
+
+def _can_be_sent(cursor: str) -> bool:
+    """As a header, whatever the server that it came from took for a cursor."""
+    return len(cursor) <= MAX_CURSOR and all("!" <= c <= "~" for c in cursor)
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == JSON or content_type.endswith("+json")
+
+
+def _refuse_coding(answer: Answer) -> None:
+    coding = header(answer.headers, "Content-Encoding").strip().lower()
+    if coding not in ("", "identity"):
+        raise ServerError(
+            f"{answer.where}: the answer is compressed ({coding[:20]}), which was not asked for; "
+            "is a proxy in between?"
+        )
