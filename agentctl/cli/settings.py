@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from agentctl.backoff import Backoff
+from agentctl.cli.configfile import config_path, read_config
 from agentctl.cli.options import TRANSPORTS
 from agentctl.cli.parser import guess
 from agentctl.cli.world import World
-from agentctl.errors import ConfigError, UsageError
+from agentctl.errors import UsageError
 from agentctl.model import Status
 from agentctl.policy import Goal, StreamPolicy
-
-CONFIG_KEYS = ("address", "namespace", "token", "kubeconfig", "context", "mode", "tls")
-MAX_CONFIG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -117,39 +112,3 @@ def checked_namespace(name: str) -> str:
             "expected lower-case letters, digits and '-', 63 at most"
         )
     return name
-
-
-def config_path(environ: Mapping[str, str], home: str) -> str:
-    """Where the config file is, whether it exists or not."""
-    base = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    return os.path.join(base, "agentctl", "config.json")
-
-
-def read_config(path: str) -> dict[str, Any]:
-    """The config file's content; empty if there is none.
-
-    Raises ConfigError, which names file and key, for one that cannot be meant.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ConfigError(f"{path}: not a regular file")
-        with open(path, "rb") as file:
-            text = file.read(MAX_CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(text) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes")
-    try:
-        config = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path}: expected a JSON object with {', '.join(CONFIG_KEYS)}")
-    for key, value in config.items():
-        if key not in CONFIG_KEYS:
-            raise ConfigError(f"{path}: unknown key {key!r}{guess(key, CONFIG_KEYS)}")
-        if not isinstance(value, str) and key != "tls":
-            raise ConfigError(f"{path}: {key}: expected text, got {type(value).__name__}")
-    return config
