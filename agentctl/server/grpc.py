@@ -60,7 +60,10 @@ class GrpcServer:
         self._services = services
         patience = Patience(services.clock, services.metrics)
         self._door = Door(services.gate, services.metrics, patience)
-        chores = (patience.look, self._look_at_tokens)
+        certificate = _Certificate(tls) if tls is not None else None
+        chores = [patience.look, self._look_at_tokens]
+        if certificate is not None:
+            chores.append(certificate.look)
         self._crew = Crew(services.clock, services.metrics, size, chores)
         StatusService(services, self._crew, self._door)
         self._health = HealthService(services, self._crew, self._door)
@@ -73,10 +76,10 @@ class GrpcServer:
             self._door.refusals.pool, handlers=[self._door], options=OPTIONS
         )
         try:
-            if tls is None:
+            if certificate is None:
                 self.port = self._server.add_insecure_port(str(address))
             else:
-                self.port = self._server.add_secure_port(str(address), _credentials(tls))
+                self.port = self._server.add_secure_port(str(address), certificate.credentials)
         except RuntimeError:
             self.port = 0
         if not self.port:
@@ -101,8 +104,12 @@ class GrpcServer:
         server, self._server = self._server, None
         if server is None:
             return
-        if self._started:
-            self.drain()
+        self.drain()
+        if not self._started:
+            # grpc lets a port go only of a server that has been running.
+            server.start()
+            server.stop(None)
+        else:
             self._crew.wait_empty(deadline_s * GRACE)
             for reader in self._crew.readers():
                 reader.cut()
@@ -139,24 +146,30 @@ def _try_to_bind(address: Address) -> None:
             sock.bind(where)
 
 
-def _credentials(tls: ServerTls) -> grpc.ServerCredentials:
-    """What grpc asks for anew at each handshake."""
-    used = tls.pem()
+class _Certificate:
+    """What grpc shows at a handshake; the files are looked at by a thread of ours.
 
-    def fetch() -> Optional[grpc.ServerCertificateConfiguration]:
-        nonlocal used
-        pem = tls.pem()
-        if pem is used:
-            return None  # as before
-        used = pem
-        return _configuration(pem)
+    grpc asks on threads of its own, which are none of Python's: they take what is there.
+    """
 
-    # Its stub has forgotten the None.
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(used),
-        fetch,  # type: ignore[arg-type]
-        tls.mutual,
-    )
+    def __init__(self, tls: ServerTls) -> None:
+        self._tls = tls
+        self._pem = tls.pem()
+        self._next: Optional[grpc.ServerCertificateConfiguration] = None
+        self.credentials = grpc.dynamic_ssl_server_credentials(
+            _configuration(self._pem),
+            self._fetch,  # type: ignore[arg-type]  # None is "as before", which its stub forgot
+            tls.mutual,
+        )
+
+    def look(self, now: float) -> None:
+        pem = self._tls.pem()
+        if pem is not self._pem:
+            self._pem, self._next = pem, _configuration(pem)
+
+    def _fetch(self) -> Optional[grpc.ServerCertificateConfiguration]:
+        found, self._next = self._next, None
+        return found
 
 
 def _configuration(pem: TlsPem) -> grpc.ServerCertificateConfiguration:
