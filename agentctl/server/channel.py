@@ -16,6 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import NamedTuple, Optional, Union
 
 from agentctl import cursor as cursors
@@ -38,6 +39,8 @@ from agentctl.stream import EventStream
 
 log = logging.getLogger(__name__)
 
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
 SILENT_S = 5.0
 """The engine says each second how it is; after this long without, readers are told."""
 
@@ -56,6 +59,14 @@ class Opening(NamedTuple):
     """Up to here it gets the deltas one by one, however many they are."""
     first: tuple[Entry, ...]
     """What it gets before anything else."""
+
+
+class _Step(NamedTuple):
+    """What a reader at a place gets next: nearly all are at the same one."""
+
+    place: int
+    head: int
+    following: tuple[int, list[Entry]]
 
 
 class StatusNow(NamedTuple):
@@ -93,12 +104,14 @@ class Channel:
         self._lock = threading.Lock()
         self._stream = EventStream(self, clock, scope)
         self._ring = Ring("")
+        self._step = _Step(-1, -1, (0, []))
         self._cursor = ""
         self._items: dict[ItemKey, Item] = {}
         self._hashes = cursors.ItemHashes()
         self._next: Sequence[Item] = ()
         self._gone: dict[ItemKey, None] = {}
         self._versions: Mapping[str, str] = {}
+        self._told_at = EPOCH
         self._pulse: Union[Heartbeat, StreamError, None] = None
         self._pulse_at = 0.0
         self._pulse_entry: Optional[Entry] = None
@@ -151,6 +164,7 @@ class Channel:
         made_at = self._clock.monotonic()
         with self._lock:
             self.events[event.type] += 1
+            self._told_at = event.generated_at
             if isinstance(event, Snapshot):
                 self._items = {item.key: item for item in event.items}
                 self._ring = Ring(event.cursor)
@@ -226,17 +240,24 @@ class Channel:
 
         ``cursor`` is the last one that it was given.
         """
+        # Without the lock: who sees an old head is woken after this for the new one.
+        if place == self._ring.head:
+            return None
+        step = self._step
+        if place == step.place and step.head == self._ring.head and place >= replay_to:
+            return step.following
         with self._lock:
             head = self._ring.head
-            if place == head:
-                return None
             replaying = place < replay_to
-            if self._ring.holds(place) and (replaying or head - place <= MERGE_AFTER):
-                found = self._ring.next(place, deltas_only=replaying)
-                if found is None or place < replay_to < found[0]:
-                    return replay_to, []
-                return found[0], [found[1]]
-            return head, self._merged(place, cursor)
+            if not self._ring.holds(place) or (not replaying and head - place > MERGE_AFTER):
+                return head, self._merged(place, cursor)
+            found = self._ring.next(place, deltas_only=replaying)
+            if found is None or place < replay_to < found[0]:
+                return replay_to, []
+            following = found[0], [found[1]]
+            if not replaying:
+                self._step = _Step(place, head, following)
+            return following
 
     def beat_entry(self, now: float) -> Entry:
         """What a reader that has everything is told on its beat."""
@@ -315,7 +336,9 @@ class Channel:
             return self._error(ErrorCode.STALE, message)
         if self._pulse is None:
             return Heartbeat(self._clock.now(), self._cursor)
-        return replace(self._pulse, cursor=self._cursor)
+        # It may be a second old, and what came since is not to seem older than it.
+        at = max(self._pulse.generated_at, self._told_at)
+        return replace(self._pulse, generated_at=at, cursor=self._cursor)
 
     def _error(self, code: ErrorCode, message: str) -> StreamError:
         return StreamError(self._clock.now(), message, code, "", None, self._cursor)

@@ -452,3 +452,14 @@ def test_the_ring_is_bounded_in_entries_and_in_changes() -> None:
     assert len(ring._entries) == MAX_ENTRIES
     assert len(ring._places) <= MAX_ENTRIES + 1
     assert ItemKey("agents", "a") in replica.state()
+
+
+def test_a_heartbeat_is_not_older_than_what_came_before_it() -> None:
+    replica = Replica().begin(A)
+    reader = replica.reader(heartbeat_s=1.0)
+    reader.take()
+    replica.clock.advance(1)
+    replica.publish(A_BAD)
+    delta, beat = reader.take()
+    assert beat.type == "heartbeat"
+    assert beat.generated_at == delta.generated_at
