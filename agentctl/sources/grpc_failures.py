@@ -1,0 +1,176 @@
+"""What a gRPC call died of, as our own errors: from a status to one line that helps. No I/O.
+
+grpc tells what happened to a connection in texts only, which differ between its releases;
+those here are of 1.59 to 1.85. What is not recognised is told as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from agentctl.errors import (
+    DisconnectedError,
+    ForbiddenError,
+    NotFoundError,
+    ServerError,
+    SourceError,
+    StreamingUnsupported,
+    UnauthorizedError,
+)
+from agentctl.redact import redact
+
+MAX_DETAILS = 300
+
+_NOT_CONNECTED = "failed to connect to all addresses"
+
+_CLOSED = "socket closed|connection reset|broken pipe"
+_CLOSED_TLS = (
+    "it closed the connection during TLS; does it want a client certificate (--tls-cert), "
+    "or another one?"
+)
+_CLOSED_PLAIN = "it closed the connection at once; does it want TLS (--tls)?"
+
+_CONNECTING = (
+    ("connection refused", "connection refused; is the server running, is the port right?"),
+    (
+        "certificate has expired",
+        "the server's certificate has expired; renew it, or check this machine's clock",
+    ),
+    (
+        "certificate is not yet valid",
+        "the server's certificate is not valid yet; check this machine's clock",
+    ),
+    (
+        "issuer certificate|self.signed|unable to verify the first",
+        "the server's certificate is signed by an unknown authority; check --tls-ca",
+    ),
+    (
+        # grpc 1.59 says no more.
+        "certificate_verify_failed",
+        "the server's certificate is not good: out of date, or signed by an authority that "
+        "is not in --tls-ca",
+    ),
+    (
+        "hostname verification check failed|is not in peer certificate",
+        "the server's certificate is for another name; check the server's address or "
+        "set --tls-server-name",
+    ),
+    (
+        "wrong_version_number|http_request",
+        "it does not speak TLS; is its address meant to be http://, without --tls?",
+    ),
+    ("_alert_", "it refused TLS with us; check --tls-cert and --tls-key"),
+    (
+        # 80 is the P of HTTP.
+        "http1.x server|got frame type 80",
+        "it answered in HTTP/1.1, not gRPC; is this the port of --transport sse, or of a proxy?",
+    ),
+    ("failed parsing http/2|last error: ok$", "what it answered is not gRPC; is the port right?"),
+    ("http proxy returned", "the proxy on the way refused to connect"),
+    ("no such file", "there is no such socket; is the server running, is the path right?"),
+    ("permission denied", "permission denied; may this user use the socket?"),
+    ("no route to host|network is unreachable", "it cannot be reached from this network"),
+    (
+        "before receiving settings|handshake read failed|fd shutdown|timed out|timeout",
+        "timed out connecting; check the address, the network, the proxy",
+    ),
+)
+"""What to look for in a failure to connect, and what to say."""
+
+_LOST = (
+    (
+        "^(dns resolution failed|errors resolving|address lookup failed)",
+        "cannot look up the name; check the server's address and DNS",
+    ),
+    ("^(keepalive|ping timeout)", "the connection is dead: a ping was not answered"),
+    ("^(goaway|too_many_pings)", "the server ended the connection"),
+    (
+        "^(socket closed|connection reset|connection dropped|broken pipe|recvmsg|sendmsg"
+        "|endpoint closing)",
+        "the connection was lost",
+    ),
+)
+"""The same for a call that grpc, and not the server, ended: details begin so."""
+
+_MEANINGS: dict[str, tuple[type[SourceError], str]] = {
+    "OK": (DisconnectedError, "the server ended the stream"),
+    "UNAVAILABLE": (DisconnectedError, "unavailable"),
+    "CANCELLED": (DisconnectedError, "the server cancelled the call"),
+    "DEADLINE_EXCEEDED": (DisconnectedError, "no answer in time"),
+    "PERMISSION_DENIED": (ForbiddenError, "forbidden"),
+    "NOT_FOUND": (NotFoundError, "not found"),
+    "RESOURCE_EXHAUSTED": (ServerError, "the server is at its limit"),
+    "INVALID_ARGUMENT": (ServerError, "did not accept what it was asked for"),
+}
+"""Of those codes that mean the same whatever was asked."""
+
+_REMOVED = re.compile(r"Stream removed \((.*)\)", re.DOTALL)
+"""What newer releases put around it."""
+
+_HTTP = re.compile(r"http2 header with status: (\d+)")
+_TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
+
+
+class Asked(NamedTuple):
+    """Of whom, how and for what: for the words of a failure."""
+
+    where: str
+    """host:port"""
+    tls: bool
+    token: bool
+    streaming: bool
+
+
+def failure_of(code: str, details: str, asked: Asked) -> SourceError:
+    """The error for a status that ended a call; ``code`` is its name, as ``UNAVAILABLE``."""
+    removed = _REMOVED.fullmatch(details)
+    details = removed[1] if removed else details
+    http = _HTTP.search(details)
+    if http:
+        said = f"something on the way to it answered HTTP {http[1]}"
+    else:
+        said = _line(details)
+        reason = _of_the_connection(details, asked.tls) if code == "UNAVAILABLE" else ""
+        if reason:
+            return DisconnectedError(f"{asked.where}: {reason}")
+    kind, what, hint = _meaning(code, asked)
+    if _TOO_LARGE.search(details):
+        what = "sent more than fits into one message"
+    because = f": {said}" if said else ""
+    return kind(f"{asked.where}: {what}{because}{hint}")
+
+
+def _meaning(code: str, asked: Asked) -> tuple[type[SourceError], str, str]:
+    """The error, what to say and, after the server's own words, what to do."""
+    if code == "UNAUTHENTICATED":
+        what = "refused the token" if asked.token else "wants to know who we are"
+        return UnauthorizedError, what, "" if asked.token else "; give --token-file"
+    if code == "UNIMPLEMENTED" and not asked.streaming:
+        return NotFoundError, "does not tell a control plane's status", ""
+    if code in ("UNIMPLEMENTED", "FAILED_PRECONDITION") and asked.streaming:
+        return StreamingUnsupported, "cannot be watched", "; poll it with --fallback-poll"
+    kind, what = _MEANINGS.get(code, (ServerError, f"failed with {code}"))
+    return kind, what, ""
+
+
+def _of_the_connection(details: str, tls: bool) -> str:
+    """What became of the connection; empty if these are words of the server."""
+    if not details.startswith(_NOT_CONNECTED):
+        return _found(_LOST, details)
+    if re.search(_CLOSED, details, re.IGNORECASE):
+        return _CLOSED_TLS if tls else _CLOSED_PLAIN
+    unknown = f"cannot connect: {_line(details.partition('last error: ')[2])}"
+    return _found(_CONNECTING, details) or unknown
+
+
+def _found(known: tuple[tuple[str, str], ...], details: str) -> str:
+    reasons = (reason for pattern, reason in known if re.search(pattern, details, re.IGNORECASE))
+    return next(reasons, "")
+
+
+def _line(text: str) -> str:
+    """One line of at most 300 characters, without secrets."""
+    text = "".join(c if c.isprintable() else " " for c in text[:5_000])
+    text = " ".join(redact(text).split())
+    return text if len(text) <= MAX_DETAILS else text[: MAX_DETAILS - 1] + "…"
