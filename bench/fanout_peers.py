@@ -73,7 +73,7 @@ class ThreadedSse:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
-                mine = queues.open(b": hello\n\n")
+                mine = queues.open(b"data: hello\n\n")
                 while True:
                     self.wfile.write(mine.get())
 

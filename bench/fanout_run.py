@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from bench.process import Bench, Child
 
@@ -24,6 +24,9 @@ class Pace:
     events: int
     interval_s: float
     size: int = 100
+
+
+WARM_UP = Pace(20, 0.005)
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,9 @@ def fanout(bench: Bench, kind: str, items: int = 10, streams: int = 0) -> Iterat
 
 @dataclass(frozen=True)
 class Series:
-    """A run with as many readers as were asked for, and what memory they took."""
+    """One or more runs with the same readers, and what memory these took."""
 
-    outcome: Outcome
+    outcomes: tuple[Outcome, ...]
     opened_s: float
     before_mb: float
     """Of the server, with no reader."""
@@ -156,23 +159,16 @@ class Series:
 
     @property
     def kb_each(self) -> float:
-        return (self.peak_mb - self.before_mb) * 1000 / self.outcome.readers
+        return (self.peak_mb - self.before_mb) * 1000 / self.outcomes[0].readers
 
 
 def series(
-    bench: Bench,
-    server: str,
-    kind: str,
-    readers: int,
-    pace: Pace,
-    items: int = 10,
-    per_connection: int = 1,
-    warm_up: Optional[Pace] = None,
+    bench: Bench, server: str, kind: str, readers: int, pace: Pace, items: int = 10, runs: int = 1
 ) -> Series:
     """A server of its own, warmed up without readers, then all of them."""
     with fanout(bench, server, items, readers) as run:
-        run.emit(warm_up or Pace(20, 0.005))
+        run.emit(WARM_UP)
         before = run.memory_mb("VmRSS")
-        opened_s = run.open(kind, readers, per_connection)
-        outcome = run.emit(pace)
-        return Series(outcome, opened_s, before, run.memory_mb("VmHWM"))
+        opened_s = run.open(kind, readers)
+        outcomes = tuple(run.emit(pace) for _ in range(runs))
+        return Series(outcomes, opened_s, before, run.memory_mb("VmHWM"))

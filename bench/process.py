@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -49,7 +50,7 @@ class Child:
         )
         self._held = b""
         self._usage: Optional[Usage] = None
-        self._guard = threading.Timer(limit_s, self._process.kill)
+        self._guard = threading.Timer(limit_s, self._signal, (signal.SIGKILL,))
         self._guard.daemon = True
         self._guard.start()
 
@@ -130,8 +131,13 @@ class Child:
     def stop(self) -> Usage:
         """End it and wait for it."""
         if self._usage is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._signal(signal.SIGTERM)
         return self.wait()
+
+    def _signal(self, number: int) -> None:
+        # Popen's own would also take the exit code, which belongs to wait4.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def __enter__(self) -> Child:
         return self

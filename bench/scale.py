@@ -30,6 +30,8 @@ class Scale:
 
     fanout_readers: tuple[int, int] = (1000, 5000)
     """Many, also of those with gRPC, and as many as there may be."""
+    fanout_runs: int = 3
+    """Where one takes a few seconds; else one."""
     fanout_events: int = 200
     fanout_peer_events: int = 50
     fanout_interval_s: float = 0.02
@@ -58,6 +60,7 @@ QUICK = Scale(
     memory_changes=100,
     memory_crds=4,
     fanout_readers=(4, 8),
+    fanout_runs=1,
     fanout_events=6,
     fanout_peer_events=4,
     fanout_interval_s=0.005,

@@ -30,7 +30,8 @@ class SseStream:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The events that are whole now, as they came, and 0 for the one stream there is.
 
-        Raises ValueError if the response is not a stream.
+        What has no data is none: a comment, or how long to wait before coming back. Raises
+        ValueError if the response is not a stream.
         """
         if self._held:
             data = self._held + data
@@ -45,4 +46,5 @@ class SseStream:
             self._head, data = False, rest
         *events, self._held = data.split(b"\n\n")
         for event in events:
-            yield 0, event
+            if b"data:" in event:
+                yield 0, event
