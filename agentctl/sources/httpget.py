@@ -96,7 +96,7 @@ class HttpGet:
             socks, proxies = Proxy.parse(proxy), {}
         line = Line(switch, self._clock, path, socks)
         try:
-            with self._adapter(line, at_home, secure=url.startswith("https:")) as adapter:
+            with self._adapter(line, url, at_home) as adapter:
                 try:
                     response = adapter.send(
                         requests.Request("GET", url, headers=sent).prepare(),
@@ -118,14 +118,16 @@ class HttpGet:
         finally:
             line.end()
 
-    def _adapter(self, line: Line, at_home: bool, secure: bool) -> LineAdapter:
+    def _adapter(self, line: Line, url: str, at_home: bool) -> LineAdapter:
         """Elsewhere the CA is trusted that was given, but who we are is nobody's business."""
-        if not secure:
+        parts = urlsplit(url)
+        if parts.scheme != "https":
             return LineAdapter(line, None, "")
         tls = self._access.tls or ClientTls()
         if not at_home:
             tls = ClientTls(ca=tls.ca)
-        return LineAdapter(line, _context(tls), tls.server_name)
+        name = tls.server_name or (parts.hostname or "").rstrip(".")
+        return LineAdapter(line, _context(tls), name)
 
 
 def _context(tls: ClientTls) -> ssl.SSLContext:
@@ -143,13 +145,13 @@ def _context(tls: ClientTls) -> ssl.SSLContext:
 
 def _redirected(url: str, location: str, where: str) -> str:
     """Where to ask instead. Raises ServerError for what is not followed."""
-    target = urljoin(url, location) if location else ""
+    target = location
     try:
-        parts = urlsplit(target)
-        origin = _origin(target)
+        target = urljoin(url, location) if location else ""
+        parts, origin = urlsplit(target), _origin(target)
     except ValueError:
         parts, origin = urlsplit(""), ("", "", 0)
-    shown = redact(target[:200])
+    shown = redact(target, 200)
     if parts.scheme not in PORTS or not parts.hostname:
         raise ServerError(f"{where}: redirects to {shown or 'nowhere'}, which is not followed")
     if url.startswith("https:") and parts.scheme == "http":

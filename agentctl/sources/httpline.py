@@ -58,7 +58,8 @@ class Line:
         self._ends.append(line.end)
         line.dial(CONNECT_S, self.switch)
         connected: socket.socket = line.sock
-        line.sock = None  # another's to close; the switch keeps its hold
+        line.sock = None  # another's to use; the switch keeps its hold
+        self._ends.append(connected.close)  # urllib3 1.26 forgets it if TLS fails
         return connected
 
     def respond(self, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
@@ -104,7 +105,7 @@ class LineAdapter(HTTPAdapter):
     """Sends requests over a line, with TLS as ``context`` has it.
 
     What requests would put in the context's place (its own bundle of CAs) is set aside.
-    ``server_name`` is what the certificate must be for, empty for the host's name.
+    ``server_name`` is what the certificate must be for.
     """
 
     def __init__(self, line: Line, context: Optional[ssl.SSLContext], server_name: str) -> None:
@@ -123,10 +124,10 @@ class LineAdapter(HTTPAdapter):
                 return line.dial(self.host, self.port or PORTS["https"])
 
             def connect(self) -> None:
-                self.ssl_context = context
+                self.ssl_context = context and _for_peer(context, server_name)
                 self.cert_reqs = ssl.CERT_REQUIRED
                 self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
-                self.server_hostname = server_name or None
+                self.server_hostname = server_name
                 super().connect()
 
         class PlainPool(HTTPConnectionPool):
@@ -148,3 +149,18 @@ class LineAdapter(HTTPAdapter):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _for_peer(context: ssl.SSLContext, name: str) -> ssl.SSLContext:
+    """Have OpenSSL check the name, also where urllib3 1.26 gives it none: of an IP address."""
+    wrap, wrap_bio = context.wrap_socket, context.wrap_bio
+
+    def wrap_socket(*args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        return wrap(*args, **{**kwargs, "server_hostname": name})
+
+    def wrap_bio_(*args: Any, **kwargs: Any) -> ssl.SSLObject:
+        return wrap_bio(*args, **{**kwargs, "server_hostname": name})
+
+    context.wrap_socket = wrap_socket  # type: ignore[method-assign]
+    context.wrap_bio = wrap_bio_  # type: ignore[method-assign]
+    return context

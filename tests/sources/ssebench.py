@@ -169,8 +169,9 @@ class Bench:
 
 
 @contextmanager
-def reading(script: Script, tls: Any = None, **fields: Any) -> Iterator[Bench]:
-    server = Server(script, tls)
+def reading(script: Script, context: Any = None, /, **fields: Any) -> Iterator[Bench]:
+    """``context`` is for a server with TLS, ``fields`` are the access's."""
+    server = Server(script, context)
     try:
         bench = Bench(server, **fields)
         try:
