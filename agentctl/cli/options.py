@@ -128,6 +128,8 @@ WATCH_FLAGS = (
     "--until",
     "--stable-for",
     "--fail-on",
+    "--record",
+    "--record-append",
 )
 """What makes sense on a stream only."""
 
@@ -183,6 +185,17 @@ def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
         type=duration,
         metavar="D",
         help="how long --until has to hold without a break (default 0)",
+    )
+    group.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write the events to a new file too, for 'agentctl replay' and 'timeline'",
+    )
+    group.add_argument(
+        "--record-append",
+        action="store_const",
+        const=True,
+        help="let --record add to a recording that exists",
     )
 
 

@@ -7,6 +7,7 @@ from argparse import Namespace
 
 from agentctl import renderers
 from agentctl.cli.main import complain
+from agentctl.cli.recorder import recorder
 from agentctl.cli.runner import Runner
 from agentctl.cli.settings import Settings, policy, resolve
 from agentctl.cli.ways import Build, way
@@ -37,10 +38,14 @@ def show(
     style = renderers.Style(color=world.color(args.color), stream=watch)
     renderer = renderers.create(args.output, world.stdout, style)
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
-    engine = build(policy(args, once=not watch), renderer)
-    if greeting:
-        complain(world, greeting, ExitCode.OK)
-    outcome = Runner(engine, world.stdout.fd).run()
+    asked = policy(args, once=not watch)
+    with recorder(args, settings, asked, world) as recording:
+        engine = build(asked, recording.before(renderer))
+        recording.begin()
+        if greeting:
+            complain(world, greeting, ExitCode.OK)
+        outcome = Runner(engine, world.stdout.fd).run()
+        recording.ended(outcome.exit_code)
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)
     return int(outcome.exit_code)

@@ -50,9 +50,17 @@ def event_of(kind: str, text: str) -> Optional[Event]:
     """
     if kind not in TYPES and kind != "message":
         return None
-    data = _object(text)
+    data = object_of(text)
     if kind != "message":
         data.setdefault("type", kind)
+    return event_in(data)
+
+
+def event_in(data: JSONObject) -> Optional[Event]:
+    """The event that an object is; None for a type that is not known here.
+
+    Raises ValueError for what is no event.
+    """
     told = data.get("type")
     if isinstance(told, str) and told not in TYPES:
         return None
@@ -69,7 +77,7 @@ def status_of(
     say when it was made. None for JSON of something else; raises ValueError for a state
     that cannot be read.
     """
-    data = _object(body)
+    data = object_of(body)
     if "items" not in data:
         if not any(key in data for key in _OLDER):
             return None
@@ -90,7 +98,7 @@ def error_of(body: str) -> tuple[str, Optional[int]]:
     ("", None) if it says neither; only agentctl's own servers repeat the status.
     """
     try:
-        data = _object(body)
+        data = object_of(body)
     except ValueError:
         return "", None
     said = data.get("error") or data.get("message")
@@ -101,7 +109,8 @@ def error_of(body: str) -> tuple[str, Optional[int]]:
     )
 
 
-def _object(text: str) -> JSONObject:
+def object_of(text: str) -> JSONObject:
+    """The JSON object in a text. Raises ValueError for anything else."""
     try:
         data = _DECODER.decode(text)
     except RecursionError:

@@ -1,0 +1,160 @@
+"""The facts of a timeline, and their JSON form. Times are whole milliseconds from its start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import NamedTuple, Optional
+
+from agentctl.clock import format_time
+from agentctl.model import ItemKey, JSONObject, Status
+
+
+class State(Enum):
+    """What is known of a component at one moment; the later one wins where one must show."""
+
+    ABSENT = "absent"
+    """There was no such component."""
+    HEALTHY = "healthy"
+    CONFIGURED = "configured"
+    UNKNOWN = "unknown"
+    UNSEEN = "unseen"
+    """Nobody looked, or could: disconnected, not recording, or the record is damaged."""
+    DEGRADED = "degraded"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+    @classmethod
+    def of(cls, status: Status) -> State:
+        return cls(status.value)
+
+
+_RANKS = {state: rank for rank, state in enumerate(State)}
+
+AVAILABLE = (State.HEALTHY, State.CONFIGURED)
+UNAVAILABLE = (State.DEGRADED, State.ERROR)
+
+
+class Span(NamedTuple):
+    """One state, from ``start`` to before ``end``, with the last that was said of it."""
+
+    start: int
+    end: int
+    state: State
+    message: str = ""
+
+
+class Gap(NamedTuple):
+    """A time in which not all could be seen, and why."""
+
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One component: spans without a hole between them, over the whole timeline."""
+
+    key: ItemKey
+    spans: tuple[Span, ...]
+    """What there is to draw; where changes are too many, the worst of each while."""
+    totals: Mapping[State, int]
+    """Exact, however the spans were thinned out; adds up to the timeline's span."""
+    transitions: int
+    """How often the state was another than the last that was seen."""
+
+    @property
+    def availability(self) -> Optional[float]:
+        """Of the time in which it was known to work or not to, the part in which it did.
+
+        None if it never was. ``unknown`` and ``unseen`` count for neither.
+        """
+        good = sum(self.totals[state] for state in AVAILABLE)
+        known = good + sum(self.totals[state] for state in UNAVAILABLE)
+        return good / known if known else None
+
+    def share(self, state: State) -> float:
+        """Of the whole time, the part in that state."""
+        whole = sum(self.totals.values())
+        return self.totals[state] / whole if whole else 0.0
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Rows in the order in which components were first told."""
+
+    start: datetime
+    span: int
+    rows: tuple[Row, ...]
+    gaps: tuple[Gap, ...]
+    damaged: int = 0
+    """Lines that could not be read."""
+    left_out: int = 0
+    """Components that were too many to follow."""
+
+    def at(self, moment: int) -> datetime:
+        """The wall clock's time at so many milliseconds."""
+        try:
+            return self.start + timedelta(milliseconds=moment)
+        except OverflowError:
+            return datetime.max.replace(tzinfo=timezone.utc)
+
+    def label(self, row: Row) -> str:
+        """The component's name, with its namespace where there are several."""
+        several = len({one.key.namespace for one in self.rows}) > 1
+        return f"{row.key.namespace}/{row.key.component}" if several else row.key.component
+
+    def to_json(self) -> JSONObject:
+        return {
+            "from": format_time(self.start),
+            "to": format_time(self.at(self.span)),
+            "seconds": self.span / 1000,
+            "components": [self._row(row) for row in self.rows],
+            "gaps": [
+                {**self._times(gap.start, gap.end), "reason": gap.reason} for gap in self.gaps
+            ],
+            "damaged_lines": self.damaged,
+            "components_left_out": self.left_out,
+        }
+
+    def _row(self, row: Row) -> JSONObject:
+        part = row.availability
+        return {
+            "component": row.key.component,
+            "namespace": row.key.namespace,
+            "availability_percent": None if part is None else round(part * 100, 4),
+            "transitions": row.transitions,
+            "seconds": {state.value: row.totals[state] / 1000 for state in State},
+            "spans": [
+                {
+                    **self._times(span.start, span.end),
+                    "status": span.state.value,
+                    "message": span.message,
+                }
+                for span in row.spans
+            ],
+        }
+
+    def _times(self, start: int, end: int) -> JSONObject:
+        return {
+            "from": format_time(self.at(start)),
+            "to": format_time(self.at(end)),
+            "from_s": start / 1000,
+            "to_s": end / 1000,
+        }
+
+
+def percent(part: Optional[float]) -> str:
+    """For people: never more than there is, so that 100% is all of it. ``-`` for None."""
+    if part is None:
+        return "-"
+    if part in (0.0, 1.0):
+        return f"{part:.0%}"
+    hundredths = int(part * 10000)
+    return f"{max(hundredths, 1) / 100:.2f}%"
