@@ -31,10 +31,13 @@ exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
             5 cannot connect, 130 ctrl-C, 141 closed pipe, 143 terminated"""
 
 
-def program() -> None:
-    """Run on this process's argv, environment and streams, and exit."""
-    world = World.real()
-    code = main(sys.argv[1:], world)
+def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
+    """Run on this process's argv, environment and streams, and exit.
+
+    ``name`` is what usage calls it; ``first`` comes before the arguments.
+    """
+    world = World.real(name)
+    code = main([*first, *sys.argv[1:]], world)
     try:
         world.stderr.flush()
     except OSError:
@@ -88,7 +91,7 @@ def build_parser(known: Sequence[Command], world: World, wanted: str = "") -> Pa
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(world.stdout, **kwargs)
 
-    parser = Bound(prog="agentctl", description=DESCRIPTION, epilog=EPILOG)
+    parser = Bound(prog=world.name, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Bound)
     for command in known:
@@ -135,6 +138,11 @@ def log_to(world: World, level: int, form: str) -> None:
 
 
 def _run(argv: Sequence[str], world: World) -> int:
+    if argv and argv[0].startswith("__"):
+        from agentctl.cli.hidden import HIDDEN, answer
+
+        if argv[0] in HIDDEN:
+            return answer(argv, world)
     argv = _spelled_out(argv)
     known = commands()
     names = [command.NAME for command in known]
@@ -144,16 +152,16 @@ def _run(argv: Sequence[str], world: World) -> int:
         world.stderr.write(parser.format_help())
         return ExitCode.USAGE
     if not argv[0].startswith("-") and argv[0] not in names:
-        hint = "; did you mean 'agentctl status watch'?" if argv[0] == "watch" else ""
+        hint = f"; did you mean '{world.name} status watch'?" if argv[0] == "watch" else ""
         raise UsageError(
             f"unknown command {argv[0]!r}{hint or guess(argv[0], names)}; "
-            f"there are {', '.join(names)}; see 'agentctl --help'"
+            f"there are {', '.join(names)}; see '{world.name} --help'"
         )
     command = next((word for word in argv if word in names), None)
     if command and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
         raise UsageError(
-            f"flags come after the command: agentctl {command} {argv[0]} ...; "
-            f"see 'agentctl {command} --help'"
+            f"flags come after the command: {world.name} {command} {argv[0]} ...; "
+            f"see '{world.name} {command} --help'"
         )
     args = parser.parse_args(list(argv))
     if getattr(args, "debug", False):

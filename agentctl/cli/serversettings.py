@@ -85,7 +85,7 @@ def _allow_plaintext(given: Given, address: ServerAddress) -> None:
 
 
 def _tls(given: Given, address: ServerAddress) -> Optional[ClientTls]:
-    config = _tls_config(given.config)
+    config = tls_config(given.config)
     files = ClientTls(
         ca=_path(given.text("--tls-ca", "AGENTCTL_CA_CERT") or config.get("ca", "")),
         certificate=_path(
@@ -106,7 +106,8 @@ def _tls(given: Given, address: ServerAddress) -> Optional[ClientTls]:
     return files
 
 
-def _tls_config(config: Mapping[str, Any]) -> Mapping[str, str]:
+def tls_config(config: Mapping[str, Any]) -> Mapping[str, str]:
+    """The files of the config's ``tls``. Raises ConfigError for what cannot be meant."""
     tls = config.get("tls")
     if tls is None or isinstance(tls, bool):
         return {}

@@ -42,14 +42,16 @@ class World:
     stdout: FdOutput
     stderr: TextIO
     clock: Clock = field(default_factory=SystemClock)
+    name: str = "agentctl"
+    """How the program was called: ``kubectl agentctl`` as a plugin of kubectl."""
 
     @classmethod
-    def real(cls) -> World:
+    def real(cls, name: str = "agentctl") -> World:
         """This process's own. Call it before anything else opens a file."""
         take_the_places_of_closed_streams()
         # Python has no sys.stderr in a process that was started without one.
         stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        return cls(environ=os.environ, stdout=FdOutput(1), stderr=stderr)
+        return cls(environ=os.environ, stdout=FdOutput(1), stderr=stderr, name=name)
 
     @property
     def home(self) -> str:

@@ -1,0 +1,182 @@
+"""agentctl config: what is set, who set it, and setting it."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from agentctl.cli.configkeys import KEYS
+from agentctl.cli.options import add_connection
+from agentctl.cli.parser import Parser, guess, one_of
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentctl.cli.origins import InForce
+
+NAME = "config"
+HELP = "'config view': which settings are in force and who says so; set, unset, path"
+DESCRIPTION = """\
+Show and change the settings that need not be given on each command line.
+
+  agentctl config view                      what is in force, and where it comes from
+  agentctl config set mode sse
+  agentctl config set address agentctl.agents.svc:8080
+  agentctl config set token - < token       from the standard input
+  agentctl config set tls.ca ~/ca.crt
+  agentctl config unset tls
+  agentctl config path
+
+Flags come before the environment, that before the config file, and that before
+the defaults. The file is for its owner only, and is replaced whole or not at all."""
+
+MAX_TOKEN_BYTES = 1 << 16
+
+
+def configure(parser: Parser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
+    view = actions.add_parser(
+        "view",
+        help="what is in force, and where it comes from",
+        description="Show what 'agentctl status' with the same flags would use, and why.",
+    )
+    view.add_argument(
+        "-o",
+        "--output",
+        type=one_of("table", "json"),
+        default="table",
+        metavar="table|json",
+        help="a table for people, or one object for programs (default table)",
+    )
+    view.add_argument(
+        "-n", "--namespace", metavar="NAME", help="as for 'agentctl status', and so are these:"
+    )
+    add_connection(view)
+    setting = actions.add_parser(
+        "set", help="write a setting to the config file", description=_keys("Write a setting")
+    )
+    setting.add_argument("key", type=one_of(*KEYS), metavar="KEY", help="one of the above")
+    setting.add_argument("value", metavar="VALUE", help="'-' reads a token from standard input")
+    unset = actions.add_parser(
+        "unset",
+        help="take a setting out of the config file",
+        description=_keys("Take a setting out; one that agentctl does not know as well"),
+    )
+    unset.add_argument("key", metavar="KEY", help="one of the above")
+    actions.add_parser(
+        "path", help="print where the config file is", description="Print where the file is."
+    )
+
+
+def _keys(begin: str) -> str:
+    return f"{begin}.\n\nkeys: {', '.join(KEYS[:6])},\n      {', '.join(KEYS[6:])}"
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.cli.configfile import config_path
+
+    path = config_path(world.environ, world.home)
+    if args.action == "path":
+        world.stdout.write(f"{path}\n")
+    else:
+        {"view": _view, "set": _set, "unset": _unset}[args.action](args, world, path)
+    return ExitCode.OK
+
+
+def _view(args: Namespace, world: World, path: str) -> None:
+    from agentctl.cli.configfile import read_config, readable_by_others
+    from agentctl.cli.origins import in_force
+    from agentctl.cli.serversettings import tls_config
+
+    config = read_config(path)
+    tls_config(config)
+    found = in_force(args, world, config)
+    exists = os.path.exists(path)
+    if args.output == "json":
+        settings = [
+            {
+                "key": one.key,
+                "value": one.value or None,
+                "from": one.by or None,
+                "overrules": one.over,
+                "note": one.note,
+            }
+            for one in found
+        ]
+        document = {"file": path, "exists": exists, "settings": settings}
+        world.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        world.stdout.write(f"config file: {path}{'' if exists else ' (not there)'}\n\n")
+        world.stdout.write(_table(found))
+    if config.get("token") and readable_by_others(path):
+        _warn(world, f"{path} holds a token and others may read it: chmod 600 it")
+
+
+def _table(found: Sequence[InForce]) -> str:
+    rows = [("SETTING", "VALUE", "FROM", "NOTE")]
+    for one in found:
+        over = f"overrules {', '.join(one.over)}" if one.over else ""
+        note = "; ".join(text for text in (one.note, over) if text)
+        rows.append((one.key, one.value or "-", one.by or "-", note))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _set(args: Namespace, world: World, path: str) -> None:
+    from agentctl.cli.configfile import change, read_config
+    from agentctl.cli.configkeys import FILE_KEYS, checked, put
+    from agentctl.cli.origins import SETTINGS
+    from agentctl.cli.serversettings import tls_config
+
+    read_config(path)  # what is not understood is not written to
+    text = args.value
+    if args.key == "token" and text == "-":
+        text = _token()
+    elif args.key == "token":
+        _warn(
+            world, "the shell keeps this line in its history; better: agentctl config set token -"
+        )
+    value = checked(args.key, text)
+
+    def edit(config: dict[str, object]) -> None:
+        put(config, args.key, value)
+        tls_config(config)
+
+    change(path, edit)
+    if args.key in FILE_KEYS and not os.access(os.path.expanduser(value), os.R_OK):
+        _warn(world, f"{args.key}: {value} cannot be read at present")
+    variable = next(one.variable for one in SETTINGS if one.key == args.key)
+    if world.environ.get(variable):
+        _warn(world, f"{variable} is set, and comes before the config file")
+
+
+def _unset(args: Namespace, world: World, path: str) -> None:
+    from agentctl.cli.configfile import change
+    from agentctl.cli.configkeys import take
+
+    def edit(config: dict[str, object]) -> None:
+        if not take(config, args.key) and args.key not in KEYS:
+            raise UsageError(f"{path} has no key {args.key!r}{guess(args.key, KEYS)}")
+
+    change(path, edit)
+
+
+def _token() -> str:
+    """From standard input; a terminal does not show what is typed."""
+    if os.isatty(0):
+        from getpass import getpass
+
+        return getpass("Token: ")
+    with open(0, "rb", closefd=False) as stdin:
+        return stdin.read(MAX_TOKEN_BYTES + 2).decode("utf-8", "replace")
+
+
+def _warn(world: World, message: str) -> None:
+    from agentctl.cli.main import complain
+
+    complain(world, f"warning: {message}", ExitCode.OK)
