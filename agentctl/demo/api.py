@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
 
 from agentctl.demo import discovery, failures, protobuf
-from agentctl.demo.discovery import REVIEWS
+from agentctl.demo.discovery import ACCESS_REVIEWS, REVIEWS
 from agentctl.demo.failures import ApiFailure
 from agentctl.demo.forms import Form, form_of, single
 from agentctl.demo.kinds import Kind
@@ -65,6 +65,8 @@ class Api:
         self.denied: Rules = None
         self.user = "viewer"
         """Who messages say was forbidden."""
+        self.refuses: Callable[[str, str], bool] = lambda plural, verb: False
+        """Whether something before RBAC forbids it: what a review has to know of."""
 
     def target(self, request: Request) -> Target:
         return target_of(request, self.store.kinds())
@@ -76,8 +78,8 @@ class Api:
             if target.kind is None:
                 return self._document(request)
             self._authorize(target, target.kind)
-            if target.kind is REVIEWS:
-                return self._review(request)
+            if target.kind in REVIEWS:
+                return self._review(request, target.kind)
             return self._resource(request, target, target.kind)
         except ApiFailure as failure:
             return _failed(failure)
@@ -94,7 +96,7 @@ class Api:
             raise failures.unauthorized()
 
     def _authorize(self, target: Target, kind: Kind) -> None:
-        if kind is REVIEWS:
+        if kind in REVIEWS:
             return
         if self._denies(target.verb, kind.group, kind.plural, target.namespace):
             where = target.namespace, target.name
@@ -106,8 +108,9 @@ class Api:
             return False
         if callable(rules):
             return rules(verb, group, plural, namespace)
+        # Who asks for all of something is denied it by a rule for any part of it.
         asked = (verb, group, plural)
-        return any(all(r in {"*", a} for r, a in zip(rule, asked)) for rule in rules)
+        return any(all(r == a or "*" in (r, a) for r, a in zip(rule, asked)) for rule in rules)
 
     def _resource(self, request: Request, target: Target, kind: Kind) -> Union[Answer, Watch]:
         form = form_of(request.headers.get("accept", ""))
@@ -154,17 +157,29 @@ class Api:
             return _ok(encode(scale_of(kind, stored.obj)))
         return Answer(status, single(kind, stored, form, self.store.now()), headers=(_NO_CACHE,))
 
-    def _review(self, request: Request) -> Answer:
+    def _review(self, request: Request, kind: Kind) -> Answer:
         if request.method != "POST":
             raise failures.method_not_allowed()
         review = _mapping(_body(request))
-        asked = (review.get("spec") or {}).get("resourceAttributes") or {}
-        parts = [str(asked.get(key) or "") for key in ("verb", "group", "resource", "namespace")]
-        denied = bool(asked) and self._denies(parts[0], parts[1], parts[2], parts[3])
-        head = {"kind": REVIEWS.kind, "apiVersion": REVIEWS.api_version, "metadata": {}}
-        status = {"allowed": not denied}
-        body = encode({**head, "spec": review.get("spec") or {}, "status": status})
-        return Answer(201, body, headers=(_NO_CACHE,))
+        answer: JSONObject = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": {}}
+        if kind is ACCESS_REVIEWS:
+            answer["spec"] = review.get("spec") or {}
+            answer["status"] = {"allowed": self._allows(answer["spec"])}
+        else:
+            groups = ["system:authenticated"]
+            answer["status"] = {"userInfo": {"username": self.user, "groups": groups}}
+        return Answer(201, encode(answer), headers=(_NO_CACHE,))
+
+    def _allows(self, spec: JSONObject) -> bool:
+        asked = spec.get("resourceAttributes") or {}
+        verb, group, plural, namespace = (
+            str(asked.get(key) or "") for key in ("verb", "group", "resource", "namespace")
+        )
+        if asked:
+            return not (self._denies(verb, group, plural, namespace) or self.refuses(plural, verb))
+        url = spec.get("nonResourceAttributes") or {}
+        first = str(url.get("path") or "").strip("/").partition("/")[0]
+        return not self.refuses(first, str(url.get("verb") or ""))
 
     def _document(self, request: Request) -> Answer:
         if request.method not in {"GET", "HEAD"}:

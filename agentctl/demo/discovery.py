@@ -13,13 +13,20 @@ from agentctl.demo.kinds import Kind
 from agentctl.model import JSONObject
 
 SCALE_KIND = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-REVIEWS = Kind(
+ACCESS_REVIEWS = Kind(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
     "selfsubjectaccessreview", namespaced=False,
 )  # fmt: skip
+SUBJECT_REVIEWS = Kind(
+    "authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview",
+    "selfsubjectreview", namespaced=False,
+)  # fmt: skip
+REVIEWS = (ACCESS_REVIEWS, SUBJECT_REVIEWS)
+"""Questions to the API server about who asks; nothing of them is kept."""
 
 _GROUPS = (
     "apps",
+    "authentication.k8s.io",
     "authorization.k8s.io",
     "apiextensions.k8s.io",
     "coordination.k8s.io",
@@ -130,12 +137,12 @@ def _group_names(kinds: Iterable[Kind]) -> list[str]:
 
 
 def _versions(kinds: Iterable[Kind], group: str) -> list[str]:
-    served = [kind.version for kind in (*kinds, REVIEWS) if kind.group == group]
+    served = [kind.version for kind in (*kinds, *REVIEWS) if kind.group == group]
     return list(dict.fromkeys(served))
 
 
 def _of(kinds: Iterable[Kind], group: str, version: str) -> list[Kind]:
-    found = [k for k in (*kinds, REVIEWS) if (k.group, k.version) == (group, version)]
+    found = [k for k in (*kinds, *REVIEWS) if (k.group, k.version) == (group, version)]
     return sorted(found, key=lambda kind: kind.plural)
 
 
@@ -148,7 +155,7 @@ def _group(kinds: Sequence[Kind], name: str) -> JSONObject:
 
 
 def _verbs(kind: Kind) -> list[str]:
-    return ["create"] if kind is REVIEWS else list(kind.verbs)
+    return ["create"] if kind in REVIEWS else list(kind.verbs)
 
 
 def _aggregated_resource(kind: Kind) -> JSONObject:

@@ -46,6 +46,7 @@ class ApiDouble:
         self._secure = tls is not None
         self._server = Server(self._serve, host, port, tls)
         self.faults = Faults(self.streams, open_port=self._server.open, close_port=self._close)
+        self.api.refuses = self.faults.forbids
 
     @property
     def port(self) -> int:

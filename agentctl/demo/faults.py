@@ -155,6 +155,19 @@ class Faults:
                     return fault.action
         return None
 
+    def forbids(self, plural: str, verb: str) -> bool:
+        """Whether such requests are answered with 403 until that is cleared."""
+        with self._lock:
+            return any(
+                isinstance(fault.action, Reply)
+                and fault.action.status == 403
+                and fault.plural in {"", plural}
+                and (not fault.verbs or verb in fault.verbs)
+                and fault.times is None
+                and fault.only is None
+                for fault in self._faults
+            )
+
     # Whole server.
 
     def refuse(self, reset: bool = False) -> None:

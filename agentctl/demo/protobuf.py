@@ -1,7 +1,7 @@
 """Kubernetes' protobuf bodies, for the few kinds that kubectl creates so.
 
 kubectl's typed commands (``create namespace``, ``create deployment``, ``create configmap``,
-``auth can-i``) send protobuf and take JSON back. Field numbers are those of
+``auth can-i``, ``auth whoami``) send protobuf and take JSON back. Field numbers are those of
 ``k8s.io/api/*/generated.proto``; fields not named here are left out.
 """
 
@@ -106,6 +106,7 @@ _KINDS: Mapping[tuple[str, str], Message] = {
     ("v1", "Namespace"): {1: Field("metadata", _META)},
     ("v1", "ConfigMap"): {1: Field("metadata", _META), 2: Field("data", "map")},
     ("apps/v1", "Deployment"): {1: Field("metadata", _META), 2: Field("spec", _DEPLOYMENT)},
+    ("authentication.k8s.io/v1", "SelfSubjectReview"): {1: Field("metadata", _META)},
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): {2: Field("spec", _REVIEW)},
 }
 _ENVELOPE: Message = {

@@ -38,7 +38,7 @@ def target_of(request: Request, kinds: Sequence[Kind]) -> Target:
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in {"status", "finalize"}:
         namespace, rest = rest[1], rest[2:]
     found = [
-        k for k in (*kinds, REVIEWS) if (k.group, k.version, k.plural) == (group, version, rest[0])
+        k for k in (*kinds, *REVIEWS) if (k.group, k.version, k.plural) == (group, version, rest[0])
     ]
     if not found or len(rest) > 3 or (namespace and not found[0].namespaced):
         return Target(None, first, "get")

@@ -1,4 +1,4 @@
-"""One thread's GETs of the API server, with the one remedy that is always worth trying.
+"""One thread's requests to the API server, with the one remedy that is always worth trying.
 
 Refused credentials (401) are read again once before they count as refused: a token
 that was rotated a second ago must not end a stream that runs for days.
@@ -6,14 +6,15 @@ that was rotated a second ago must not end a stream that runs for days.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from agentctl.errors import ServerError, SourceError
 from agentctl.kube.failures import failure_of
-from agentctl.kube.http import ApiClient, KillSwitch, Response, Session
+from agentctl.kube.http import JSON, ApiClient, KillSwitch, Response, Session
 from agentctl.wire.managedfields import parse
 
 log = logging.getLogger(__name__)
@@ -51,20 +52,44 @@ class ApiReader:
         Raises DisconnectedError when there is no answer, UnauthorizedError when the
         credentials cannot be read again.
         """
-        response = self._open(path, query, accept, timeouts)
+        with self._answer(path, query, accept, timeouts, None) as response:
+            yield response
+
+    @contextmanager
+    def post(self, path: str, value: Mapping[str, Any], timeouts: Timeouts) -> Iterator[Response]:
+        """The same for a POST of ``value`` as JSON; only for what changes nothing."""
+        body = json.dumps(value, separators=(",", ":")).encode()
+        with self._answer(path, {}, JSON, timeouts, body) as response:
+            yield response
+
+    @contextmanager
+    def _answer(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        timeouts: Timeouts,
+        body: Optional[bytes],
+    ) -> Iterator[Response]:
+        response = self._open(path, query, accept, timeouts, body)
         if response.status == 401:
             with response:
                 response.read_all(MAX_ERROR_BYTES)
             log.debug("%s: credentials refused, reading them again", path)
             self._client.provider.refresh(response.generation)
-            response = self._open(path, query, accept, timeouts)
+            response = self._open(path, query, accept, timeouts, body)
         with response:
             yield response
 
     def _open(
-        self, path: str, query: Mapping[str, str], accept: str, timeouts: Timeouts
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        timeouts: Timeouts,
+        body: Optional[bytes],
     ) -> Response:
-        return self._session.open(path, query, accept, *timeouts, self._switch)
+        return self._session.open(path, query, accept, *timeouts, self._switch, body)
 
 
 @contextmanager

@@ -163,19 +163,28 @@ class Connection(http.client.HTTPConnection):
             self.sock = route.tls.wrap_socket(sock, server_hostname=route.server_hostname)
 
     def ask(
-        self, target: str, headers: list[tuple[str, str]], timeout: float, switch: KillSwitch
+        self,
+        target: str,
+        headers: list[tuple[str, str]],
+        timeout: float,
+        switch: KillSwitch,
+        body: Optional[bytes] = None,
     ) -> http.client.HTTPResponse:
-        """Send a GET and read the headers of its answer, within ``timeout`` seconds."""
+        """Send a GET, or a POST of ``body``, and read the headers of its answer.
+
+        Within ``timeout`` seconds.
+        """
         if self._switch is not switch:
             self._follow(switch)
         self._header_deadline = self._clock.monotonic() + timeout
         self.sock.settimeout(timeout)
-        self.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
+        method = "GET" if body is None else "POST"
+        self.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             self.putheader(name, value)
         # A server that refuses without listening has said why: that is worth reading.
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.endheaders()
+            self.endheaders(body)
         answer = self.getresponse()
         if self.reader is not None and self.reader.ended:
             # http.client takes a connection lost among the headers for their end.

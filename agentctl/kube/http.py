@@ -1,4 +1,4 @@
-"""GET over HTTP(S) to one API server: what list and watch need, and nothing else.
+"""HTTP(S) to one API server: the GETs of list and watch, and the POSTs of reviews.
 
 Everything that can block can be freed by a KillSwitch, and everything that can fail
 fails as one of our own errors.
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retry_after"]
 
 log = logging.getLogger(__name__)
+
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,12 @@ class Session:
         header_timeout: float,
         body_timeout: float,
         switch: KillSwitch,
+        body: Optional[bytes] = None,
     ) -> Response:
-        """GET ``path``; returns when the headers are there, whatever the status.
+        """GET ``path``, or POST ``body`` (JSON) to it; returns when the headers are there.
 
+        Whatever the status. A POST may be sent twice, where a kept connection turns out to
+        be closed: it is for what changes nothing, as the reviews of access do.
         Timeouts in seconds: for the connection with its handshakes, from the request to
         the end of the headers, and for each wait on the body. Raises DisconnectedError;
         ServerError for a redirect, which is not followed; UnauthorizedError where
@@ -158,6 +163,8 @@ class Session:
         if query:
             target += "?" + urlencode(query)
         headers = [*way.headers, ("Accept", accept)]
+        if body is not None:
+            headers += [("Content-Type", JSON), ("Content-Length", str(len(body)))]
         while True:
             conn, fresh = self._connection(way)
             step = f"after {connect_timeout:g}s connecting"
@@ -165,7 +172,7 @@ class Session:
                 if fresh:
                     conn.dial(connect_timeout, switch)
                 step = f"after {header_timeout:g}s waiting for an answer"
-                answer = conn.ask(target, headers, header_timeout, switch)
+                answer = conn.ask(target, headers, header_timeout, switch, body)
             except Exception as error:
                 conn.end()
                 switch.check()

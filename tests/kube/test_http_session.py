@@ -296,3 +296,20 @@ def test_the_next_address_is_tried_when_the_first_refuses(monkeypatch: pytest.Mo
 
         monkeypatch.setattr(socket, "getaddrinfo", lookup)
         assert fetch(ClusterAccess(server=server.url)) == b"{}"
+
+
+def test_a_post_carries_its_body_and_is_sent_again_when_a_kept_connection_was_closed() -> None:
+    with serving(answer(OK)) as server:
+        access = ClusterAccess(server=server.url)
+        with client_of(access).session() as session:
+            for _ in range(2):
+                with session.open(
+                    "/apis/x", {}, "application/json", 5, 5, 5, KillSwitch(), b'{"a":1}'
+                ) as response:
+                    assert response.read_all(10) == b"{}"
+    assert server.connections == 2
+    for request in server.requests:
+        head, *lines = request.decode().split("\r\n")
+        assert head == "POST /apis/x HTTP/1.1"
+        assert "Content-Type: application/json" in lines
+        assert "Content-Length: 7" in lines
