@@ -11,8 +11,11 @@ from agentctl.cli.world import World
 from agentctl.cursor import scope_of
 from agentctl.engine import Engine
 from agentctl.kube.access import AccessProvider, ClusterAccess, discover
+from agentctl.kube.api import reader
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.http import ApiClient
+from agentctl.kube.permissions import permissions
+from agentctl.kube.reviews import Access, access
 from agentctl.kube.state import KubeState
 from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
@@ -67,6 +70,12 @@ def watched(
     client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
     context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
     return Watched(selected.components, catalog.hash, evaluator, context)
+
+
+def access_of(found: Watched) -> Access:
+    """What the cluster grants us of what the watches need. Raises SourceError."""
+    with reader(found.context.client) as api:
+        return access(api, permissions(found.evaluator.specs))
 
 
 def kube_engine(

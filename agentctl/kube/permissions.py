@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from agentctl.kube.resources import SERVED, WatchSpec
 
 WATCH_VERBS = ("list", "watch")
 """Single objects are read by list and watch too, with a field selector on the name."""
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
 
 DISCOVERY_URLS = ("/apis", "/apis/*")
 """One answer with aggregated discovery; older servers are asked group by group."""
@@ -68,11 +71,48 @@ def _role(namespace: str, name: str, rules: list[dict[str, Any]]) -> dict[str, A
     if namespace:
         metadata["namespace"] = namespace
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": f"{RBAC_GROUP}/v1",
         "kind": "Role" if namespace else "ClusterRole",
         "metadata": metadata,
         "rules": rules,
     }
+
+
+def grants(rows: Sequence[Permission], subject: str) -> list[dict[str, Any]]:
+    """Roles with these rows and, where ``subject`` is known, their bindings to it.
+
+    The name is made of the content: applying one set of rules takes none of another away.
+    """
+    content = repr((subject, rows)).encode()
+    found = []
+    for role in roles(rows, f"agentctl-watch-{zlib.crc32(content):08x}"):
+        found.append(role)
+        if subject:
+            found.append(_binding(role, subject))
+    return found
+
+
+def _binding(role: dict[str, Any], subject: str) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{RBAC_GROUP}/v1",
+        "kind": f"{role['kind']}Binding",
+        "metadata": dict(role["metadata"]),
+        "roleRef": {
+            "apiGroup": RBAC_GROUP,
+            "kind": role["kind"],
+            "name": role["metadata"]["name"],
+        },
+        "subjects": [_subject(subject)],
+    }
+
+
+def _subject(name: str) -> dict[str, str]:
+    """A user by name; service accounts have a kind of their own in RBAC."""
+    prefix, _, rest = name.partition("system:serviceaccount:")
+    namespace, found, account = rest.partition(":")
+    if found and not prefix:
+        return {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return {"kind": "User", "name": name, "apiGroup": RBAC_GROUP}
 
 
 class Declared(Protocol):

@@ -1,0 +1,63 @@
+"""agentctl auth can-watch: whether the cluster lets us watch, before any watch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from agentctl.cli.options import add_cluster, add_selection
+from agentctl.cli.parser import Parser, one_of
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode
+
+NAME = "auth"
+HELP = "'auth can-watch': which permissions the catalog needs and which are missing"
+DESCRIPTION = """\
+Ask the cluster whether we may list and watch all that the catalog needs, before
+any watch. Exit code 0 when all is granted, 3 when something is missing, 5 when
+the cluster cannot be reached.
+
+  agentctl auth can-watch -n agents
+  agentctl auth can-watch -o json | jq '.permissions[] | select(.missing != [])'
+
+What is missing, as an administrator would grant it:
+
+  agentctl auth can-watch -o yaml > missing.yaml; kubectl apply -f missing.yaml"""
+
+FORMATS = ("table", "json", "yaml")
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument(
+        "action", type=one_of("can-watch"), metavar="can-watch", help="ask for each permission"
+    )
+    add_selection(parser, several=True)
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        type=one_of(*FORMATS),
+        default="table",
+        metavar="|".join(FORMATS),
+        help="table for people, json for programs, yaml for kubectl apply (default table)",
+    )
+    group.add_argument("--debug", action="store_true", help="log to stderr, never a token")
+    add_cluster(parser.add_argument_group("connection"))
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.cli.accessreport import bind_hint, render, summary
+    from agentctl.cli.kubemode import access_of, watched
+    from agentctl.cli.main import complain
+    from agentctl.cli.settings import Layers, checked_namespace, resolve
+
+    chosen = Layers(world).pick(None, "AGENTCTL_NAMESPACE", "namespace")
+    names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]
+    args.transport, args.namespace = "kube", names[0]
+    settings = resolve(args, world)
+    access = access_of(watched(settings, list(dict.fromkeys(names)), world))
+    world.stdout.write(render(access, args.output))
+    for hint in bind_hint(access):
+        complain(world, hint, ExitCode.OK)
+    if not access.missing:
+        return ExitCode.OK
+    return complain(world, summary(access), ExitCode.REFUSED)

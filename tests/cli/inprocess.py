@@ -1,0 +1,31 @@
+"""The program without a process: argv, environment and streams of its own, for less time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from agentctl.cli.main import main
+from agentctl.cli.world import FdOutput, World
+
+
+class Done(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+
+def call(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None) -> Done:
+    """Run to the end, in this thread."""
+    stderr = io.StringIO()
+    out = home / "stdout"
+    with out.open("wb") as file:
+        world = World(
+            environ={"HOME": str(home), **(extra or {})},
+            stdout=FdOutput(file.fileno()),
+            stderr=stderr,
+        )
+        code = main(args, world)
+    return Done(int(code), out.read_text(encoding="utf-8"), stderr.getvalue())
