@@ -1,9 +1,13 @@
-"""Writes the generated tables of README.md from the code: python tools/readme.py."""
+"""Writes the generated tables of README.md, and the man page, from the code.
+
+Run it as python tools/readme.py; with --check it only tells what is not current.
+"""
 
 from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -74,6 +78,9 @@ def generate(text: str) -> str:
 
 
 if __name__ == "__main__":
+    page = [sys.executable, "-m", "tools.manpage", *sys.argv[1:]]
+    if subprocess.run(page, cwd=README.parent, check=False).returncode:
+        sys.exit(1)
     before = README.read_text(encoding="utf-8")
     after = generate(before)
     if "--check" in sys.argv:

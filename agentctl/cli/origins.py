@@ -106,6 +106,7 @@ SETTINGS = (
 
 OTHER_VARIABLES = {
     "KUBECONFIG": "kubeconfig files to use, as kubectl does",
+    "HTTPS_PROXY": "proxy to the cluster; HTTP_PROXY and NO_PROXY too, and in lower case",
     "XDG_CONFIG_HOME": "where agentctl/config.json is (default ~/.config)",
     "NO_COLOR": "set to anything: no colour with --color auto",
 }

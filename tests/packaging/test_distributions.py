@@ -105,18 +105,37 @@ def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> No
 
 def test_the_wheel_holds_nothing_else(built: Built) -> None:
     tops = {name.partition("/")[0] for name in built.wheel_names}
-    assert tops == {"agentctl", f"agentctl-{agentctl.__version__}.dist-info"}
+    release = f"agentctl-{agentctl.__version__}"
+    assert tops == {"agentctl", f"{release}.dist-info", f"{release}.data"}
     assert not [name for name in built.wheel_names if "/tests/" in name or "/bench/" in name]
+
+
+def test_the_wheel_brings_the_man_page_and_the_completions(built: Built) -> None:
+    """Where man, bash-completion 2.12, zsh and fish look beside the program's own folder."""
+    data = f"agentctl-{agentctl.__version__}.data/data/share/"
+    brought = {name[len(data) :] for name in built.wheel_names if name.startswith(data)}
+    assert brought == {
+        "man/man1/agentctl.1",
+        "bash-completion/completions/agentctl.bash",
+        "zsh/site-functions/_agentctl",
+        "fish/vendor_completions.d/agentctl.fish",
+    }
+    page = (ROOT / "docs" / "agentctl.1").read_text(encoding="utf-8")
+    assert built.read("share/man/man1/agentctl.1") == page
 
 
 def test_the_wheel_carries_the_license(built: Built) -> None:
     assert built.read("/LICENSE") == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
-def test_the_wheel_has_the_command(built: Built) -> None:
+def test_the_wheel_has_the_commands(built: Built) -> None:
     points = ConfigParser()
     points.read_string(built.read(".dist-info/entry_points.txt"))
-    assert dict(points["console_scripts"]) == {"agentctl": "agentctl.cli.entry:entry"}
+    assert dict(points["console_scripts"]) == {
+        "agentctl": "agentctl.cli.entry:entry",
+        "kubectl-agentctl": "agentctl.cli.entry:kubectl_entry",
+        "kubectl_complete-agentctl": "agentctl.cli.entry:kubectl_complete_entry",
+    }
 
 
 def test_the_wheel_says_its_version_and_the_oldest_python(built: Built) -> None:
@@ -137,6 +156,7 @@ def test_what_the_wheel_unpacks_to_runs(built: Built, tmp_path: Path) -> None:
         (["--version"], f"agentctl {agentctl.__version__}"),
         (["schema"], "{"),
         (["catalog", "show"], "name: agents"),
+        (["completion", "zsh"], "#compdef agentctl"),
     ):
         code = (
             f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import agentctl\n"

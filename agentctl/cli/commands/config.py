@@ -53,7 +53,7 @@ def configure(parser: Parser) -> None:
         help="a table for people, or one object for programs (default table)",
     )
     view.add_argument(
-        "-n", "--namespace", metavar="NAME", help="as for 'agentctl status', and so are these:"
+        "-n", "--namespace", metavar="NAME", help="where the control plane is (default agents)"
     )
     add_connection(view)
     setting = actions.add_parser(
