@@ -128,7 +128,8 @@ class SseSource:
         if cursor:
             headers["Last-Event-ID"] = cursor
         query = {"namespace": access.namespace, "heartbeat": format_duration(access.heartbeat_s)}
-        log.debug("sse: watching %s at %s from %s", *query.values(), access.address)
+        where = access.address
+        log.debug("sse: watching %s at %s from %s", access.namespace, where, cursor or "nothing")
         with self._open(attempt, f"{STREAM}?{urlencode(query)}", headers) as answer:
             self._admit(answer)
             receiver.connected()
