@@ -1,4 +1,4 @@
-"""Writes docs/agentctl.1 from the parser: python -m tools.manpage (tools/readme.py runs it).
+"""Writes the man page from the parser: python -m tools.manpage, which tools/readme.py runs too.
 
 Plain man(7) macros, which groff and mandoc both know; nothing here depends on how a version
 of Python lays out its help.
@@ -23,7 +23,7 @@ from agentctl.cli.origins import SETTINGS, variables
 from agentctl.cli.world import FdOutput, World
 from tools.readme import MEANINGS
 
-PAGE = Path(__file__).parent.parent / "docs" / "agentctl.1"
+PAGE = Path(__file__).parent.parent / "agentctl" / "cli" / "share" / "agentctl.1"
 DATED = re.compile(r'^(\.TH \S+ \S+ )"[^"]*"', re.MULTILINE)
 
 FILES = (

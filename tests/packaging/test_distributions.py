@@ -120,7 +120,7 @@ def test_the_wheel_brings_the_man_page_and_the_completions(built: Built) -> None
         "zsh/site-functions/_agentctl",
         "fish/vendor_completions.d/agentctl.fish",
     }
-    page = (ROOT / "docs" / "agentctl.1").read_text(encoding="utf-8")
+    page = (ROOT / "agentctl" / "cli" / "share" / "agentctl.1").read_text(encoding="utf-8")
     assert built.read("share/man/man1/agentctl.1") == page
 
 

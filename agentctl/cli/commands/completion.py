@@ -34,6 +34,6 @@ def configure(parser: Parser) -> None:
 def run(args: Namespace, world: World) -> int:
     import pkgutil
 
-    script = pkgutil.get_data("agentctl.cli", f"shells/{SCRIPTS[args.shell]}")
+    script = pkgutil.get_data("agentctl.cli", f"share/{SCRIPTS[args.shell]}")
     world.stdout.write((script or b"").decode("utf-8"))
     return ExitCode.OK
