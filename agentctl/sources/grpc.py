@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from typing import Callable, Optional, Protocol, TypeVar
+from typing import Callable, Optional, TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
@@ -22,7 +21,7 @@ from agentctl.errors import (
 from agentctl.model import Snapshot, StreamError
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.sources.base import Attempt
-from agentctl.sources.grpc_channel import Metadata, channel, credentials, may_pass, metadata
+from agentctl.sources.grpc_channel import Answers, calling, credentials
 from agentctl.sources.grpc_failures import Asked, failure_of
 from agentctl.sources.remote import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
 from agentctl.sources.serveraccess import ServerAccess
@@ -33,23 +32,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SERVICE = pb.DESCRIPTOR.services_by_name["AgentctlService"].full_name
-
 ANSWER_S = 10.0
 """For an answer that is no stream."""
 
 _UNREADABLE = (ValueError, DecodeError, RecursionError)
 """The last, and UnicodeDecodeError, come from protobuf in pure Python alone."""
-
-
-class Answers(Protocol):
-    """A call that was begun: what it is answered with, as bytes, and how it ended."""
-
-    def __iter__(self) -> Iterator[bytes]: ...
-    def __next__(self) -> bytes: ...
-    def initial_metadata(self) -> object: ...
-    def code(self) -> grpc.StatusCode: ...
-    def details(self) -> Optional[str]: ...
 
 
 class GrpcSource:
@@ -82,10 +69,9 @@ class GrpcSource:
         if self._patient_until is None:
             self._patient_until = self._clock.monotonic() + CATCH_UP_S
         receiver = Receiver(attempt, self._clock, self._access.since, self._patient_until)
-        with may_pass(), channel(self._access, attempt) as opened:
-            _with_token(self._access, lambda sent: self._watch(opened, receiver, sent))
+        _with_token(self._access, lambda: self._watch(attempt, receiver))
 
-    def _watch(self, opened: grpc.Channel, receiver: Receiver, sent: Metadata) -> None:
+    def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
         """One stream to its end, which is a failure always."""
         access = self._access
         where, cursor = access.address, receiver.cursor
@@ -93,23 +79,24 @@ class GrpcSource:
         request = pb.WatchControlPlaneStatusRequest(
             namespace=access.namespace, heartbeat=_duration(access.heartbeat_s), cursor=cursor
         )
-        stream = _begin(opened, "WatchControlPlaneStatus", request, sent)
         heard = False
-        with Watchdog(self._clock, access.silence_s, opened.close) as dog:
-            try:
-                stream.initial_metadata()
-                with Settling(receiver.connected) as settling:
-                    for data in stream:
-                        dog.busy()
-                        settling.over()
-                        heard = True
-                        self._take(data, receiver)
-                        dog.waiting()
-            except grpc.RpcError:
-                if dog.barked:
-                    silence = format_duration(access.silence_s)
-                    raise DisconnectedError(f"nothing heard from {where} for {silence}") from None
-        failure = _failure(stream, access, streaming=True)
+        with calling(access, attempt, "WatchControlPlaneStatus", request) as call:
+            with Watchdog(self._clock, access.silence_s, call.close) as dog:
+                try:
+                    call.answers.initial_metadata()
+                    with Settling(receiver.connected) as settling:
+                        for data in call.answers:
+                            dog.busy()
+                            settling.over()
+                            heard = True
+                            self._take(data, receiver)
+                            dog.waiting()
+                except grpc.RpcError:
+                    pass
+            if dog.barked:
+                silence = format_duration(access.silence_s)
+                raise DisconnectedError(f"nothing heard from {where} for {silence}")
+            failure = _failure(call.answers, access, streaming=True)
         if heard and isinstance(failure, UnauthorizedError):
             # The token was good until now: the next attempt reads it anew.
             raise DisconnectedError(failure.message)
@@ -136,54 +123,35 @@ class GrpcAsk:
         self._clock = clock
 
     def __call__(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
-        with may_pass(), channel(self._access, attempt) as opened:
-            data = _with_token(self._access, lambda sent: self._answer(opened, sent))
+        data = _with_token(self._access, lambda: self._answer(attempt))
         try:
             response = pb.GetControlPlaneStatusResponse.FromString(data)
             return oldstatus.status_of(response, self._access.namespace, self._clock.now())
         except _UNREADABLE as error:
             raise ServerError(f"{self._access.address}: no status in its answer: {error}") from None
 
-    def _answer(self, opened: grpc.Channel, sent: Metadata) -> bytes:
-        request = pb.GetControlPlaneStatusRequest(namespace=self._access.namespace)
-        answers = _begin(opened, "GetControlPlaneStatus", request, sent, ANSWER_S)
-        try:
-            found, more = next(answers, None), next(answers, None)
-        except grpc.RpcError:
-            raise _failure(answers, self._access, streaming=False) from None
+    def _answer(self, attempt: Attempt) -> bytes:
+        access = self._access
+        request = pb.GetControlPlaneStatusRequest(namespace=access.namespace)
+        with calling(access, attempt, "GetControlPlaneStatus", request, ANSWER_S) as call:
+            try:
+                found, more = next(call.answers, None), next(call.answers, None)
+            except grpc.RpcError:
+                raise _failure(call.answers, access, streaming=False) from None
         if found is None or more is not None:
-            raise ServerError(f"{self._access.address}: its answer is not a single message")
+            raise ServerError(f"{access.address}: its answer is not a single message")
         return found
 
 
-def _begin(
-    opened: grpc.Channel,
-    method: str,
-    request: Message,
-    sent: Metadata,
-    timeout_s: Optional[float] = None,
-) -> Answers:
-    """A call whose answers are left as bytes; a single one is a stream of one."""
-    serialize = type(request).SerializeToString
-    call: Callable[..., Answers] = opened.unary_stream(
-        f"/{SERVICE}/{method}", request_serializer=serialize
-    )
+def _with_token(access: ServerAccess, ask: Callable[[], T]) -> T:
+    """``ask``; once more where it was refused, as each call reads the token anew."""
     try:
-        return call(request, timeout=timeout_s, metadata=sent)
-    except ValueError:
-        # Closed meanwhile: so says grpc.
-        raise DisconnectedError("stopped") from None
-
-
-def _with_token(access: ServerAccess, call: Callable[[Metadata], T]) -> T:
-    """``call`` with what is to be sent; once more with the token read anew if it was refused."""
-    try:
-        return call(metadata(access))
+        return ask()
     except UnauthorizedError as error:
         if access.token is None:
             raise
         log.debug("%s; reading the token again", error.message)
-    return call(metadata(access))
+    return ask()
 
 
 def _failure(ended: Answers, access: ServerAccess, streaming: bool) -> SourceError:

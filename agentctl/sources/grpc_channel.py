@@ -1,6 +1,6 @@
-"""A gRPC channel to one server: its address, options and credentials, made for one attempt.
+"""One call to a gRPC server: address, options, credentials, and an end that leaves nothing.
 
-Each attempt has a channel of its own, closed at its end: a channel that lives on connects
+Each call has a channel of its own, closed at its end: a channel that lives on connects
 again by itself, after waits of its own, and shares connections with its likes.
 """
 
@@ -9,20 +9,24 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Optional, Union
+from contextlib import contextmanager, suppress
+from typing import Callable, NamedTuple, Optional, Protocol, Union
 from urllib.parse import quote
 
 import grpc
+from google.protobuf.message import Message
 
 from agentctl import __version__
 from agentctl.errors import ConfigError, DisconnectedError
+from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.rpc_settings import CLIENT_OPTIONS, PING_ANSWER_S
 from agentctl.sources.base import Attempt
 from agentctl.sources.serveraccess import ClientTls, ServerAccess, ServerAddress
 
 Options = dict[str, Union[int, str]]
 Metadata = tuple[tuple[str, str], ...]
+
+SERVICE = pb.DESCRIPTOR.services_by_name["AgentctlService"].full_name
 
 CONNECT_S = 10.0
 """For one address: its name, TCP, TLS and the first of HTTP/2."""
@@ -39,27 +43,75 @@ SYSTEM_CAS = (
 """Where Go's programs, kubectl among them, look for CAs; grpc would use a list of its own."""
 
 
+class Answers(Protocol):
+    """What a call is answered with, as bytes, and how it ended."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    def initial_metadata(self) -> object: ...
+    def code(self) -> grpc.StatusCode: ...
+    def details(self) -> Optional[str]: ...
+
+
+class Call(NamedTuple):
+    """``close`` ends it, from any thread and in whatever it waits for."""
+
+    answers: Answers
+    close: Callable[[], None]
+
+
 @contextmanager
-def channel(access: ServerAccess, attempt: Attempt) -> Iterator[grpc.Channel]:
-    """Open until the attempt is stopped or this is left. Raises ConfigError."""
-    address, tls = access.address, access.tls
-    options = list(_options(address, tls).items())
-    if tls is None:
-        opened = grpc.insecure_channel(_target(address), options)
-    else:
-        opened = grpc.secure_channel(_target(address), credentials(tls), options)
-    # Closing frees a call in whatever it waits for. Cancelling it would not: a call that
-    # waits for headers holds the lock that cancel needs.
-    attempt.on_stop(opened.close)
+def calling(
+    access: ServerAccess,
+    attempt: Attempt,
+    method: str,
+    request: Message,
+    timeout_s: Optional[float] = None,
+) -> Iterator[Call]:
+    """A call, on a channel of its own, until the attempt is stopped or this is left.
+
+    A single answer comes as a stream of one. Raises DisconnectedError where files of
+    ``access`` cannot be used: they may just be being replaced.
+    """
     try:
-        yield opened
+        sent, channel = _metadata(access), _channel(access)
+    except ConfigError as error:
+        raise DisconnectedError(error.message) from None
+    # Cancelling would not do instead: a call that waits for headers holds the lock that
+    # cancel needs.
+    attempt.on_stop(channel.close)
+    try:
+        serialize = type(request).SerializeToString
+        begin: Callable[..., Answers] = channel.unary_stream(
+            f"/{SERVICE}/{method}", request_serializer=serialize
+        )
+        try:
+            answers = begin(request, timeout=timeout_s, metadata=sent)
+        except ValueError:  # closed meanwhile
+            raise DisconnectedError("stopped") from None
+        try:
+            yield Call(answers, channel.close)
+        finally:
+            channel.close()
+            # What is not read to its end keeps its connection.
+            with suppress(grpc.RpcError):
+                for _ in answers:
+                    pass
     finally:
         attempt.on_stop(None)
-        opened.close()
+        channel.close()
 
 
-def metadata(access: ServerAccess) -> Metadata:
-    """What is sent with each call: the token of this moment. Raises ConfigError.
+def _channel(access: ServerAccess) -> grpc.Channel:
+    target = _target(access.address)
+    options = list(_options(access.address, access.tls).items())
+    if access.tls is None:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, credentials(access.tls), options)
+
+
+def _metadata(access: ServerAccess) -> Metadata:
+    """What is sent with each call: the token of this moment.
 
     As plain metadata over TLS too: grpc's call credentials would send the same, and start
     a thread for each call to find out what it is.
@@ -82,15 +134,6 @@ def credentials(tls: ClientTls) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(roots, key, certificate)
 
 
-@contextmanager
-def may_pass() -> Iterator[None]:
-    """Files that cannot be used: while a run goes on they may just be being replaced."""
-    try:
-        yield
-    except ConfigError as error:
-        raise DisconnectedError(error.message) from None
-
-
 def _target(address: ServerAddress) -> str:
     if address.path:
         return f"unix:{quote(address.path)}"
@@ -108,7 +151,6 @@ def _options(address: ServerAddress, tls: Optional[ClientTls]) -> Options:
             # The keepalive's own timeout does not count: this one does, and would be 60 s.
             "grpc.http2.ping_timeout_ms": int(PING_ANSWER_S * 1000),
             "grpc.use_local_subchannel_pool": 1,
-            "grpc.enable_retries": 0,
             "grpc.min_reconnect_backoff_ms": int(CONNECT_S * 1000),
             "grpc.dns_ares_query_timeout": int(CONNECT_S * 1000),
             "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,

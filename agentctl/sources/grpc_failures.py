@@ -87,7 +87,7 @@ _LOST = (
     ("^(goaway|too_many_pings)", "the server ended the connection"),
     (
         "^(socket closed|connection reset|connection dropped|broken pipe|recvmsg|sendmsg"
-        "|endpoint closing)",
+        "|endpoint closing|stream removed)",
         "the connection was lost",
     ),
 )
@@ -131,7 +131,9 @@ def failure_of(code: str, details: str, asked: Asked) -> SourceError:
         said = f"something on the way to it answered HTTP {http[1]}"
     else:
         said = _line(details)
-        reason = _of_the_connection(details, asked.tls) if code == "UNAVAILABLE" else ""
+        # The second is what 1.59 says where something else than gRPC comes of a stream.
+        ours = code == "UNAVAILABLE" or (code, details) == ("UNKNOWN", "Stream removed")
+        reason = _of_the_connection(details, asked.tls) if ours else ""
         if reason:
             return DisconnectedError(f"{asked.where}: {reason}")
     kind, what, hint = _meaning(code, asked)

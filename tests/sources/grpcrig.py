@@ -21,7 +21,8 @@ from agentctl.errors import SourceError
 from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.sources.base import Attempt, Ended, Message, Received, Source
-from agentctl.sources.grpc import SERVICE, GrpcSource
+from agentctl.sources.grpc import GrpcSource
+from agentctl.sources.grpc_channel import SERVICE
 from agentctl.sources.serveraccess import ServerAccess, ServerAddress
 from agentctl.wire import events_pb
 

@@ -149,6 +149,10 @@ def test_a_message_that_is_too_large_is_no_servers_limit(details: str) -> None:
     assert "more than fits into one message" in failure.message
 
 
+def test_a_stream_that_grpc_removed_was_lost() -> None:
+    assert "lost" in failure_of("UNKNOWN", "Stream removed", HERE).message
+
+
 def test_the_servers_words_are_one_short_line_without_secrets() -> None:
     words = "no\r\n\x1b[31m room for Bearer abcdef0123456789abcdef " + "x" * 100_000
     message = failure_of("INTERNAL", words, HERE).message
