@@ -39,6 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many seeded sequences of faults the campaign runs (default 500)",
     )
     parser.addoption(
+        "--remote-fault-sequences",
+        type=int,
+        default=40,
+        metavar="N",
+        help="the same between a server and its clients, each transport (default 40)",
+    )
+    parser.addoption(
         "--replica-seconds",
         type=float,
         default=6.0,

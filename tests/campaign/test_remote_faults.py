@@ -1,0 +1,229 @@
+"""Seeded sequences of faults between a server and its client: the truth comes out, once."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agentctl.backoff import Backoff
+from agentctl.clock import SystemClock
+from agentctl.engine import Engine
+from agentctl.errors import ExitCode
+from agentctl.model import ErrorCode, Item, ItemKey, Status
+from agentctl.policy import Missing, StreamPolicy
+from agentctl.remote import RelayStream, RemoteState
+from agentctl.server.address import Address
+from agentctl.server.auth import TokenGate
+from agentctl.server.limits import StreamCount, StreamLimits
+from agentctl.server.metrics import Metrics
+from agentctl.server.services import ServerInfo, Services
+from agentctl.sources.serveraccess import ServerAccess, ServerAddress
+from tests.campaign.faultproxy import AT_ONCE, NORMAL, PER_CONNECTION, FaultProxy
+from tests.campaign.test_fault_sequences import Follower
+from tests.server.replica import Replica
+
+TRANSPORTS = ("sse", "grpc")
+BEAT_S = 0.2
+"""A connection has to be made within two and a half of them, on a busy machine too."""
+NAMES = ("a", "b", "c", "d", "e")
+POLICY = StreamPolicy(
+    heartbeat_s=0.05,
+    backoff=Backoff(base=0.005, cap=0.02),
+    max_staleness_s=1.0,
+    refused_retry_s=0.03,
+    stream_retry_s=0.1,
+    fallback_poll=True,
+    first_answer_s=0.5,
+)
+SOURCES = {
+    "sse": ("agentctl.sources.sse", "SseSource"),
+    "grpc": ("agentctl.sources.grpc", "GrpcSource"),
+}
+SERVERS = {
+    "sse": ("agentctl.server.http", "HttpServer"),
+    "grpc": ("agentctl.server.grpc", "GrpcServer"),
+}
+
+
+def load(table: dict[str, tuple[str, str]], transport: str) -> Any:
+    module, name = table[transport]
+    return getattr(importlib.import_module(module), name)
+
+
+class Site:
+    """A server on a replica that a thread keeps beating; it can be replaced by another."""
+
+    def __init__(self, transport: str) -> None:
+        self._transport = transport
+        self.clock = SystemClock()
+        self.items: dict[str, Item] = {}
+        self.version = 0
+        self.missing: list[Missing] = []
+        self.port = 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="beat")
+        self.change("a", Status.HEALTHY, "")
+        self._begin()
+        self._thread.start()
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._server.stop(1.0)
+
+    def restart(self) -> None:
+        """Another server in its place: it knows the state and nothing of the past."""
+        with self._lock:
+            self._server.stop(0.2)
+            self._begin()
+
+    def change(self, name: str, status: Status, message: str) -> None:
+        with self._lock:
+            self.version += 1
+            self.items[name] = Item(name, "agents", status, message)
+            self._publish()
+
+    def remove(self, name: str) -> None:
+        with self._lock:
+            self.version += 1
+            self.items.pop(name, None)
+            self._publish()
+
+    def tell(self) -> None:
+        with self._lock:
+            self._replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, "refused", 1.0)
+
+    def truth(self) -> dict[ItemKey, Item]:
+        return {item.key: item for item in self.items.values()}
+
+    def _begin(self) -> None:
+        self._replica = Replica("agents", clock=self.clock)
+        broadcaster = self._replica.broadcaster
+        services = Services(
+            broadcaster,
+            lambda: None,  # type: ignore[arg-type,return-value]
+            TokenGate(),
+            StreamCount(StreamLimits()),
+            Metrics(),
+            self.clock,
+            ServerInfo("0"),
+        )
+        self._server = load(SERVERS, self._transport)(services, Address("127.0.0.1", 0))
+        self.port = self._server.port
+        self._server.start()
+        self._replica.begin(*self._sorted(), version=self.version)
+
+    def _publish(self) -> None:
+        if self.port:
+            self._replica.publish(*self._sorted(), version=self.version)
+
+    def _sorted(self) -> list[Item]:
+        return [self.items[name] for name in sorted(self.items)]
+
+    def _beat(self) -> None:
+        while not self._over.wait(0.02):
+            with self._lock:
+                self._replica.broadcaster.beat(self.missing)
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Of the client: the server lives on, and has new threads after each restart."""
+    yield
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith(("engine", "source", "fault"))]
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, Site]]:
+    patch = pytest.MonkeyPatch()
+    for module in ("requests", "grpc_status"):
+        patch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
+    site = Site(request.param)
+    yield request.param, site
+    site.close()
+    patch.undo()
+
+
+def eventually(what: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def run_sequence(transport: str, site: Site, seed: int) -> Follower:
+    rng = random.Random(seed)
+    follower = Follower()
+    with FaultProxy(lambda: site.port, rng) as proxy:
+        access = ServerAccess(
+            ServerAddress("127.0.0.1", proxy.port), "agents", BEAT_S, poll_interval_s=0.02
+        )
+        clock = SystemClock()
+        engine = Engine(
+            [load(SOURCES, transport)(access, clock)],
+            RemoteState(),
+            RelayStream(follower, clock, b""),
+            POLICY,
+            clock=clock,
+            rng=random.Random(seed),
+        )
+        thread = threading.Thread(target=engine.run, name=f"engine-{seed}")
+        thread.start()
+        try:
+            assert eventually(lambda: bool(follower.kinds), 5), "no snapshot"
+            for _ in range(rng.randint(3, 10)):
+                _something_happens(rng, proxy, site)
+                threading.Event().wait(rng.choice([0, 0, 0.002, 0.01, 0.03]))
+            proxy.calm()
+            settled = eventually(
+                lambda: follower.state == site.truth() or engine.outcome is not None, 15
+            )
+            assert engine.outcome is None, f"the run ended: {engine.outcome}"
+            assert settled, f"ended with {follower.state}, the truth is {site.truth()}"
+        finally:
+            engine.stop(ExitCode.TERMINATED)
+            thread.join(5)
+    assert not thread.is_alive()
+    return follower
+
+
+def _something_happens(rng: random.Random, proxy: FaultProxy, site: Site) -> None:
+    dice = rng.random()
+    if dice < 0.3:
+        proxy.fault = rng.choice((NORMAL, *PER_CONNECTION))
+        proxy.strike(rng.choice(AT_ONCE))
+    elif dice < 0.4:
+        proxy.strike(rng.choice(AT_ONCE))
+    elif dice < 0.43:
+        site.restart()
+    elif dice < 0.5:
+        site.missing = [] if site.missing else [Missing("pods", ErrorCode.DISCONNECTED, "x", 1.0)]
+    elif dice < 0.55:
+        site.tell()
+    elif dice < 0.65:
+        site.remove(rng.choice(NAMES[1:]))
+    else:
+        status = rng.choice(list(Status))
+        site.change(rng.choice(NAMES), status, rng.choice(["", "1/2 ready", "x" * 500]))
+
+
+def test_the_client_ends_with_the_truth(site: tuple[str, Site], remote_seed: int) -> None:
+    follower = run_sequence(*site, remote_seed)
+    assert follower.wrong == []
+    assert follower.kinds[0] == "snapshot"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "remote_seed" in metafunc.fixturenames:
+        count = metafunc.config.getoption("--remote-fault-sequences")
+        metafunc.parametrize("remote_seed", range(count))
