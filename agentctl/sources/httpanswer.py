@@ -6,13 +6,17 @@ import http.client
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 
 from agentctl.clock import Clock
-from agentctl.errors import DisconnectedError, ServerError
+from agentctl.errors import DisconnectedError, ServerError, SourceError
 from agentctl.kube.failures import header
-from agentctl.sources.httpfailures import explained
+from agentctl.sources.httpfailures import explained, refusal, wrong_type
 from agentctl.sources.httpline import READ_BYTES, Line
 from agentctl.wire.chunked import ChunkDecoder, ChunkError
+
+ERROR_BYTES, ERROR_S = 64 * 1024, 2.0
+"""What is read of an answer that is not what was asked for."""
 
 
 class Answer:
@@ -37,6 +41,29 @@ class Answer:
     def content_type(self) -> str:
         """In lower case, without parameters."""
         return header(self.headers, "Content-Type").partition(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        return self.content_type == "application/json" or self.content_type.endswith("+json")
+
+    def refuse_coding(self) -> None:
+        """Raise ServerError for a body that is compressed."""
+        coding = header(self.headers, "Content-Encoding").strip().lower()
+        if coding not in ("", "identity"):
+            raise ServerError(
+                f"{self.where}: the answer is compressed ({coding[:20]}), which was not asked "
+                "for; is a proxy in between?"
+            )
+
+    def refusal(self, now: datetime, *, streaming: bool) -> SourceError:
+        """What a status that is not 200 means; takes the body for it."""
+        body = self.read_some(ERROR_BYTES, ERROR_S)
+        return refusal(self.where, self.status, self.headers, body, now, streaming=streaming)
+
+    def wrong_type(self, expected: str) -> SourceError:
+        """For a content type that is not ours; takes the body for it."""
+        body = self.read_some(ERROR_BYTES, ERROR_S)
+        return wrong_type(self.where, expected, self.content_type, body)
 
     def wait_until(self, deadline: float) -> None:
         """No read waits any longer (monotonic); one that does ends with ``socket.timeout``."""

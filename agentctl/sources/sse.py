@@ -16,11 +16,9 @@ from agentctl.errors import (
     ConfigError,
     DisconnectedError,
     ServerError,
-    SourceError,
     StreamingUnsupported,
     UnauthorizedError,
 )
-from agentctl.kube.failures import header
 from agentctl.kube.killswitch import KillSwitch
 from agentctl.model import Event, Snapshot, StreamError
 from agentctl.sources.base import Alive, Attempt
@@ -38,7 +36,7 @@ log = logging.getLogger(__name__)
 STATUS = "/api/agents/control-plane/status"
 STREAM = STATUS + "/stream"
 
-EVENT_STREAM, JSON = "text/event-stream", "application/json"
+EVENT_STREAM = "text/event-stream"
 
 MAX_EVENT_BYTES = 16 << 20
 """Of an event and of a status: some 50,000 items."""
@@ -49,9 +47,6 @@ until it has seen what our cursor has seen (3 s); not even that it is alive."""
 
 STATUS_S = 30.0
 """For the body of a status."""
-
-ERROR_BYTES, ERROR_S = 64 * 1024, 2.0
-"""What is read of an answer that is not what was asked for."""
 
 MAX_RETRY_S = 300.0
 """Longest reconnection time that a server may ask for."""
@@ -103,12 +98,12 @@ class SseSource:
         """The server's status, once. Raises SourceError."""
         namespace = self._access.namespace
         target = f"{STATUS}?{urlencode({'namespace': namespace})}"
-        with self._open(attempt, target, {"Accept": JSON}) as answer:
+        with self._open(attempt, target, {"Accept": "application/json"}) as answer:
             if answer.status != 200:
-                raise self._refusal(answer, streaming=False)
-            _refuse_coding(answer)
-            if not _is_json(answer.content_type):
-                raise self._wrong_type(answer, "a status as JSON")
+                raise answer.refusal(self._clock.now(), streaming=False)
+            answer.refuse_coding()
+            if not answer.is_json:
+                raise answer.wrong_type("a status as JSON")
             body = answer.read_all(MAX_EVENT_BYTES, STATUS_S).decode("utf-8-sig", "replace")
             try:
                 found = status_of(body, namespace, self._clock.now())
@@ -144,15 +139,15 @@ class SseSource:
             )
             raise StreamingUnsupported(self._sent_away)
         if answer.status != 200:
-            raise self._refusal(answer, streaming=True)
-        if _is_json(answer.content_type):
+            raise answer.refusal(self._clock.now(), streaming=True)
+        if answer.is_json:
             raise StreamingUnsupported(
                 f"{answer.where}: no stream there (it answers with one status at a time); "
                 "use --fallback-poll"
             )
         if answer.content_type != EVENT_STREAM:
-            raise self._wrong_type(answer, "a stream of events")
-        _refuse_coding(answer)
+            raise answer.wrong_type("a stream of events")
+        answer.refuse_coding()
 
     def _follow(self, answer: Answer, attempt: Attempt, receiver: Receiver, *, known: bool) -> None:
         """Hand events on until the stream ends. Raises DisconnectedError.
@@ -224,19 +219,6 @@ class SseSource:
     def _token(self) -> str:
         return self._access.token() if self._access.token is not None else ""
 
-    def _refusal(self, answer: Answer, *, streaming: bool) -> SourceError:
-        from agentctl.sources.httpfailures import refusal
-
-        body = answer.read_some(ERROR_BYTES, ERROR_S)
-        now = self._clock.now()
-        return refusal(answer.where, answer.status, answer.headers, body, now, streaming=streaming)
-
-    def _wrong_type(self, answer: Answer, expected: str) -> SourceError:
-        from agentctl.sources.httpfailures import wrong_type
-
-        body = answer.read_some(ERROR_BYTES, ERROR_S)
-        return wrong_type(answer.where, expected, answer.content_type, body)
-
 
 def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
     try:
@@ -262,16 +244,3 @@ def _event(received: ServerEvent, where: str) -> Optional[Event]:
 def _can_be_sent(cursor: str) -> bool:
     """As a header, whatever the server that it came from took for a cursor."""
     return len(cursor) <= MAX_CURSOR and all("!" <= c <= "~" for c in cursor)
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type == JSON or content_type.endswith("+json")
-
-
-def _refuse_coding(answer: Answer) -> None:
-    coding = header(answer.headers, "Content-Encoding").strip().lower()
-    if coding not in ("", "identity"):
-        raise ServerError(
-            f"{answer.where}: the answer is compressed ({coding[:20]}), which was not asked for; "
-            "is a proxy in between?"
-        )
