@@ -6,12 +6,12 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from agentctl.cli.parser import guess
+from agentctl.cli.wholefile import write_whole
 from agentctl.errors import ConfigError
 
 CONFIG_KEYS = ("address", "namespace", "token", "kubeconfig", "context", "mode", "tls")
@@ -64,7 +64,7 @@ def change(path: str, edit: Callable[[dict[str, Any]], None]) -> None:
     """Change what is in the file, all of it or nothing, for its owner's eyes only.
 
     ``edit`` gets the content as it is, unknown keys included. What a symlink leads to is
-    replaced, not the symlink. Of two changes at a time none is lost. Raises ConfigError.
+    replaced, not the symlink. Of two changes at a time none is lost. Raises UsageError.
     """
     try:
         real = os.path.realpath(path)
@@ -76,10 +76,10 @@ def change(path: str, edit: Callable[[dict[str, Any]], None]) -> None:
             before = dict(config)
             edit(config)
             if config != before:
-                _replace(real, json.dumps(config, indent=2) + "\n")
+                write_whole(real, json.dumps(config, indent=2) + "\n", private=True)
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigError(f"{path}: cannot be written: {reason}; nothing was changed") from None
+        raise ConfigError(f"cannot write {path}: {reason}") from None
 
 
 def _make_private(folder: str) -> None:
@@ -102,21 +102,6 @@ def _locked(folder: str) -> Iterator[None]:
             os.fsync(fd)  # the new name itself
     finally:
         os.close(fd)
-
-
-def _replace(path: str, text: str) -> None:
-    """A new file under the old name, once all of it is on the disk."""
-    fd, new = tempfile.mkstemp(prefix=".config-", dir=os.path.dirname(path))  # is 0600
-    try:
-        with open(fd, "wb") as file:
-            file.write(text.encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(new)
-        raise
 
 
 def readable_by_others(path: str) -> bool:
