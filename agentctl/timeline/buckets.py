@@ -15,7 +15,7 @@ class Run(NamedTuple):
     end: int
     state: State
     spans: tuple[Span, ...]
-    """What is in them, in the order of time."""
+    """What is in them, in the order of time; of what lies across an edge, only what shows."""
 
 
 def columns(spans: Sequence[Span], whole: int, width: int) -> list[State]:
@@ -41,7 +41,10 @@ def runs(spans: Sequence[Span], whole: int, width: int) -> list[Run]:
             at += 1
         inside, ahead = [], at
         while ahead < len(spans) and _reach(spans[ahead], whole, width)[0] < column:
-            inside.append(spans[ahead])
+            span = spans[ahead]
+            reach = _reach(span, whole, width)
+            if span.state is shown[first] or (first <= reach[0] and reach[1] < column):
+                inside.append(span)
             ahead += 1
         found.append(Run(first, column, shown[first], tuple(inside)))
         first = column

@@ -33,7 +33,7 @@ _TOLD = 6
 
 STYLE = """\
 :root { color-scheme: light dark; }
-svg { background: #ffffff; }
+svg { background: #ffffff; max-width: 100%; height: auto; }
 text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #1f2328; }
 .name, .number { font-variant-numeric: tabular-nums; }
 .title { font-size: 16px; font-weight: 600; }
@@ -69,7 +69,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 def draw(timeline: Timeline) -> str:
     """The whole document."""
     labels = [_cut(timeline.label(row)) for row in timeline.rows]
-    left = SIDE + max([80, *(7.3 * len(label) + 14 for label in labels)])
+    left = SIDE + max([80, *(7.6 * len(label) + 16 for label in labels)])
     left = round(left)
     width = left + PLOT + sum(each for _, each in _NUMBERS) + SIDE
     height = TOP + LANE * len(timeline.rows) + 76
@@ -102,7 +102,7 @@ def _description(timeline: Timeline, when: str, lasted: str) -> str:
         for row in timeline.rows[:100]
     ]
     if timeline.gaps:
-        told.append(f"{len(timeline.gaps)} times in which not all could be seen.")
+        told.append(f"Gaps in which not all could be seen: {len(timeline.gaps)}.")
     return " ".join(told)
 
 
@@ -184,7 +184,7 @@ def _legend(left: int, y: int) -> Iterator[str]:
 
 
 def _cut(label: str) -> str:
-    return label if len(label) <= 40 else label[:39] + "…"
+    return label if len(label) <= 32 else label[:31] + "…"
 
 
 def _text(text: str) -> str:
