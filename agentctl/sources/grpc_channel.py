@@ -93,13 +93,25 @@ def calling(
             yield Call(answers, channel.close)
         finally:
             channel.close()
-            # What is not read to its end keeps its connection.
-            with suppress(grpc.RpcError):
-                for _ in answers:
-                    pass
+            _exhaust(answers)
     finally:
         attempt.on_stop(None)
         channel.close()
+
+
+def _exhaust(answers: Answers) -> None:
+    """Take all that grpc has still to tell of a call that was ended: until then the
+    connection stays open, for ever.
+
+    The iterator stops at the status. Seldom is more to come, a word that the request was
+    sent, and there is no public way to it.
+    """
+    with suppress(grpc.RpcError):
+        for _ in answers:
+            pass
+    state, consume = getattr(answers, "_state", None), getattr(answers, "_consume_next_event", None)
+    while consume is not None and getattr(state, "due", None):
+        consume()
 
 
 def _channel(access: ServerAccess) -> grpc.Channel:

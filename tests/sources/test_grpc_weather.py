@@ -385,6 +385,14 @@ def test_a_peer_that_says_nothing_is_left_within_a_second(
         assert watching.stop_s() < 1.0
 
 
+def test_calls_that_are_refused_at_once_leave_nothing() -> None:
+    """Of a hundred that grpc does not tell the last of, one kept its connection for ever."""
+    with ScriptedServer() as server:
+        for _ in range(150):
+            with Watching(access_to(server.port)) as watching:
+                watching.failure()
+
+
 PROGRAM = """
 import queue, sys
 from agentctl.clock import SystemClock
