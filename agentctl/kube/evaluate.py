@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, NamedTuple, Optional
 
 from agentctl.kube.checks import Check, Context, Result, worst
 from agentctl.kube.objects import cut_namespace
-from agentctl.kube.resources import NAMESPACES, WatchSpec, plan
+from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.model import Item, ItemKey, Status
 from agentctl.sources.base import ObjectKey
@@ -97,6 +97,7 @@ class Evaluator:
 
     ``components`` come in output order. ``home`` is the namespace whose sources go by
     their plural alone. ``redact`` is applied to every text before anyone sees it.
+    ``closer`` gives the cuts to keep beside those of the checks (see ``facts``).
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Evaluator:
         namespaces: Sequence[str],
         home: str,
         redact: Redact = str,
+        closer: Optional[Mapping[Cut, Cut]] = None,
     ) -> None:
         self._redact = redact
         self._units = _units(components, namespaces)
@@ -112,6 +114,12 @@ class Evaluator:
             index: [need for check in unit.component.checks for need in check.needs(unit.namespace)]
             for index, unit in enumerate(self._units)
         }
+        for wanted in needs.values():
+            wanted += [
+                replace(need, cut=closer[need.cut])
+                for need in wanted
+                if closer and need.cut in closer
+            ]
         in_order = sorted(needs, key=lambda index: self._units[index].place)
         self.specs: tuple[WatchSpec, ...] = plan(
             (need for index in in_order for need in needs[index]), home
@@ -149,6 +157,10 @@ class Evaluator:
             for unit in self._in_output_order(self._resting[source])
         )
 
+    def context(self, namespace: str, now: float) -> Context:
+        """What the checks of a namespace look at."""
+        return Context(self.view, namespace, now, self._results[namespace])
+
     def items(self) -> list[Item]:
         """All that has been evaluated, in output order."""
         return [self._items[place] for place in sorted(self._items)]
@@ -176,8 +188,8 @@ class Evaluator:
     def _judge(self, index: int, now: float) -> None:
         component, namespace, place, _ = self._units[index]
         results = self._results[namespace]
-        context = Context(self.view, namespace, now, results)
-        result = worst([_verdict(check, context) for check in component.checks])
+        context = self.context(namespace, now)
+        result = worst([verdict(check, context) for check in component.checks])
         if result.recheck_at is None:
             self._recheck.pop(index, None)
         else:
@@ -202,7 +214,7 @@ class Evaluator:
         return value
 
 
-def _verdict(check: Check, context: Context) -> Result:
+def verdict(check: Check, context: Context) -> Result:
     try:
         return check.evaluate(context)
     except Exception as error:  # a broken check must not end the stream

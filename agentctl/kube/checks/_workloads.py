@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.kube.checks import Fields, fill
+from agentctl.kube.finding import Finding, kubectl
 from agentctl.kube.resources import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Cut, Need
 from agentctl.kube.view import View
 
@@ -53,6 +54,17 @@ class Names:
 
 def described(kinds: Sequence[str]) -> str:
     return " or ".join(kind.lower() for kind in kinds)
+
+
+def not_installed(kinds: Sequence[str], where: str) -> Finding:
+    """What to do where there is none."""
+    resources = ",".join(f"{kind.lower()}s" for kind in kinds)
+    return Finding(
+        f"install it in namespace {where}, or say where it is (--namespace, --catalog)",
+        (),
+        {},
+        (kubectl(where, "get", resources),),
+    )
 
 
 def parse_kinds(fields: Fields) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, worst
+from agentctl.kube.facts import cut_crd_facts
+from agentctl.kube.finding import Finding, kubectl
 from agentctl.kube.objects import cut_crd, cut_served
 from agentctl.kube.resources import CRDS, SERVED, Need
 from agentctl.model import Status
@@ -56,6 +58,28 @@ class CrdsCheck:
         if unserved_unknown:
             return worst((result, blind(unserved_unknown)))
         return result
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        facts: dict[str, Any] = dict(result.details)
+        missing = result.details.get("missing_crds", ())
+        deleting = result.details.get("deleting_crds", ())
+        if deleting:
+            known = context.view.objects(CRDS, "", cut_crd_facts)
+            facts["finalizers"] = {
+                name: list(known.get(ObjectKey("", name)) or ()) for name in deleting
+            }
+        if missing:
+            remedy = "install the missing CRDs again, from the crds directory of the chart"
+            commands = [kubectl("", "apply", "--server-side", "-f", "crds/")]
+        elif deleting:
+            remedy = "its objects are being deleted first: wait, or see which finalizer holds them"
+            commands = []
+        else:
+            remedy = "the API server does not serve it: its conditions say why"
+            commands = []
+        for name in (*missing, *deleting, *result.details.get("unestablished_crds", ()))[:1]:
+            commands.append(kubectl("", "get", "crd", name, "-o", "jsonpath={.status.conditions}"))
+        return Finding(remedy, (), facts, tuple(commands))
 
     def _judge(
         self, missing: Sequence[str], deleting: Sequence[str], waiting: Sequence[str]

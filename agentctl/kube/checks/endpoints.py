@@ -8,6 +8,8 @@ from typing import Any, Optional
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks._workloads import Names, parse_kinds
 from agentctl.kube.checks.env import setting
+from agentctl.kube.facts import cut_endpoint_facts
+from agentctl.kube.finding import Finding, Ref, kubectl
 from agentctl.kube.objects import Endpoints, cut_endpoints, cut_env
 from agentctl.kube.resources import ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector, Requirement
@@ -17,6 +19,9 @@ KIND = "endpoints"
 FIELDS = ("service", "port", "namespace", "absent", "show_address", "unless_env")
 
 ABSENT = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
+SHOWN = 5
+"""Endpoints that are named."""
+
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -59,6 +64,38 @@ class EndpointsCheck:
         if reason := context.view.blind(ENDPOINTSLICES, where):
             return blind(reason)
         return self._judge(context, where)
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        where = place(self.namespace, context.namespace)
+        service = fill(self.service, context.namespace)
+        about = (Ref("Service", service, where),)
+        look = kubectl(where, "get", "service", service, "-o", "wide")
+        counts = _count(context, where, service)
+        if counts is None or not counts[1]:
+            return Finding(
+                f"make Service {service}, or have its selector name pods that run",
+                about,
+                {"service": service},
+                (look, kubectl(where, "get", "pods", "--show-labels")),
+            )
+        facts: dict[str, Any] = {"service": service, "ready": counts[0], "endpoints": counts[1]}
+        known: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoint_facts).values()
+        unready = [pair for one in known if one.service == service for pair in one.unready]
+        # A dual-stack pod is listed once for each address family.
+        pods = list(dict.fromkeys(pod for _, pod in unready if pod))[:SHOWN]
+        facts["not_ready"] = [
+            {key: value for key, value in (("address", address), ("pod", pod)) if value}
+            for address, pod in unready[:SHOWN]
+        ]
+        look = kubectl(where, "get", "endpointslices", "-l", f"{SERVICE_LABEL}={service}")
+        describe = [kubectl(where, "describe", "pod", pod) for pod in pods[:1]]
+        return Finding(
+            f"see why {pods[0] if pods else 'the endpoints'} is not ready: its readiness probe "
+            "fails, or it does not run",
+            (*about, *(Ref("Pod", pod, where) for pod in pods)),
+            facts,
+            (*describe, look),
+        )
 
     def _judge(self, context: Context, where: str) -> Result:
         service = fill(self.service, context.namespace)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
-from agentctl.kube.checks._workloads import Names, parse_kinds
+from agentctl.kube.checks._workloads import Names, not_installed, parse_kinds
+from agentctl.kube.finding import Finding, kubectl
 from agentctl.kube.objects import Env, EnvVar, cut_env
 from agentctl.kube.resources import Need
 from agentctl.model import Status
@@ -49,6 +50,31 @@ class EnvCheck:
             origins = ", ".join(f"{one.source} {one.ref}" for one in env.imports)
             return Result(Status.UNKNOWN, f"{message} itself, which imports all of {origins}")
         return Result(Status.ERROR, message)
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        where = place(self.namespace, context.namespace)
+        found = self.workload.first(context.view, context.namespace, where, cut_env)
+        if found.value is None:
+            return not_installed(self.workload.kinds, where)
+        env: Env = found.value
+        target, variable = f"{found.kind}/{env.name}", self.variables[0]
+        if env.imports:
+            return Finding(
+                f"see whether one of what it imports has {variable}; keys only, no values",
+                (),
+                {"imports": [f"{one.source}/{one.ref}" for one in env.imports]},
+                tuple(kubectl(where, "describe", one.source, one.ref) for one in env.imports[:3]),
+            )
+        secret = ("--from=secret/SECRET", f"--keys={variable}")
+        return Finding(
+            f"set {variable} on {target}, best from a Secret that has it as a key",
+            (),
+            {"variables": list(self.variables)},
+            (
+                kubectl(where, "set", "env", target, *secret),
+                kubectl(where, "set", "env", target, "--list"),
+            ),
+        )
 
 
 def setting(env: Env, variables: tuple[str, ...]) -> Optional[EnvVar]:

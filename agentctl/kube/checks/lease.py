@@ -7,9 +7,10 @@ moves that time and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.finding import Finding, Ref, kubectl
 from agentctl.kube.objects import Lease, cut_lease
 from agentctl.kube.resources import LEASES, Need
 from agentctl.model import Status
@@ -44,6 +45,38 @@ class LeaseCheck:
         if not lease.holder:
             return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
         return self._judge(name, lease, context.now)
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        where = place(self.namespace, context.namespace)
+        name = fill(self.name, context.namespace)
+        lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
+        look = kubectl(where, "get", "lease", name, "-o", "yaml")
+        if lease is None or not lease.holder:
+            remedy = "nobody leads: see whether a pod that should lead runs, and what its log says"
+            return Finding(remedy, (), {}, (look, kubectl(where, "get", "pods")))
+        facts: dict[str, Any] = {"lease": name, "holder": lease.holder}
+        if lease.renewed_at is not None:
+            facts["renewed"] = lease.renewed
+            facts["age_s"] = round(max(0.0, context.now - lease.renewed_at), 1)
+        limit = lease.duration if self.max_age is None else self.max_age
+        if limit is not None:
+            facts["expires_after_s"] = limit
+        if lease.expires_at(self.max_age) is None and lease.renewed_at is not None:
+            remedy = "say in the catalog after what time it counts as expired: max_age"
+            return Finding(remedy, (Ref("Lease", name, where),), facts, (look,))
+        # client-go's leader election calls a holder POD_UUID.
+        pod = lease.holder.partition("_")[0]
+        return Finding(
+            f"holder {pod} does not renew it: see its log; if it hangs, delete the pod, and "
+            "another takes over",
+            (Ref("Lease", name, where), Ref("Pod", pod, where)),
+            facts,
+            (
+                kubectl(where, "logs", pod, "--tail=50"),
+                kubectl(where, "delete", "pod", pod),
+                look,
+            ),
+        )
 
     def _judge(self, name: str, lease: Lease, now: float) -> Result:
         details = {"lease": name, "holder": lease.holder}

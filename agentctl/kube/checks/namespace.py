@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Optional
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, place
+from agentctl.kube.facts import NamespaceFacts, cut_namespace_facts
+from agentctl.kube.finding import Finding, kubectl
 from agentctl.kube.objects import cut_namespace
 from agentctl.kube.resources import NAMESPACES, Need
 from agentctl.model import Status
@@ -36,6 +39,32 @@ class NamespaceCheck:
         if phase != "Active":
             return Result(Status.ERROR, f'namespace "{name}" is {phase}')
         return Result(Status.HEALTHY)
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        name = place(self.name, context.namespace)
+        look = kubectl("", "get", "namespace", name, "-o", "yaml")
+        if context.view.get(NAMESPACES, "", cut_namespace, name) is None:
+            return Finding(
+                "create it and install the control plane there, or say where it is "
+                "(--namespace, --context)",
+                (),
+                {},
+                (kubectl("", "create", "namespace", name), kubectl("", "get", "namespaces")),
+            )
+        known: Optional[NamespaceFacts] = context.view.get(
+            NAMESPACES, "", cut_namespace_facts, name
+        )
+        facts: dict[str, Any] = {}
+        if known is not None:
+            facts["conditions"] = [one.to_json() for one in known.conditions]
+            facts["finalizers"] = list(known.finalizers)
+        return Finding(
+            "it is being deleted: its conditions say what is left in it; when it is gone, create "
+            "it again and install anew",
+            (),
+            facts,
+            (look,),
+        )
 
 
 def parse(fields: Fields) -> Check:

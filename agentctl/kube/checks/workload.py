@@ -6,18 +6,22 @@ is not fine is told with the pod that explains it best.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, place, worst
+from agentctl.kube.checks._workload_reasons import reasons
 from agentctl.kube.checks._workloads import (
     DEFAULT_KINDS,
     KINDS,
     Names,
     described,
+    not_installed,
     parse_kinds,
 )
+from agentctl.kube.facts import cut_workload_facts
+from agentctl.kube.finding import Finding
 from agentctl.kube.objects import Workload, cut_workload
 from agentctl.kube.pods import PodTrouble, cut_pod
 from agentctl.kube.resources import PODS, Need
@@ -71,26 +75,45 @@ class WorkloadCheck:
 
     def _by_labels(self, context: Context, labels: LabelSelector) -> Result:
         where = place(self.namespace, context.namespace)
-        matching: list[tuple[str, Workload]] = []
         for kind in self.kinds:
             if reason := context.view.blind(KINDS[kind], where):
                 return blind(reason)
-            table = context.view.objects(KINDS[kind], where, cut_workload)
-            matching += [
-                (kind.lower(), one) for one in table.values() if labels.matches(dict(one.labels))
-            ]
+        matching = self._matching(context, where, labels)
         if not matching:
             return Result(Status.ERROR, f"no {described(self.kinds)} matches {labels}")
-        matching.sort(key=lambda pair: (pair[1].name, pair[0]))
-        results = [_with_pods(context, where, kind, one) for kind, one in matching]
-        worst_index = max(
-            range(len(results)), key=lambda index: (results[index].status.severity, -index)
-        )
-        result = results[worst_index]
-        if len(results) == 1 or not result.message:
+        kind, workload = _worst(context, where, matching)
+        result = _with_pods(context, where, kind, workload)
+        if len(matching) == 1 or not result.message:
             return result
-        name = matching[worst_index][1].name
-        return Result(result.status, f"{name}: {result.message}", result.details)
+        return Result(result.status, f"{workload.name}: {result.message}", result.details)
+
+    def _matching(
+        self, context: Context, where: str, labels: LabelSelector
+    ) -> list[tuple[str, Workload]]:
+        """By name; kinds in lower case."""
+        found = [
+            (kind.lower(), one)
+            for kind in self.kinds
+            for one in context.view.objects(KINDS[kind], where, cut_workload).values()
+            if labels.matches(dict(one.labels))
+        ]
+        return sorted(found, key=lambda pair: (pair[1].name, pair[0]))
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        where = place(self.namespace, context.namespace)
+        if self.labels is not None:
+            matching = self._matching(context, where, self.labels)
+        else:
+            found = Names(self.names, self.kinds).first(
+                context.view, context.namespace, where, cut_workload
+            )
+            matching = [] if found.value is None else [(found.kind, found.value)]
+        if not matching:
+            return not_installed(self.kinds, where)
+        kind, workload = _worst(context, where, matching)
+        resource = next(one for name, one in KINDS.items() if name.lower() == kind)
+        facts = context.view.get(resource, where, cut_workload_facts, workload.name)
+        return reasons(context, where, kind, workload, facts)
 
 
 def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> Result:
@@ -105,6 +128,13 @@ def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> R
         trouble for labels, trouble in troubles.items() if workload.selector.matches(dict(labels))
     ]
     return judge(kind, workload, min(mine, key=_by_weight, default=None))
+
+
+def _worst(
+    context: Context, where: str, matching: Sequence[tuple[str, Workload]]
+) -> tuple[str, Workload]:
+    """Of equals the first."""
+    return max(matching, key=lambda pair: _with_pods(context, where, *pair).status.severity)
 
 
 def _by_weight(trouble: PodTrouble) -> tuple[int, str]:
