@@ -16,6 +16,7 @@ from agentctl.cli.commands import commands
 from agentctl.cli.main import build_parser
 from agentctl.cli.world import FdOutput, World
 from agentctl.errors import ExitCode
+from agentctl.renderers.nagios import PluginCode
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -39,10 +40,25 @@ MEANINGS = {
     ExitCode.TERMINATED: "SIGTERM",
 }
 
+PLUGIN_MEANINGS = {
+    PluginCode.OK: "every component is `healthy` or `configured`",
+    PluginCode.WARNING: "a component is `degraded`, none is `error`",
+    PluginCode.CRITICAL: "a component is `error`",
+    PluginCode.UNKNOWN: (
+        "a component is `unknown` and none is worse; or the run failed: not reachable, "
+        "refused, a usage error"
+    ),
+}
+
 
 def exit_codes() -> str:
     rows = [f"| {code.value} | {MEANINGS[code]} |" for code in sorted(ExitCode)]
     return "\n".join(["| code | when |", "|---|---|", *rows])
+
+
+def plugin_codes() -> str:
+    rows = [f"| {code.value} | {code.name} | {PLUGIN_MEANINGS[code]} |" for code in PluginCode]
+    return "\n".join(["| code | | when |", "|---|---|---|", *rows])
 
 
 def flags(command: str) -> str:
@@ -65,6 +81,7 @@ def flags(command: str) -> str:
 def generate(text: str) -> str:
     for name, make in (
         ("exit-codes", exit_codes),
+        ("plugin-codes", plugin_codes),
         ("flags", partial(flags, "status")),
         ("serve-flags", partial(flags, "serve")),
     ):

@@ -76,7 +76,7 @@ def change(path: str, edit: Callable[[dict[str, Any]], None]) -> None:
             before = dict(config)
             edit(config)
             if config != before:
-                write_whole(real, json.dumps(config, indent=2) + "\n", private=True)
+                write_whole(real, json.dumps(config, indent=2) + "\n", mode=0o600)
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"cannot write {path}: {reason}") from None
@@ -98,8 +98,6 @@ def _locked(folder: str) -> Iterator[None]:
         with suppress(OSError):  # a file system without locks: the last one wins there
             fcntl.flock(fd, fcntl.LOCK_EX)
         yield
-        with suppress(OSError):  # not every file system can
-            os.fsync(fd)  # the new name itself
     finally:
         os.close(fd)
 

@@ -13,6 +13,7 @@ from agentctl.cli.commands import Command, commands
 from agentctl.cli.parser import Parser, guess
 from agentctl.cli.world import World
 from agentctl.errors import AgentctlError, ExitCode, UsageError
+from agentctl.policy import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +48,14 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
 
 
 def main(argv: Sequence[str], world: World) -> int:
-    """Run one command; every error becomes one line on stderr and its exit code."""
+    """Run one command; every error becomes one line on stderr and its exit code.
+
+    An output format may have another place for that line, and other codes.
+    """
     try:
         return _run(argv, world)
     except AgentctlError as error:
-        return complain(world, error.message, error.exit_code)
+        return _failed(argv, world, Outcome(error.exit_code, error.message))
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
     except BrokenPipeError:
@@ -59,17 +63,26 @@ def main(argv: Sequence[str], world: World) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _unforeseen(world, error)
+        return _failed(argv, world, _unforeseen(error))
 
 
-def _unforeseen(world: World, error: Exception) -> int:
+def _failed(argv: Sequence[str], world: World, outcome: Outcome) -> int:
+    from agentctl.cli.outputs import failed
+
+    outcome = failed(argv, world, outcome)
+    if not outcome.message:
+        return int(outcome.exit_code)
+    return complain(world, outcome.message, outcome.exit_code)
+
+
+def _unforeseen(error: Exception) -> Outcome:
     """What the host refused, or a fault of ours: Python's own code would read as a verdict."""
     refusal = _host_refusal(error)
     if refusal:
-        return complain(world, refusal, ExitCode.USAGE)
+        return Outcome(ExitCode.USAGE, refusal)
     log.debug("internal error", exc_info=error)
     what = f"internal error: {type(error).__name__}: {error}; run it with --debug and report this"
-    return complain(world, what, ExitCode.INTERNAL)
+    return Outcome(ExitCode.INTERNAL, what)
 
 
 def _host_refusal(error: Exception) -> str:

@@ -11,18 +11,25 @@ from agentctl.model import Status
 TRANSPORTS = ("kube", "grpc", "sse", "auto")
 
 
-def add_output(parser: Parser) -> None:
-    """What the output looks like."""
+def add_output(parser: Parser, one_shot: bool = False) -> None:
+    """What the output looks like; ``one_shot`` where it may be one state and no stream."""
     group = parser.add_argument_group("output")
-    formats = renderers.names()
+    formats = renderers.names(streams=not one_shot)
+    more = ", nagios and prom for monitoring" if one_shot else ""
     group.add_argument(
         "-o",
         "--output",
         type=one_of(*formats),
         default="table",
         metavar="|".join(formats),
-        help="table for people, ndjson for programs, json for reading (default table)",
+        help=f"table for people, ndjson for programs, json for reading{more} (default table)",
     )
+    if one_shot:
+        group.add_argument(
+            "--output-file",
+            metavar="FILE",
+            help="write to this file, whole or not at all, instead of stdout (one shot only)",
+        )
     group.add_argument(
         "--color",
         type=one_of("auto", "always", "never"),
@@ -134,7 +141,11 @@ WATCH_FLAGS = (
 """What makes sense on a stream only."""
 
 
-def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
+TIMEOUT = "end after this time: 0 if connected then, 5 if not (default none)"
+ONE_SHOT_TIMEOUT = "; of one shot, how long to wait for answers (default 10s, for nagios 8s)"
+
+
+def add_watch(parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT) -> None:
     """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
     group = parser.add_argument_group("watching (with 'watch' or --watch)")
     group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
@@ -169,7 +180,7 @@ def add_watch(parser: Parser, heartbeat: str = "30s") -> None:
         "--timeout",
         type=duration,
         metavar="D",
-        help="end after this time: 0 if connected then, 5 if not (default none)",
+        help=timeout,
     )
     statuses = [status.value for status in Status]
     for flag, text in (

@@ -15,6 +15,7 @@ from agentctl.cli.world import World
 from agentctl.errors import UsageError
 from agentctl.model import Status
 from agentctl.policy import Goal, StreamPolicy
+from agentctl.renderers import timeout_s
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,17 @@ def policy(args: Namespace, once: bool) -> StreamPolicy:
         fail_on=Status(args.fail_on) if args.fail_on else None,
         components=tuple(args.component),
     )
+    patience = StreamPolicy.first_answer_s
+    if once:
+        patience = args.timeout or timeout_s(args.output) or patience
     return StreamPolicy(
         goal=Goal() if once else goal,
         heartbeat_s=given("heartbeat", 30.0),
         retry=args.retry is not False,
         backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),
         fallback_poll=bool(args.fallback_poll),
-        timeout_s=args.timeout or None,
+        timeout_s=None if once else args.timeout or None,
+        first_answer_s=patience,
         max_staleness_s=given("max_staleness", 120.0),
         follow_only=bool(args.follow_only),
         since=args.since,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 
-from agentctl import renderers
 from agentctl.cli.main import complain
+from agentctl.cli.outputs import output
 from agentctl.cli.recorder import recorder
 from agentctl.cli.runner import Runner
 from agentctl.cli.settings import Settings, policy, resolve
@@ -35,17 +35,17 @@ def show(
 
     ``greeting`` goes to stderr once everything else has been found in order.
     """
-    style = renderers.Style(color=world.color(args.color), stream=watch)
-    renderer = renderers.create(args.output, world.stdout, style)
+    shown = output(args, settings.namespace, world, watch)
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
     asked = policy(args, once=not watch)
     with recorder(args, settings, asked, world) as recording:
-        engine = build(asked, recording.before(renderer))
+        engine = build(asked, recording.before(shown.renderer))
         recording.begin()
         if greeting:
             complain(world, greeting, ExitCode.OK)
-        outcome = Runner(engine, world.stdout.fd).run()
+        outcome = Runner(engine, shown.fd).run()
         recording.ended(outcome.exit_code)
+    outcome = shown.conclude(outcome)
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)
     return int(outcome.exit_code)

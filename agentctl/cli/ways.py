@@ -78,21 +78,31 @@ def _first_that_works(args: Namespace, settings: Settings, world: World) -> Buil
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
         reasons: list[str] = []
+        ends_at = world.clock.monotonic() + policy.first_answer_s
+
+        def rest() -> StreamPolicy:
+            """One shot ends in time, however long the others have taken."""
+            if not policy.once:
+                return policy
+            return replace(policy, first_answer_s=max(0.0, ends_at - world.clock.monotonic()))
+
         for transport in candidates:
             found = _from_server(transport, args, settings, world)
-            reason = _why_not(found, policy)
+            reason = _why_not(found, rest())
             if not reason:
-                return _told(transport, found(policy, sink), reasons)
+                return _told(transport, found(rest(), sink), reasons)
             reasons.append(f"{transport}: {reason}")
             log.debug("transport %s: %s", transport, reason)
-        return _told("kube", _from_cluster(settings, world)(policy, sink), reasons)
+        return _told("kube", _from_cluster(settings, world)(rest(), sink), reasons)
 
     return build
 
 
 def _why_not(build: Build, policy: StreamPolicy) -> str:
     """Ask once; empty if that went well."""
-    once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False, timeout_s=TRY_S)
+    patience = min(TRY_S, policy.first_answer_s / 2)
+    once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False)
+    once = replace(once, timeout_s=patience)
     outcome = build(once, _Nowhere()).run()
     return outcome.message if outcome.exit_code else ""
 

@@ -2,17 +2,25 @@
 
 A format is a module here with ``HELP``, one line for ``--help``, and
 ``create(out: TextSink, style: Style) -> Renderer``. Nothing else has to be changed
-to add one.
+to add one. It may also have
+
+- ``ONE_SHOT = True``: it shows one state and no stream of events;
+- ``TIMEOUT_S``: how long one shot may take, where nothing else is asked for;
+- a renderer with ``conclude(outcome: Outcome) -> Outcome``, which is told how the run
+  ended, a run that failed before its beginning included; what it returns has the
+  process's exit code, and a line for stderr if there is to be one.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Optional, Protocol
 
+from agentctl.clock import Clock, SystemClock
 from agentctl.model import Event
+from agentctl.policy import Outcome
 
 
 class TextSink(Protocol):
@@ -24,11 +32,13 @@ class TextSink(Protocol):
 
 @dataclass(frozen=True)
 class Style:
-    """How to dress it."""
+    """How to dress it, and what the events do not say."""
 
     color: bool = False
     stream: bool = True
     """More will follow the snapshot."""
+    namespace: str = ""
+    clock: Clock = field(default_factory=SystemClock)
 
 
 class Renderer(Protocol):
@@ -38,13 +48,34 @@ class Renderer(Protocol):
         """Print one event, whole, and flush it."""
 
 
-def names() -> tuple[str, ...]:
-    """The formats there are."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+def names(streams: bool = False) -> tuple[str, ...]:
+    """The formats there are; with ``streams`` only those that can show a stream."""
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(name for name in found if not (streams and is_one_shot(name)))
 
 
 def create(name: str, out: TextSink, style: Style) -> Renderer:
     """The renderer of that name; ``name`` is one of ``names()``."""
-    module = importlib.import_module(f"{__name__}.{name}")
-    renderer: Renderer = module.create(out, style)
+    renderer: Renderer = _module(name).create(out, style)
     return renderer
+
+
+def is_one_shot(name: str) -> bool:
+    """Whether a format shows one state and no stream."""
+    return bool(getattr(_module(name), "ONE_SHOT", False))
+
+
+def timeout_s(name: str) -> Optional[float]:
+    """How long one shot may take in this format; None for as long as ever."""
+    limit: Optional[float] = getattr(_module(name), "TIMEOUT_S", None)
+    return limit
+
+
+def conclude(renderer: Renderer, outcome: Outcome) -> Outcome:
+    """Tell a renderer how the run ended; returns what the process is to end with."""
+    has_a_say = getattr(renderer, "conclude", None)
+    return outcome if has_a_say is None else has_a_say(outcome)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{__name__}.{name}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from agentctl.cli.options import (
+    ONE_SHOT_TIMEOUT,
+    TIMEOUT,
     WATCH_FLAGS,
     add_connection,
     add_output,
@@ -38,17 +40,32 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("-w", "--watch", action="store_true", help="the same as 'status watch'")
     add_selection(parser)
-    add_output(parser)
+    add_output(parser, one_shot=True)
     add_connection(parser)
-    add_watch(parser)
+    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT)
 
 
 def run(args: Namespace, world: World) -> int:
     from agentctl.cli.streaming import stream
 
     watch = args.watch or args.action == "watch"
-    if not watch:
+    if watch:
+        refuse_one_shot_output(args)
+    else:
         for flag in WATCH_FLAGS:
-            if getattr(args, flag[2:].replace("-", "_")) is not None:
+            if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
                 raise UsageError(f"{flag} needs a stream: agentctl status watch {flag} ...")
     return stream(args, world, watch)
+
+
+def refuse_one_shot_output(args: Namespace) -> None:
+    from agentctl.renderers import is_one_shot
+
+    if is_one_shot(args.output):
+        raise UsageError(
+            f"-o {args.output} shows one state and no stream: agentctl status -o {args.output}"
+        )
+    if args.output_file is not None:
+        raise UsageError(
+            "--output-file is for one state, and a stream goes on: use '> FILE', or --record FILE"
+        )

@@ -1,0 +1,97 @@
+"""The state as Prometheus text, for node_exporter's textfile collector.
+
+Written at the end of a run whatever became of it: a file that stays as it was would go on
+to look healthy. Where not all could be seen, ``agentctl_up`` is 0 and there is no series
+of any component. The form is that of Prometheus' exposition formats, text version 0.0.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from agentctl.model import Event, Item, Snapshot, Status
+from agentctl.policy import Outcome
+from agentctl.renderers import Style, TextSink
+from agentctl.verdict import GOOD, decisive
+
+HELP = "Prometheus text, for a textfile of node_exporter"
+ONE_SHOT = True
+
+
+class Sample(NamedTuple):
+    """One line."""
+
+    labels: Sequence[tuple[str, str]]
+    value: float
+
+
+class PromRenderer:
+    """Keeps the snapshot and writes all at the end, when it is known how that was."""
+
+    def __init__(self, out: TextSink, style: Style) -> None:
+        self._out = out
+        self._style = style
+        self._items: Optional[Sequence[Item]] = None
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Snapshot):
+            self._items = event.items
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        """Write it; the outcome stays as it is."""
+        items = None if outcome.exit_code else self._items
+        judged = decisive(items or ())
+        healthy = bool(judged) and all(item.status in GOOD for item in judged)
+        here = [("namespace", self._style.namespace)]
+        text = _gauge(
+            "agentctl_up",
+            "Whether the last run could see the whole control plane.",
+            [Sample(here, items is not None)],
+        )
+        text += _gauge(
+            "agentctl_last_run_timestamp_seconds",
+            "When that run ended.",
+            [Sample(here, int(self._style.clock.now().timestamp()))],
+        )
+        text += _gauge(
+            "agentctl_control_plane_healthy",
+            "Whether all components were seen, and each is healthy or configured.",
+            [Sample(here, healthy)],
+        )
+        text += _gauge(
+            "agentctl_component_status",
+            "1 for the status that a component has, 0 for the others.",
+            [
+                Sample(_labels(item, status), item.status is status)
+                for item in items or ()
+                for status in Status
+            ],
+        )
+        self._out.write(text)
+        return outcome
+
+
+def _labels(item: Item, status: Status) -> list[tuple[str, str]]:
+    return [
+        ("namespace", item.namespace),
+        ("component", item.component),
+        ("status", status.value),
+    ]
+
+
+def _gauge(name: str, meaning: str, samples: Iterable[Sample]) -> str:
+    lines = [f"{name}{{{_written(labels)}}} {value:d}\n" for labels, value in samples]
+    return "".join([f"# HELP {name} {meaning}\n# TYPE {name} gauge\n", *lines]) if lines else ""
+
+
+def _written(labels: Iterable[tuple[str, str]]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def create(out: TextSink, style: Style) -> PromRenderer:
+    return PromRenderer(out, style)
