@@ -23,7 +23,8 @@ README = Path(__file__).parent.parent / "README.md"
 MEANINGS = {
     ExitCode.OK: "it did what was asked; `--timeout` passed while connected; `--until` was reached",
     ExitCode.VERDICT_BAD: (
-        "the verdict is bad: `--fail-on` matched, or `--timeout` passed before `--until`"
+        "the verdict is bad: `--fail-on` matched, or `--timeout` passed before `--until`; "
+        "a recording is damaged"
     ),
     ExitCode.USAGE: "usage or configuration error",
     ExitCode.REFUSED: "the API refused: not authenticated, not permitted, not found",
