@@ -16,6 +16,7 @@ from agentctl.demo.bodies import Endpoint
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
 from agentctl.demo.kinds import CRDS, DEPLOYMENTS, ENDPOINTSLICES, LEASES, PODS
 from agentctl.demo.store import Store
+from agentctl.demo.warnings import warn
 from agentctl.demo.writing import Writer
 from agentctl.model import JSONObject
 
@@ -107,12 +108,38 @@ class ControlPlane:
 
     def controller_crashes(self) -> None:
         """The second controller pod crash-loops; the leader stays."""
-        self._set_pod(self.controller_pods[1], workloads.crashing_pod_status, restarted=1)
+        pod = self.controller_pods[1]
+        self._set_pod(pod, workloads.crashing_pod_status, restarted=1)
         self._set_available("agents-controllers", 1)
+        message = f"Back-off restarting failed container app in pod {pod}_{self.namespace}"
+        self._warn(self.namespace, pod, "BackOff", message)
 
     def controller_recovers(self) -> None:
         self._set_pod(self.controller_pods[1], workloads.pod_status)
         self._set_available("agents-controllers", 2)
+
+    def rollout_stalls(self) -> None:
+        """A new image of the controllers cannot be pulled, and the deadline has passed."""
+        pod, name = self.controller_pods[1], "agents-controllers"
+        self._set_pod(pod, workloads.image_missing_pod_status)
+        self._set_available(name, 1)
+        stalled = workloads.stalled_condition(pod.rpartition("-")[0], self._now())
+
+        def change(found: JSONObject) -> None:
+            found["status"]["conditions"] = [stalled, *found["status"]["conditions"][1:]]
+
+        self.store.update(DEPLOYMENTS, self.namespace, name, change)
+        self._warn(self.namespace, pod, "Failed", f'Failed to pull image "{IMAGE}": not found')
+
+    def database_unset(self) -> None:
+        """Somebody removed DATABASE_URL."""
+
+        def change(found: JSONObject) -> None:
+            app = found["spec"]["template"]["spec"]["containers"][0]
+            app["env"] = [one for one in app["env"] if one["name"] != "DATABASE_URL"]
+
+        self.store.update(DEPLOYMENTS, self.namespace, "agents", change)
+        self._set_available("agents", 2)
 
     def grpc_degrades(self, not_ready: int = 1) -> None:
         """So many of the two ``agents`` pods are no longer ready."""
@@ -155,6 +182,8 @@ class ControlPlane:
         ready = len(pods) - not_ready
         endpoints = [Endpoint(self._addresses[p], p, i < ready) for i, p in enumerate(pods)]
         value = bodies.slice_endpoints(namespace, endpoints)
+        for one in endpoints[ready:]:
+            self._warn(namespace, one.pod, "Unhealthy", "Readiness probe failed: timeout after 1s")
 
         def change(found: JSONObject) -> None:
             found["endpoints"] = value
@@ -163,6 +192,9 @@ class ControlPlane:
             targets = {e["targetRef"]["name"] for e in stored.obj["endpoints"]}
             if stored.key.namespace == namespace and targets == set(pods):
                 self.store.update(ENDPOINTSLICES, namespace, stored.key.name, change)
+
+    def _warn(self, namespace: str, pod: str, reason: str, message: str) -> None:
+        warn(self.store, self.store.stored(PODS, namespace, pod), reason, message, "kubelet")
 
     def _set_pod(self, name: str, status: Callable[..., JSONObject], restarted: int = 0) -> None:
         now, address = self._now(), self._addresses[name]
