@@ -61,6 +61,19 @@ class State(Protocol):
         """What was asked for and does not exist, as one line; empty if nothing is amiss."""
 
 
+class Companion(Protocol):
+    """Something beside the stream that lives as long as a run."""
+
+    def start(self) -> None:
+        """The run begins."""
+
+    def stop(self) -> None:
+        """End whatever is being waited for; from any thread, more than once, never waits."""
+
+    def join(self) -> None:
+        """Let go of everything, within a second; on the engine's thread, after ``stop``."""
+
+
 class Engine:
     """Runs sources against one state and tells one outlet.
 
@@ -76,12 +89,14 @@ class Engine:
         *,
         clock: Clock,
         rng: Optional[random.Random] = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._policy = policy
         self._verdict = Verdict(policy.goal) if policy.goal else None
         self._state = state
         self._clock = clock
         self._stream = outlet
+        self._companions = companions
         self._sources = Supervisor(
             sources,
             policy,
@@ -109,12 +124,18 @@ class Engine:
             while self.outcome is None:
                 self.step(self._receive())
         finally:
+            for companion in self._companions:
+                companion.stop()
             self._sources.stop(self._clock.monotonic)
+            for companion in self._companions:
+                companion.join()
         return self.outcome
 
     def stop(self, exit_code: int) -> None:
         """End the run, from any thread; never waits."""
         self._stop_code = exit_code
+        for companion in self._companions:
+            companion.stop()
         # A full inbox wakes the engine just as well.
         with contextlib.suppress(queue.Full):
             self.inbox.put_nowait(Stop(exit_code))
@@ -132,6 +153,8 @@ class Engine:
         if self._policy.timeout_s is not None:
             self._timeout_at = now + self._policy.timeout_s
         self._sources.start(self.inbox, now)
+        for companion in self._companions:
+            companion.start()
 
     def next_deadline(self) -> Optional[float]:
         """When (monotonic) something is due even if no message comes; None for never."""

@@ -25,6 +25,7 @@ LAYERS = (
     ("sources",),
     ("stream", "remote"),
     ("engine",),
+    ("diagnosis",),
     ("renderers", "demo", "timeline"),
     ("server",),
     ("cli", "__main__"),

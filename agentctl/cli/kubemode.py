@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from agentctl.catalog.loader import Catalog, load_default, load_file
+from agentctl.cli.diagnosing import AccessLog, diagnosing
 from agentctl.cli.settings import Settings
 from agentctl.cli.world import World
 from agentctl.cursor import scope_of
-from agentctl.engine import Engine
+from agentctl.engine import Companion, Engine
 from agentctl.kube.access import AccessProvider, ClusterAccess, discover
 from agentctl.kube.api import reader
 from agentctl.kube.evaluate import Component, Evaluator
+from agentctl.kube.facts import CLOSER
 from agentctl.kube.http import ApiClient
 from agentctl.kube.permissions import permissions
 from agentctl.kube.reviews import Access, access
@@ -22,6 +25,8 @@ from agentctl.redact import redact
 from agentctl.sources.cluster import cluster_sources
 from agentctl.sources.kube import KubeContext
 from agentctl.stream import EventStream, Outlet, Sink
+
+log = logging.getLogger(__name__)
 
 
 def catalog_of(path: Optional[str]) -> Catalog:
@@ -37,7 +42,9 @@ class Watched(NamedTuple):
     evaluator: Evaluator
     context: KubeContext
 
-    def engine(self, outlet: Outlet, policy: StreamPolicy) -> Engine:
+    def engine(
+        self, outlet: Outlet, policy: StreamPolicy, companions: Sequence[Companion] = ()
+    ) -> Engine:
         """One that has not been started."""
         return Engine(
             cluster_sources(self.evaluator.specs, self.context, policy.once),
@@ -45,6 +52,7 @@ class Watched(NamedTuple):
             outlet,
             policy,
             clock=self.context.clock,
+            companions=companions,
         )
 
 
@@ -65,7 +73,8 @@ def watched(
     catalog = catalog_of(settings.catalog)
     selected = catalog.select(settings.components)
     home = namespaces[0] if len(namespaces) == 1 else ""
-    evaluator = Evaluator(selected.components, namespaces, home, redact=redact)
+    closer = CLOSER if settings.diagnose else None
+    evaluator = Evaluator(selected.components, namespaces, home, redact, closer)
     provider = AccessProvider(load or configured, world.clock)
     client = ApiClient(provider, world.clock, settings.insecure_plaintext_token)
     context = KubeContext(client, world.clock, poll_interval_s=settings.poll_interval_s)
@@ -88,4 +97,10 @@ def kube_engine(
     """An engine that tells one sink and has not been started; raises as ``watched``."""
     found = watched(settings, [settings.namespace], world, load)
     scope = scope_of([settings.namespace], found.catalog_hash, settings.components)
-    return found.engine(EventStream(sink, world.clock, scope), policy)
+    companions: list[Companion] = []
+    if settings.diagnose:
+        sink, inquiry = diagnosing(settings, found, sink, world.clock)
+        companions.append(inquiry)
+    if log.isEnabledFor(logging.DEBUG):
+        companions.append(AccessLog(found.context.client, found.evaluator.specs))
+    return found.engine(EventStream(sink, world.clock, scope), policy, companions)

@@ -30,6 +30,8 @@ class Settings:
     components: tuple[str, ...]
     insecure_plaintext_token: bool
     poll_interval_s: float
+    diagnose: bool = False
+    """Look closer: tell of what is not well why."""
 
 
 class Layers:
@@ -67,6 +69,7 @@ def resolve(args: Namespace, world: World) -> Settings:
         components=tuple(args.component),
         insecure_plaintext_token=args.insecure_plaintext_token,
         poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
+        diagnose=getattr(args, "diagnose", False),
     )
 
 

@@ -59,6 +59,11 @@ def _from_server(transport: str, args: Namespace, settings: Settings, world: Wor
         access = server_access(
             given, transport, settings.namespace, policy, settings.poll_interval_s
         )
+        if settings.diagnose:
+            from agentctl.diagnosis.secondhand import second_hand
+            from agentctl.diagnosis.sink import Diagnosing
+
+            sink = Diagnosing(sink, second_hand, begin=lambda: None)
         log.debug("server %s, %s", access.address, "TLS" if access.tls else "plain text")
         return remote_engine(transport, access, settings.components, policy, sink, world)
 

@@ -23,6 +23,8 @@ SUBJECT = (
 )
 """Kubernetes 1.28 and later, and 1.27."""
 
+PATIENT = Timeouts()
+
 MAX_BYTES = 1 << 20
 MAX_NAME = 253
 
@@ -50,25 +52,27 @@ class Access:
         )
 
 
-def access(api: ApiReader, permissions: Iterable[Permission]) -> Access:
+def access(
+    api: ApiReader, permissions: Iterable[Permission], timeouts: Timeouts = PATIENT
+) -> Access:
     """Ask for each verb of each permission. Raises SourceError as any read does."""
-    subject = whoami(api)
+    subject = whoami(api, timeouts)
     found = []
     for permission in permissions:
         missing = [
             verb
             for verb in permission.verbs
-            if not all(_allowed(api, one) for one in _questions(permission, verb))
+            if not all(_allowed(api, one, timeouts) for one in _questions(permission, verb))
         ]
         found.append(Grant(permission, tuple(missing)))
     return Access(subject, tuple(found))
 
 
-def whoami(api: ApiReader) -> str:
+def whoami(api: ApiReader, timeouts: Timeouts = PATIENT) -> str:
     """The name that the API server knows us by; empty where it does not tell."""
     for version, kind in SUBJECT:
         try:
-            answer = _review(api, version, kind, {})
+            answer = _review(api, version, kind, {}, timeouts)
         except (NotFoundError, ForbiddenError):
             continue
         user = mapping(mapping(answer, "status"), "userInfo")
@@ -94,15 +98,17 @@ def _questions(permission: Permission, verb: str) -> Iterator[JSONObject]:
         yield {"resourceAttributes": {key: value for key, value in asked.items() if value}}
 
 
-def _allowed(api: ApiReader, spec: Mapping[str, Any]) -> bool:
-    answer = _review(api, *ACCESS, {"spec": spec})
+def _allowed(api: ApiReader, spec: Mapping[str, Any], timeouts: Timeouts) -> bool:
+    answer = _review(api, *ACCESS, {"spec": spec}, timeouts)
     return mapping(answer, "status").get("allowed") is True
 
 
-def _review(api: ApiReader, version: str, kind: str, body: Mapping[str, Any]) -> JSONObject:
+def _review(
+    api: ApiReader, version: str, kind: str, body: Mapping[str, Any], timeouts: Timeouts
+) -> JSONObject:
     review = {"apiVersion": version, "kind": kind, **body}
     path = f"/apis/{version}/{kind.lower()}s"
-    with api.post(path, review, Timeouts()) as response:
+    with api.post(path, review, timeouts) as response:
         if response.status not in (200, 201):
             raise refusal(response, "ask for", "a review of our own access")[0]
         return json_object(response.read_all(MAX_BYTES))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from agentctl.clock import format_time
+from agentctl.diagnosis.text import reasons, sections
 from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status, StreamError
 from agentctl.renderers import Style, TextSink
 
@@ -33,13 +34,16 @@ class TableRenderer:
     def _lines(self, event: Event) -> list[str]:
         at = format_time(event.generated_at)
         if isinstance(event, Snapshot):
-            return self._table(event.items) + (["---"] if self._style.stream else [])
+            lines = self._table(event.items) + sections(event.items)
+            return lines + (["---"] if self._style.stream else [])
         if isinstance(event, Delta):
-            lines = [
-                f"UPDATE {at} {item.component} status={self._paint(item.status)} "
-                f"message={quoted(item.message)}"
-                for item in event.changes
-            ]
+            lines, said = [], dict[str, str]()
+            for item in event.changes:
+                lines.append(
+                    f"UPDATE {at} {item.component} status={self._paint(item.status)} "
+                    f"message={quoted(item.message)}"
+                )
+                lines += reasons(item, said)
             return lines + [f"REMOVED {at} {key.component}" for key in event.removed]
         if isinstance(event, Heartbeat):
             return [f"HEARTBEAT {at}"]

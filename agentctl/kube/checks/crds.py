@@ -65,9 +65,9 @@ class CrdsCheck:
         deleting = result.details.get("deleting_crds", ())
         if deleting:
             known = context.view.objects(CRDS, "", cut_crd_facts)
-            facts["finalizers"] = {
-                name: list(known.get(ObjectKey("", name)) or ()) for name in deleting
-            }
+            facts["finalizers"] = sorted(
+                {one for name in deleting for one in known.get(ObjectKey("", name)) or ()}
+            )
         if missing:
             remedy = "install the missing CRDs again, from the crds directory of the chart"
             commands = [kubectl("", "apply", "--server-side", "-f", "crds/")]

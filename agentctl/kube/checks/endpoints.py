@@ -75,10 +75,10 @@ class EndpointsCheck:
             return Finding(
                 f"make Service {service}, or have its selector name pods that run",
                 about,
-                {"service": service},
+                {},
                 (look, kubectl(where, "get", "pods", "--show-labels")),
             )
-        facts: dict[str, Any] = {"service": service, "ready": counts[0], "endpoints": counts[1]}
+        facts: dict[str, Any] = {"ready": counts[0], "endpoints": counts[1]}
         known: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoint_facts).values()
         unready = [pair for one in known if one.service == service for pair in one.unready]
         # A dual-stack pod is listed once for each address family.

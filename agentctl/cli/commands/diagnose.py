@@ -1,0 +1,75 @@
+"""agentctl diagnose: how the control plane is, and why what is not well is not."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from agentctl.cli.options import (
+    WATCH_FLAGS,
+    add_connection,
+    add_output,
+    add_selection,
+    add_watch,
+)
+from agentctl.cli.parser import Parser
+from agentctl.cli.world import World
+from agentctl.errors import ExitCode, SourceError, UsageError
+
+NAME = "diagnose"
+HELP = "as status, with the cause of what is not well and what to do about it"
+DESCRIPTION = """\
+Show how each component is, as 'agentctl status' does, and for each that is not
+well why: the check and its object, conditions, pods with the reason they wait or
+ended for, missing CRDs, the lease's holder and age, recent Warning events, and
+what to do about it. With --watch each update comes with the same.
+
+examples:
+  agentctl diagnose -n agents
+  agentctl diagnose --component agents-controller
+  agentctl diagnose --watch
+  agentctl diagnose -o json | jq '.items[].details.diagnosis'
+
+Warning events take a permission of their own: list events. Without it they are
+left out, and that is told."""
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument("-w", "--watch", action="store_true", help="follow every change")
+    add_selection(parser)
+    add_output(parser)
+    add_connection(parser)
+    add_watch(parser)
+    parser.set_defaults(diagnose=True)
+
+
+def run(args: Namespace, world: World) -> int:
+    from agentctl.cli.streaming import stream
+
+    if not args.watch:
+        for flag in WATCH_FLAGS:
+            if getattr(args, flag[2:].replace("-", "_")) is not None:
+                raise UsageError(f"{flag} needs a stream: agentctl diagnose --watch {flag} ...")
+    code = stream(args, world, args.watch)
+    if code == ExitCode.REFUSED:
+        tell_what_is_missing(args, world)
+    return code
+
+
+def tell_what_is_missing(args: Namespace, world: World) -> None:
+    """Where everything is forbidden there is no state to explain: only what to grant."""
+    from agentctl.cli.accessreport import render, summary
+    from agentctl.cli.kubemode import access_of, watched
+    from agentctl.cli.main import complain
+    from agentctl.cli.settings import resolve
+
+    settings = resolve(args, world)
+    if settings.transport != "kube":
+        return
+    try:
+        access = access_of(watched(settings, [settings.namespace], world))
+    except SourceError:
+        return
+    if access.missing:
+        if args.output == "table":
+            world.stdout.write(render(access, "table"))
+        complain(world, summary(access), ExitCode.REFUSED)

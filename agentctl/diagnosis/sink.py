@@ -1,0 +1,174 @@
+"""A sink in front of another that adds to each item why it is not fine."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agentctl.clock import Clock
+from agentctl.diagnosis.examiner import Examiner, Reason, needs_diagnosis
+from agentctl.diagnosis.inquiry import Inquiry, Warned
+from agentctl.diagnosis.text import KEY
+from agentctl.kube.finding import Kubectl, Ref, kubectl
+from agentctl.kube.permissions import Permission, grants, permissions
+from agentctl.kube.resources import WatchSpec
+from agentctl.model import Delta, Event, Item, JSONObject, Snapshot
+from agentctl.redact import redact, redact_value
+from agentctl.stream import Sink
+
+Diagnose = Callable[[Item], Sequence[JSONObject]]
+
+
+class Diagnosing:
+    """``begin`` is called before the items of one event, ``diagnose`` for each of them."""
+
+    def __init__(self, sink: Sink, diagnose: Diagnose, begin: Callable[[], None]) -> None:
+        self._sink = sink
+        self._diagnose = diagnose
+        self._begin = begin
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Snapshot):
+            event = replace(event, items=self._told(event.items))
+        elif isinstance(event, Delta):
+            event = replace(event, changes=self._told(event.changes))
+        self._sink.emit(event)
+
+    def _told(self, items: Sequence[Item]) -> tuple[Item, ...]:
+        self._begin()
+        return tuple(self._with_reasons(item) for item in items)
+
+    def _with_reasons(self, item: Item) -> Item:
+        reasons = list(self._diagnose(item))
+        return replace(item, details={**item.details, KEY: reasons}) if reasons else item
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How to write a kubectl command that reaches the same cluster."""
+
+    kubeconfig: str = ""
+    context: str = ""
+
+    def line(self, command: Kubectl) -> str:
+        words = ["kubectl"]
+        for flag, value in (
+            ("--kubeconfig", self.kubeconfig),
+            ("--context", self.context),
+            ("-n", command.namespace),
+        ):
+            if value:
+                words += [flag, value]
+        return shlex.join([*words, *command.words])
+
+
+class Diagnosis:
+    """From an item to its reasons as plain data, redacted."""
+
+    def __init__(
+        self,
+        examiner: Examiner,
+        inquiry: Inquiry,
+        shell: Shell,
+        clock: Clock,
+    ) -> None:
+        self._examiner = examiner
+        self._inquiry = inquiry
+        self._shell = shell
+        self._clock = clock
+
+    def begin(self) -> None:
+        self._inquiry.begin()
+
+    def __call__(self, item: Item) -> list[JSONObject]:
+        if not needs_diagnosis(item):
+            return []
+        reasons = self._examiner.reasons(item, self._clock.monotonic())
+        return [self._told(reason) for reason in reasons]
+
+    def _told(self, reason: Reason) -> JSONObject:
+        finding = reason.finding
+        out: JSONObject = {
+            "check": reason.check,
+            "status": reason.result.status.value,
+            "message": reason.result.message,
+        }
+        if finding.about:
+            out["object"] = str(finding.about[0])
+            out["namespace"] = finding.about[0].namespace
+        out.update(finding.facts)
+        remedy, commands = finding.remedy, list(finding.commands)
+        if reason.blind is not None and "forbidden" in reason.result.message:
+            remedy, commands = self._forbidden(reason.blind, out), commands[:0]
+        if finding.about:
+            self._events(finding.about, out)
+        out["remedy"] = remedy
+        told: JSONObject = redact_value(out)
+        # Composed of names alone, and good for nothing with a part replaced.
+        told["commands"] = [redact(self._shell.line(command)) for command in commands]
+        return told
+
+    def _events(self, about: Sequence[Ref], out: JSONObject) -> None:
+        """Add the events and, where they may not be read, what grants that."""
+        warnings, note = self._inquiry.warnings(about)
+        out["events"] = [_event(one) for one in warnings]
+        if not note:
+            return
+        out["events_unread"] = note
+        if "forbidden" in note:
+            where = about[0].namespace
+            found = self._inquiry.access(Permission("", "events", ("list",), where))
+            out["events_grant"] = [
+                self._shell.line(command)
+                for command in _events_grant(where, found.subject if found else "")
+            ]
+
+    def _forbidden(self, spec: WatchSpec, out: JSONObject) -> str:
+        """Add the rules that are missing; returns what to do."""
+        (needed,) = permissions([spec])
+        found = self._inquiry.access(needed)
+        missing = [needed]
+        if found is not None:
+            missing = list(found.missing)
+        subject = found.subject if found is not None else ""
+        if not missing:
+            return "it is granted by now: the watch tries again within a minute or so"
+        out["user"] = subject
+        out["missing"] = _words(missing[0])
+        out["apply"] = grants(missing, subject)
+        return (
+            f"have an administrator grant {subject or 'you'} {_words(missing[0])}: kubectl apply "
+            "with the rules below; agentctl auth can-watch shows all that is missing"
+        )
+
+
+def _events_grant(where: str, subject: str) -> tuple[Kubectl, Kubectl]:
+    name = "agentctl-events"
+    account = subject.partition("system:serviceaccount:")[2]
+    who = f"--serviceaccount={account}" if account else f"--user={subject or 'USER'}"
+    return (
+        kubectl(where, "create", "role", name, "--verb=list", "--resource=events"),
+        kubectl(where, "create", "rolebinding", name, f"--role={name}", who),
+    )
+
+
+def _words(permission: Permission) -> str:
+    resource = ",".join(permission.urls) or permission.resource
+    if permission.group:
+        resource += f".{permission.group}"
+    where = f" in namespace {permission.namespace}" if permission.namespace else ""
+    return f"{','.join(permission.verbs)} on {resource}{where}"
+
+
+def _event(warned: Warned) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "object": str(warned.about),
+        "reason": warned.reason,
+        "message": warned.message,
+        "count": warned.times,
+    }
+    if warned.last:
+        out["last_seen"] = warned.last
+    return out
