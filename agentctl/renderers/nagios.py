@@ -67,13 +67,13 @@ class NagiosRenderer:
         data = [*data, f"time={self._clock.monotonic() - self._started_at:.3f}s;;;0"]
         head, tail = f"AGENTCTL {code.name} - ", f" | {' '.join(data)}"
         room = LINE_BYTES - len((head + tail).encode())
-        self._out.write(f"{head}{_cut(text, room)}{tail}\n")
+        self._out.write(f"{head}{_cut(_harmless(text), room)}{tail}\n")
         return Outcome(code)
 
     def _judged(self, outcome: Outcome) -> tuple[PluginCode, str, list[str]]:
         if outcome.exit_code or self._items is None:
             why = outcome.message or f"ended with exit code {int(outcome.exit_code)}"
-            return PluginCode.UNKNOWN, _harmless(why), []
+            return PluginCode.UNKNOWN, why, []
         judged = decisive(self._items)
         data = _counts(judged)
         bad = sorted(
@@ -97,7 +97,7 @@ def _counts(items: Sequence[Item]) -> list[str]:
 
 
 def _told(item: Item) -> str:
-    text = _harmless(described(item))
+    text = described(item)
     return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 3] + "..."
 
 
