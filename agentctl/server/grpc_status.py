@@ -98,6 +98,8 @@ class StatusService:
             count.leave(TRANSPORT, peer)
 
         if call.context.add_callback(ended):
+            # A reader that resumes where nothing has changed hears nothing else for a beat.
+            call.context.send_initial_metadata(())
             self._crew.add(reader)
         else:
             ended()
