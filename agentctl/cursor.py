@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -123,7 +124,8 @@ def item_hash(item: Item) -> int:
 
 def digest_of(hashes: Mapping[int, int]) -> int:
     """64 bits of all hashes together, whatever their order."""
-    data = b"".join(_pair(key, value) for key, value in sorted(hashes.items()))
+    pairs = sorted(key << 32 | value for key, value in hashes.items())
+    data = struct.pack(f">{len(pairs)}Q", *pairs)
     return int.from_bytes(_sha256(data)[:_DIGEST_BYTES], "big")
 
 

@@ -259,6 +259,12 @@ class Channel:
                 self._step = _Step(place, head, following)
             return following
 
+    def newest(self) -> Optional[tuple[int, Entry]]:
+        """The last entry and its number; None while there is none."""
+        with self._lock:
+            entry = self._ring.newest
+            return None if entry is None else (self._ring.head, entry)
+
     def beat_entry(self, now: float) -> Entry:
         """What a reader that has everything is told on its beat."""
         with self._lock:

@@ -34,6 +34,9 @@ IDLE_CONNECTION_S = 600.0
 GRACE = 0.5
 """The share of the time for the end that streams have to end by themselves."""
 
+QUICK_S = 0.2
+"""Enough for what waits for nobody: short answers, threads that have been told."""
+
 OPTIONS = (
     *SERVER_OPTIONS,
     # Two servers would otherwise share a port, and each get some of the readers.
@@ -104,18 +107,21 @@ class GrpcServer:
         server, self._server = self._server, None
         if server is None:
             return
+        clock = self._services.clock
+        ends_at = clock.monotonic() + deadline_s
         self.drain()
-        if not self._started:
-            # grpc lets a port go only of a server that has been running.
-            server.start()
-            server.stop(None)
-        else:
+        if self._started:
             self._crew.wait_empty(deadline_s * GRACE)
             for reader in self._crew.readers():
                 reader.cut()
             self._crew.wait_empty(deadline_s * GRACE / 2)
-            server.stop(deadline_s * GRACE / 2).wait(deadline_s)
-            self._crew.stop(1.0)
+            # Connections that are no more than open would be waited for as well.
+            server.stop(min(QUICK_S, deadline_s)).wait(max(0.0, ends_at - clock.monotonic()))
+            self._crew.stop(max(QUICK_S, ends_at - clock.monotonic()))
+        else:
+            # grpc lets a port go only of a server that has been running.
+            server.start()
+            server.stop(None)
         self._door.close()
 
     def _look_at_tokens(self, now: float) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, Optional, TypeVar
 
 import grpc
@@ -102,8 +102,7 @@ class Door(grpc.GenericRpcHandler):
     def _refusal(
         self, code: grpc.StatusCode, message: str, kind: str
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        refused = Refused(code, message, kind)
-        return grpc.stream_stream_rpc_method_handler(_Refusal(self, refused))
+        return grpc.stream_stream_rpc_method_handler(_Refusal(self, code, message, kind))
 
 
 class _Refusal:
@@ -111,14 +110,14 @@ class _Refusal:
 
     experimental_non_blocking = True
 
-    def __init__(self, door: Door, refused: Refused) -> None:
+    def __init__(self, door: Door, code: grpc.StatusCode, message: str, kind: str) -> None:
         self.experimental_thread_pool = door.refusals.pool
         self._door = door
-        self._refused = refused
+        self._how = code, message, kind
 
     def __call__(self, requests: object, context: grpc.ServicerContext, send: Send) -> None:
-        with _telling(self._door, context):
-            raise self._refused
+        with _Telling(self._door, context):
+            raise Refused(*self._how)
 
 
 class _Answer:
@@ -130,9 +129,9 @@ class _Answer:
 
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         _until_it_ends(self._door, self._kind, context)
-        with _telling(self._door, context):
+        with _Telling(self._door, context):
             return self._answer(_only(requests, self._request)).SerializeToString()
-        raise AssertionError  # it told
+        return b""
 
 
 class _Stream:
@@ -154,7 +153,7 @@ class _Stream:
     ) -> None:
         patience = self._door.patience
         try:
-            with _telling(self._door, context):
+            with _Telling(self._door, context):
                 patience.begin(context, self._kind.lasts_s)
                 request = _only(requests, self._request)
                 self._begin(request, _call(self._door, context), send)
@@ -179,27 +178,46 @@ class _Dialogue:
         return self._talk(requests, context)
 
     def _talk(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        with _telling(self._door, context):
+        with _Telling(self._door, context):
             parsed = (_parsed(data, self._request) for data in requests)
             for answer in self._answers(parsed, context):
                 _call(self._door, context)
                 yield answer.SerializeToString()
 
 
-@contextmanager
-def _telling(door: Door, context: grpc.ServicerContext) -> Iterator[None]:
-    """End the call as a refusal says, and one that fails without telling how."""
-    try:
-        yield
-    except Refused as refused:
-        if refused.kind:
-            door.metrics.stream_error(refused.kind)
-        context.abort(refused.code, refused.message)
-    except grpc.RpcError:
-        raise  # the client is gone; grpcio knows
-    except Exception:
-        log.exception("a call failed")
-        context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log says why")
+class _Telling:
+    """End the call as a refusal says, and one that fails without telling how.
+
+    No generator: on Python 3.9 contextlib keeps what passes through in a cycle.
+    """
+
+    def __init__(self, door: Door, context: grpc.ServicerContext) -> None:
+        self._door = door
+        self._context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> bool:
+        if isinstance(error, Refused):
+            if error.kind:
+                self._door.metrics.stream_error(error.kind)
+            self._context.abort(error.code, error.message)
+        if isinstance(error, grpc.RpcError):
+            # The client is gone, and what we return now goes nowhere. grpcio keeps the
+            # error with the call: with its traceback each would keep the other.
+            error.__traceback__ = None
+            return True
+        if isinstance(error, Exception):
+            log.error("a call failed", exc_info=error)
+            message = "the server failed on this call; its log says why"
+            self._context.abort(grpc.StatusCode.INTERNAL, message)
+        return False
 
 
 def _until_it_ends(door: Door, kind: Kind, context: grpc.ServicerContext) -> None:

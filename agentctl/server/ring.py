@@ -48,6 +48,11 @@ class Ring:
         ):
             self._forget()
 
+    @property
+    def newest(self) -> Optional[Entry]:
+        """The entry whose number is ``head``; None while there is none."""
+        return self._entries[-1] if self._entries else None
+
     def holds(self, place: int) -> bool:
         """Whether all that came after a place is still here."""
         return place >= self.head - len(self._entries)

@@ -208,46 +208,52 @@ class Crew:
 
     def _serve(self, member: _Member) -> None:
         delays: list[float] = []
-        reader = self._next(member, None)
-        while reader is not None:
-            try:
-                self._send(member, reader, delays)
-            except Exception:
-                log.exception("a stream failed")
-                reader.gone = True
-                reader.cut()
+        while self._next(member):
+            self._try_to_send(member, delays)
             if len(delays) >= KEPT_SAMPLES or (delays and not self._turns.waiting):
                 self._metrics.handed_over(delays)
                 delays = []
-            reader = self._next(member, reader)
         if delays:
             self._metrics.handed_over(delays)
 
-    def _next(self, member: _Member, done: Optional[Reader]) -> Optional[Reader]:
-        """Put a reader back and take the next; None where this thread is not needed."""
+    def _next(self, member: _Member) -> bool:
+        """Put the member's reader back and give it the next; False if it is not needed.
+
+        No variable keeps the last reader, and with it a socket, until there is another.
+        """
         with self._lock:
-            if done is not None:
-                self._turns.put_back(done)
-                if done.wants < self._looks_at:
-                    self._look_at(done.wants)
-            member.reader = None
+            if member.reader is not None:
+                self._turns.put_back(member.reader)
+                if member.reader.wants < self._looks_at:
+                    self._look_at(member.reader.wants)
+                member.reader = None
             if member.stuck:
                 member.stuck = False
                 self._stuck -= 1
             while not self._stopped and len(self._members) - self._stuck <= self._size.threads:
-                reader = self._turns.next()
-                if reader is not None:
-                    member.reader, member.since = reader, self._clock.monotonic()
+                member.reader = self._turns.next()
+                if member.reader is not None:
+                    member.since = self._clock.monotonic()
                     if self._turns.waiting:
                         self._call(member.since)
-                    return reader
+                    return True
                 self._idle += 1
                 self._work.wait()
                 self._idle -= 1
             self._members.discard(member)
             # What woke this one may have been meant for another.
             self._work.notify()
-            return None
+            return False
+
+    def _try_to_send(self, member: _Member, delays: list[float]) -> None:
+        reader = member.reader
+        assert reader is not None
+        try:
+            self._send(member, reader, delays)
+        except Exception:
+            log.exception("a stream failed")
+            reader.gone = True
+            reader.cut()
 
     def _send(self, member: _Member, reader: Reader, delays: list[float]) -> None:
         """One turn."""

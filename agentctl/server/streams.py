@@ -16,6 +16,7 @@ from typing import Optional
 from agentctl.model import Delta
 from agentctl.server.channel import Channel
 from agentctl.server.deadlines import NEVER, Deadlines
+from agentctl.server.encoding import Entry
 from agentctl.server.reader import Gone, Reader
 from agentctl.server.services import Services
 from agentctl.server.sockets import NOT_NOW, close, reset
@@ -70,6 +71,32 @@ class Streams:
         if lags:
             self._metrics.handed_over(lags)
 
+    def tell(self, channel: Channel) -> None:
+        """Write a channel's news to all its readers.
+
+        Nearly all lack its newest entry and nothing else: they are not asked one by one.
+        """
+        readers = self.of(channel)
+        newest = channel.newest()
+        if newest is None:
+            self.serve(readers)
+            return
+        number, entry = newest
+        lags: list[float] = []
+        others: list[Reader] = []
+        for reader in readers:
+            if reader.pending is not None or not reader.subscription.follow(number, entry):
+                others.append(reader)
+                continue
+            try:
+                if not self._hand(reader, entry, lags):
+                    others.append(reader)
+            except OSError as error:
+                self._lose(reader, error)
+        if lags:
+            self._metrics.handed_over(lags)
+        self.serve(others)
+
     def look_at(self, reader: Reader, mask: int) -> None:
         """Do what the selector saw: the peer's end, or room to write."""
         if mask & EVENT_READ:
@@ -116,27 +143,29 @@ class Streams:
             if self._forget(reader):
                 close(reader.sock)
             return
-        take, send, encode = reader.subscription.take, reader.sock.send, reader.form.encode
-        while True:
-            entry = take(now)
-            if entry is None:
-                break
-            data = entry.encoded(encode)
-            try:
-                sent = send(data)
-            except NOT_NOW:
-                sent = 0
-            # A delta from before its time is history that it asked for, and not late.
-            live = isinstance(entry.event, Delta) and entry.made_at >= reader.began_at
-            if sent != len(data):
-                reader.pending, reader.sent = data, sent
-                reader.made_at = entry.made_at if live else 0.0
-                self._deadlines.set(reader, NEVER)
-                if not self._flush(reader, now, lags):
-                    return
-            elif live:
-                lags.append(self._clock.monotonic() - entry.made_at)
+        take = reader.subscription.take
+        while (entry := take(now)) is not None:
+            if not self._hand(reader, entry, lags) and not self._flush(reader, now, lags):
+                return
         self._deadlines.set(reader, reader.subscription.next_due())
+
+    def _hand(self, reader: Reader, entry: Entry, lags: list[float]) -> bool:
+        """Offer one entry to the kernel; False if some of it stays pending."""
+        data = entry.encoded(reader.form.encode)
+        try:
+            sent = reader.sock.send(data)
+        except NOT_NOW:
+            sent = 0
+        # A delta from before its time is history that it asked for, and not late.
+        live = entry.made_at >= reader.began_at and isinstance(entry.event, Delta)
+        if sent == len(data):
+            if live:
+                lags.append(self._clock.monotonic() - entry.made_at)
+            return True
+        reader.pending, reader.sent = data, sent
+        reader.made_at = entry.made_at if live else 0.0
+        self._deadlines.set(reader, NEVER)
+        return False
 
     def _flush(self, reader: Reader, now: float, lags: list[float]) -> bool:
         """Write what is pending; whether it is all out."""

@@ -74,6 +74,14 @@ class Subscription:
             return self._channel.beat_entry(now)
         return None
 
+    def follow(self, number: int, entry: Entry) -> bool:
+        """Take the channel's newest entry, if it is all that this reader lacks."""
+        if self._place != number - 1 or self._first or self._replay_to >= number:
+            return False
+        self._place = number
+        self._cursor = entry.event.cursor
+        return True
+
     def next_due(self) -> float:
         """When (monotonic) to ask again even if there was no news."""
         if self._place is None:

@@ -115,7 +115,7 @@ class Writer:
                 self._streams.look_at(key.data, mask)
         # Several bits of news from one channel are one pass over its readers.
         for channel in dict.fromkeys(self._news.popleft() for _ in range(len(self._news))):
-            self._streams.serve(self._streams.of(channel))
+            self._streams.tell(channel)
         self._admit(ADMITTED_AT_ONCE)
         self._streams.do_what_is_due()
         if self._clock.monotonic() >= self._tickets_at:

@@ -13,7 +13,8 @@ from typing import Optional, Protocol
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
 from agentctl.errors import DisconnectedError
-from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, StreamError
+from agentctl.harmless import name
+from agentctl.model import Delta, Event, Heartbeat, Item, ItemKey, Snapshot, StreamError
 from agentctl.redact import redact, redact_value
 from agentctl.sources.base import Alive, Attempt, Received, Source
 
@@ -83,21 +84,24 @@ class Receiver:
 
 
 def redacted(event: Event) -> Event:
-    """The event without secrets, whatever its server thought of them."""
+    """The event without secrets and control characters, whatever its server thought of them."""
+    cursor = name(event.cursor)
     if isinstance(event, Snapshot):
-        return replace(event, items=tuple(_clean(item) for item in event.items))
+        return Snapshot(event.generated_at, tuple(map(_clean, event.items)), cursor)
     if isinstance(event, Delta):
-        return replace(event, changes=tuple(_clean(item) for item in event.changes))
+        removed = tuple(ItemKey(*map(name, key)) for key in event.removed)
+        return Delta(event.generated_at, tuple(map(_clean, event.changes)), removed, cursor)
     if isinstance(event, StreamError):
-        return replace(event, message=redact(event.message))
-    return event
+        message = redact(event.message)
+        return replace(event, message=message, source=name(event.source), cursor=cursor)
+    return replace(event, cursor=cursor)
 
 
 def _clean(item: Item) -> Item:
-    if not item.message and not item.details:
-        return item
-    details = {redact(str(key)): redact_value(value) for key, value in item.details.items()}
-    return replace(item, message=redact(item.message), details=details)
+    component, namespace = name(item.component), name(item.namespace)
+    details = redact_value(item.details) if item.details else {}
+    message = redact(item.message) if item.message else ""
+    return Item(component, namespace, item.status, message, details)
 
 
 class Ask(Protocol):
