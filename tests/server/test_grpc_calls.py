@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -23,7 +25,7 @@ from agentctl.model import ErrorCode
 from agentctl.policy import SourceVitals
 from agentctl.rpc_settings import MAX_REQUEST_BYTES
 from agentctl.server.auth import TokenGate
-from agentctl.server.grpc_calls import REQUEST_S
+from agentctl.server.grpc_calls import REQUEST_S, Patience
 from agentctl.server.grpc_standard import LOOK_S, MAX_REFLECTIONS, MAX_WATCHERS, REFLECTION_V1
 from agentctl.stream import Missing
 from agentctl.wire import events_pb
@@ -371,7 +373,35 @@ class TestNonsense:
             assert client.info().version == "1.2.3"
 
 
-def test_a_call_that_fails_inside_says_nothing_of_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_that_were_refused_or_cut_off_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the garbage collector comes by: each keeps its connection's socket."""
+    known: list[weakref.ref[grpc.ServicerContext]] = []
+    begin = Patience.begin
+
+    def noting(self: Patience, context: grpc.ServicerContext, seconds: float) -> None:
+        known.append(weakref.ref(context))
+        begin(self, context, seconds)
+
+    monkeypatch.setattr(Patience, "begin", noting)
+    gc.disable()
+    try:
+        with GrpcSite() as site, site.channel() as channel:
+            site.replica.begin(A)
+            for path in METHODS:
+                with Silent(channel, path, 2):
+                    eventually(lambda: len(known) % 5 == 2)
+                raw(channel, path, b"")
+                outcome(channel, path, b"\xff")
+                outcome(channel, path, bytes(MAX_REQUEST_BYTES + 1))
+            eventually(lambda: len(known) == 5 * len(METHODS))
+            eventually(lambda: not any(ref() for ref in known))
+    finally:
+        gc.enable()
+
+
+def test_a_call_that_fails_inside_says_nothing_of_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*args: object) -> None:
         raise ValueError("a secret")
 
@@ -385,3 +415,4 @@ def test_a_call_that_fails_inside_says_nothing_of_why(monkeypatch: pytest.Monkey
         assert code is grpc.StatusCode.INTERNAL
         assert "secret" not in message
         eventually(lambda: site.streams() == 0)
+    caplog.clear()  # the records keep the calls
