@@ -24,6 +24,7 @@ PAGES = (
     "docs/catalog.md",
     "docs/architecture.md",
     "docs/server.md",
+    "docs/comfort.md",
     "docs/nagios.md",
     "docs/prometheus-textfile.md",
 )
