@@ -15,18 +15,14 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
-from agentctl.duration import format_duration
 from agentctl.model import (
     Delta,
     ErrorCode,
     Event,
-    Heartbeat,
     Item,
     ItemKey,
     Snapshot,
@@ -34,15 +30,11 @@ from agentctl.model import (
 )
 from agentctl.policy import Missing
 from agentctl.server.encoding import Entry
+from agentctl.server.pulse import Pulse
 from agentctl.server.ring import Ring
 from agentctl.stream import EventStream
 
 log = logging.getLogger(__name__)
-
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-SILENT_S = 5.0
-"""The engine says each second how it is; after this long without, readers are told."""
 
 MAX_KNOWN = 10_000
 """Names of items that are gone, kept so that a cursor that still has them can be resumed."""
@@ -111,10 +103,7 @@ class Channel:
         self._next: Sequence[Item] = ()
         self._gone: dict[ItemKey, None] = {}
         self._versions: Mapping[str, str] = {}
-        self._told_at = EPOCH
-        self._pulse: Union[Heartbeat, StreamError, None] = None
-        self._pulse_at = 0.0
-        self._pulse_entry: Optional[Entry] = None
+        self._pulse = Pulse(clock)
         self._snapshot: Optional[Entry] = None
         self._awaited = False
 
@@ -130,7 +119,7 @@ class Channel:
     ) -> None:
         """The first state. The engine's own ``since`` has no meaning here."""
         self._next, self._versions = items, self._own(versions)
-        self._pulse_at = self._clock.monotonic()
+        self._pulse.begin()
         self._stream.begin(items, self._versions)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
@@ -156,15 +145,14 @@ class Channel:
         own = [one._replace(source=name) for name, one in named if name is not None]
         pulse = self._stream.pulse(own)
         with self._lock:
-            self._pulse, self._pulse_entry = pulse, None
-            self._pulse_at = self._clock.monotonic()
+            self._pulse.say(pulse)
 
     def emit(self, event: Event) -> None:
         """Take what the stream made of it; the stream's sink."""
         made_at = self._clock.monotonic()
         with self._lock:
             self.events[event.type] += 1
-            self._told_at = event.generated_at
+            self._pulse.follow(event)
             if isinstance(event, Snapshot):
                 self._items = {item.key: item for item in event.items}
                 self._ring = Ring(event.cursor)
@@ -205,9 +193,9 @@ class Channel:
             if not self.begun:
                 return None
             snapshot = self._snapshot_entry(now).event
-            pulse = self._pulse_event(now)
+            error = self._pulse.error(now, self._cursor)
         assert isinstance(snapshot, Snapshot)
-        return StatusNow(snapshot, pulse if isinstance(pulse, StreamError) else None)
+        return StatusNow(snapshot, error)
 
     def open(
         self, since: Optional[str], follow_only: bool, now: float, patient: bool
@@ -268,11 +256,7 @@ class Channel:
     def beat_entry(self, now: float) -> Entry:
         """What a reader that has everything is told on its beat."""
         with self._lock:
-            if now - self._pulse_at > SILENT_S:
-                return Entry(self._pulse_event(now), now)
-            if self._pulse_entry is None or self._pulse_entry.event.cursor != self._cursor:
-                self._pulse_entry = Entry(self._pulse_event(now), now)
-            return self._pulse_entry
+            return self._pulse.entry(now, self._cursor)
 
     def _resumed(self, found: cursors.Resumption, follow_only: bool, now: float) -> Opening:
         head = self._ring.head
@@ -324,8 +308,8 @@ class Channel:
 
     def _amiss(self, now: float) -> tuple[Entry, ...]:
         """For a reader that begins while not all is well: it must not wait for its beat."""
-        pulse = self._pulse_event(now)
-        return (Entry(pulse, now),) if isinstance(pulse, StreamError) else ()
+        error = self._pulse.error(now, self._cursor)
+        return () if error is None else (Entry(error, now),)
 
     def _snapshot_entry(self, now: float) -> Entry:
         made = self._clock.now().replace(microsecond=0)
@@ -334,17 +318,6 @@ class Channel:
             snapshot = Snapshot(made, tuple(self._items.values()), self._cursor)
             kept = self._snapshot = Entry(snapshot, now)
         return kept
-
-    def _pulse_event(self, now: float) -> Union[Heartbeat, StreamError]:
-        silent = now - self._pulse_at
-        if silent > SILENT_S:
-            message = f"the server has not looked at its sources for {format_duration(int(silent))}"
-            return self._error(ErrorCode.STALE, message)
-        if self._pulse is None:
-            return Heartbeat(self._clock.now(), self._cursor)
-        # It may be a second old, and what came since is not to seem older than it.
-        at = max(self._pulse.generated_at, self._told_at)
-        return replace(self._pulse, generated_at=at, cursor=self._cursor)
 
     def _error(self, code: ErrorCode, message: str) -> StreamError:
         return StreamError(self._clock.now(), message, code, "", None, self._cursor)

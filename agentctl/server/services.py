@@ -11,9 +11,9 @@ from agentctl.policy import Vitals
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.broadcast import Broadcaster
-from agentctl.server.channel import SILENT_S
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
+from agentctl.server.pulse import SILENT_S
 
 HEARTBEAT_S = 30.0
 """Where a reader names none."""

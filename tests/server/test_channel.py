@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agentctl.model import Delta, ErrorCode, ItemKey, Snapshot, StreamError
 from agentctl.policy import Missing
-from agentctl.server.channel import MERGE_AFTER, SILENT_S
+from agentctl.server.channel import MERGE_AFTER
+from agentctl.server.pulse import SILENT_S
 from agentctl.server.ring import MAX_ENTRIES
 from agentctl.server.subscription import CATCH_UP_S
 from tests.server.replica import Replica, item
