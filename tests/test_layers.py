@@ -32,7 +32,10 @@ LAYERS = (
 )
 """Lowest first; the longest prefix of a module's name decides."""
 
-PURE = ("model", "diff", "cursor", "redact", "wire", "kube.checks", "kube.objects", "kube.evaluate")
+PURE = (
+    *("model", "diff", "cursor", "redact", "wire", "harmless", "recording", "timeline"),
+    *("kube.checks", "kube.objects", "kube.evaluate"),
+)
 IMPURE_MODULES = {
     "socket",
     "threading",

@@ -96,7 +96,8 @@ def read(data: bytes, piece: int = 1 << 16) -> list[Entry]:
     return list(entries(data[at : at + piece] for at in range(0, len(data), piece)))
 
 
-@given(st.lists(st.tuples(OFFSETS, EVENTS.map(harmless)), max_size=5), st.integers(1, 200))
+@settings(max_examples=40)
+@given(st.lists(st.tuples(OFFSETS, EVENTS.map(harmless)), max_size=3), st.integers(1, 200))
 def test_what_is_replayed_is_what_was_printed(told: list[tuple[float, Event]], piece: int) -> None:
     data = b"".join(event_line(offset, event) for offset, event in told)
     found = read(data, piece)
@@ -107,12 +108,14 @@ def test_what_is_replayed_is_what_was_printed(told: list[tuple[float, Event]], p
     assert len(found) == len(told)
 
 
+@settings(max_examples=50)
 @given(EVENTS)
 def test_to_be_made_harmless_twice_is_the_same_as_once(event: Event) -> None:
     once = harmless(event)
     assert harmless(once) == once
 
 
+@settings(max_examples=50)
 @given(EVENTS)
 def test_a_file_from_elsewhere_drives_no_terminal(event: Event) -> None:
     for replayed in events_in(event_line(0, event)):
