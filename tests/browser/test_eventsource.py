@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,24 +65,26 @@ def test_eventsource_resumes_after_the_server_restarted(
 ) -> None:
     pytest.importorskip("websocket")
     serve, port = site
-    with serve() as first:
-        page = chromium.Page(tmp_path / "profile", f"http://127.0.0.1:{port}/healthz")
-        page.wait_for("document.readyState == 'complete'")
-        page.evaluate(COLLECT % json.dumps(STREAM))
-        page.wait_for("events.some(event => event.type == 'heartbeat')")
-        plane.plane.temporal_degrades()
-        page.wait_for("events.some(event => event.type == 'delta')")
-        assert first.process.poll() is None
-    plane.plane.temporal_recovers()
-    plane.plane.grpc_degrades()
-    with page, serve():
-        page.wait_for("events.filter(event => event.type == 'delta').length > 1")
-        page.wait_for("events[events.length - 1].type == 'heartbeat'")
-        events = page.evaluate("events")
-        assert [event["type"] for event in events].count("snapshot") == 1
-        assert changed(events) == [["runtime:temporal"], ["runtime:temporal", "grpc"]]
-        assert events[-1]["id"] == events[-1]["data"]["cursor"]
-        assert page.evaluate("source.readyState") == 1
+    with ExitStack() as stack:
+        with serve():
+            page = stack.enter_context(
+                chromium.Page(tmp_path / "profile", f"http://127.0.0.1:{port}/healthz")
+            )
+            page.wait_for("location.pathname == '/healthz' && document.readyState == 'complete'")
+            page.evaluate(COLLECT % json.dumps(STREAM))
+            page.wait_for("events.some(event => event.type == 'heartbeat')")
+            plane.plane.temporal_degrades()
+            page.wait_for("events.some(event => event.type == 'delta')")
+        plane.plane.temporal_recovers()
+        plane.plane.grpc_degrades()
+        with serve():
+            page.wait_for("events.filter(event => event.type == 'delta').length > 1")
+            page.wait_for("events[events.length - 1].type == 'heartbeat'")
+            events = page.evaluate("events")
+            assert [event["type"] for event in events].count("snapshot") == 1
+            assert changed(events) == [["runtime:temporal"], ["runtime:temporal", "grpc"]]
+            assert events[-1]["id"] == events[-1]["data"]["cursor"]
+            assert page.evaluate("source.readyState") == 1
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
