@@ -164,6 +164,8 @@ class Engine:
             due.append(self._started_at + patience)
         if self._withheld:
             due.append(self._quiet_until)
+        if self._policy.look_s:
+            due.append(self._looked_at + self._policy.look_s)
         if self._verdict is not None:
             due.append(self._verdict.deadline)
         due += self._sources.deadlines()
@@ -200,7 +202,8 @@ class Engine:
 
     def vitals(self) -> Vitals:
         """How the sources are. May be called from any thread."""
-        return Vitals(self._looked_at, self._stream.begun, self._sources.vitals())
+        amiss = tuple(missing.source for missing in self._state.amiss())
+        return Vitals(self._looked_at, self._stream.begun, self._sources.vitals(), amiss)
 
     def _receive(self) -> list[Union[Message, Stop]]:
         """All that is queued; waits for the first message until the next deadline."""

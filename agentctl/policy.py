@@ -45,6 +45,9 @@ class StreamPolicy:
     first_answer_s: float = 10.0
     """How long the snapshot waits for the slowest source."""
 
+    look_s: Optional[float] = None
+    """Look around at least this often, so that the vitals tell that the engine is alive."""
+
     refused_retry_s: float = 60.0
     """Permissions are granted by people, and hammering with refused credentials gets a
     host banned."""
@@ -90,6 +93,8 @@ class Vitals(NamedTuple):
     begun: bool
     """The first state has been told."""
     sources: tuple[SourceVitals, ...]
+    amiss: tuple[str, ...] = ()
+    """What is missing at the sources' own sources: a server's, where there is one."""
 
     @property
     def lost(self) -> list[SourceVitals]:

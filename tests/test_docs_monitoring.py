@@ -14,7 +14,7 @@ from tools import readme
 DOCS = docpage.ROOT / "docs"
 
 
-@pytest.mark.parametrize("page", ["nagios.md", "prometheus-textfile.md"])
+@pytest.mark.parametrize("page", ["nagios.md", "prometheus-textfile.md", "systemd.md"])
 def test_every_example_gives_what_it_shows(page: str, tmp_path: Path) -> None:
     docpage.run(page, tmp_path)
 
@@ -26,6 +26,14 @@ def test_the_plugins_codes_and_bounds() -> None:
     assert told == made
     assert f"waits {TIMEOUT_S:.0f} s" in page
     assert f"{LINE_BYTES:,} bytes" in page
+
+
+def test_the_unit_shown_is_the_one_that_is_shipped() -> None:
+    page = (DOCS / "systemd.md").read_text(encoding="utf-8")
+    shown = page.partition("```\n[Service]\n")[2].partition("```")[0].splitlines()
+    unit = docpage.ROOT / "deploy" / "systemd" / "agentctl-serve.service"
+    assert len(shown) == 6
+    assert set(shown) <= set(unit.read_text(encoding="utf-8").splitlines())
 
 
 def test_the_alerts_are_yaml_and_name_what_there_is() -> None:

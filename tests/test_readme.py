@@ -27,6 +27,7 @@ PAGES = (
     "docs/comfort.md",
     "docs/nagios.md",
     "docs/prometheus-textfile.md",
+    "docs/systemd.md",
 )
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -12,7 +12,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Optional, Protocol
@@ -48,9 +48,18 @@ class Runner:
     """One run of one engine or server; use it once, from the main thread.
 
     ``stdout_fd`` is None for what prints no events: that nobody reads them is no end.
+    ``on_stop`` is called once the run is told to end early, possibly inside of a signal's
+    handler: it must not wait.
     """
 
-    def __init__(self, engine: Running, stdout_fd: Optional[int], stop_s: float = STOP_S) -> None:
+    def __init__(
+        self,
+        engine: Running,
+        stdout_fd: Optional[int],
+        stop_s: float = STOP_S,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_stop = on_stop
         self._engine = engine
         self._stdout_fd = stdout_fd
         self._stop_s = stop_s
@@ -114,6 +123,7 @@ class Runner:
             self._stop_by = time.monotonic() + self._stop_s
             self._code = code
             self._engine.stop(code)
+            self._on_stop()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

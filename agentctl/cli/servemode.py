@@ -16,6 +16,7 @@ from agentctl.cli.main import complain, log_to
 from agentctl.cli.nofile import room_for
 from agentctl.cli.runner import SERVER_STOP_S, Runner
 from agentctl.cli.settings import Layers, Settings, checked_namespace
+from agentctl.cli.systemd import service_of
 from agentctl.cli.world import World
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
@@ -72,7 +73,8 @@ def serve(args: Namespace, world: World) -> int:
         listeners = bind(args, services, tls)
         app = ServerApp(engine, services, [one.transport for one in listeners])
         greet(args, world, namespaces, listeners)
-        outcome = Runner(app, None, SERVER_STOP_S).run()
+        with service_of(world).told(engine.vitals, world.clock) as stopping:
+            outcome = Runner(app, None, SERVER_STOP_S, stopping).run()
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)
     return int(outcome.exit_code)

@@ -10,6 +10,7 @@ from agentctl.cli.outputs import output
 from agentctl.cli.recorder import recorder
 from agentctl.cli.runner import Runner
 from agentctl.cli.settings import Settings, policy, resolve
+from agentctl.cli.systemd import Service, service_of
 from agentctl.cli.ways import Build, way
 from agentctl.cli.world import World
 from agentctl.errors import ExitCode
@@ -37,13 +38,15 @@ def show(
     """
     shown = output(args, settings.namespace, world, watch)
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
-    asked = policy(args, once=not watch)
+    service = service_of(world) if watch else Service()
+    asked = service.policy(policy(args, once=not watch))
     with recorder(args, settings, asked, world) as recording:
         engine = build(asked, recording.before(shown.renderer))
         recording.begin()
         if greeting:
             complain(world, greeting, ExitCode.OK)
-        outcome = Runner(engine, shown.fd).run()
+        with service.told(engine.vitals, world.clock) as stopping:
+            outcome = Runner(engine, shown.fd, on_stop=stopping).run()
         recording.ended(outcome.exit_code)
     outcome = shown.conclude(outcome)
     if outcome.message:

@@ -24,10 +24,12 @@ ANY_PORT = ("--http", "127.0.0.1:0", "--grpc", "off")
 class Served:
     """``with Served("--source", "demo", *ANY_PORT, home=tmp_path) as served``."""
 
-    def __init__(self, *args: str, home: Path, **options: Any) -> None:
+    def __init__(
+        self, *args: str, home: Path, extra: Optional[Mapping[str, str]] = None, **options: Any
+    ) -> None:
         self.process = subprocess.Popen(
             [*COMMAND, "serve", *args],
-            env=environment(home),
+            env=environment(home, extra),
             stderr=subprocess.PIPE,
             text=True,
             **{"stdout": subprocess.DEVNULL, **options},

@@ -17,6 +17,7 @@ from agentctl.errors import ExitCode
 UNIT = DEPLOY / "systemd" / "agentctl-serve.service"
 ANALYZE = shutil.which("systemd-analyze")
 PROGRAM = "/opt/agentctl/bin/agentctl"
+PATIENT = ("TimeoutStartSec", "WatchdogSec")
 
 
 def settings() -> dict[str, list[str]]:
@@ -66,6 +67,16 @@ def test_how_it_ends_is_how_the_program_ends() -> None:
     hopeless = (ExitCode.USAGE, ExitCode.STREAMING_UNSUPPORTED)
     assert said["RestartPreventExitStatus"] == [" ".join(str(int(code)) for code in hopeless)]
     assert int(said["TimeoutStopSec"][0]) > 5
+
+
+def test_it_is_watched_over() -> None:
+    said = settings()
+    assert said["Type"] == ["notify"]
+    minutes = {name: int(said[name][0].removesuffix("min")) for name in PATIENT}
+    # Staleness is told long before, and no start may take longer than systemd waits for it.
+    assert all(waited > 2 for waited in minutes.values())
+    assert said["WatchdogSignal"] == ["SIGTERM"]
+    assert "AF_UNIX" in said["RestrictAddressFamilies"][0].split()
 
 
 def test_it_may_open_a_socket_for_each_stream() -> None:
