@@ -99,7 +99,7 @@ def _command(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
     yield from _prose(parser.description or "")
     for group in parser._action_groups:
         shown = [one for one in group._group_actions if _is_shown(one)]
-        if shown and group.title not in ("options", "positional arguments"):
+        if shown and group not in (parser._optionals, parser._positionals):
             yield ".PP"
             yield f"{escaped(str(group.title)[:1].upper() + str(group.title)[1:])}:"
         for action in shown:
