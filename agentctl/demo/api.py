@@ -6,19 +6,29 @@ import hashlib
 import json
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
 
 from agentctl.demo import discovery, failures, protobuf
+from agentctl.demo.answers import (
+    JSON,
+    NO_CACHE,
+    Answer,
+    deleted,
+    failed,
+    log_of,
+    not_served,
+    ok,
+    success,
+)
 from agentctl.demo.discovery import ACCESS_REVIEWS, REVIEWS
 from agentctl.demo.failures import ApiFailure
 from agentctl.demo.forms import Form, form_of, single
-from agentctl.demo.kinds import Kind
-from agentctl.demo.objects import Stored, encode
+from agentctl.demo.kinds import PODS, Kind
+from agentctl.demo.objects import encode
 from agentctl.demo.reading import Watch, listing
 from agentctl.demo.routes import Target, target_of
 from agentctl.demo.store import Store
-from agentctl.demo.wire import Headers, Request
+from agentctl.demo.wire import Request
 from agentctl.demo.writing import Writer, scale_of
 from agentctl.model import JSONObject
 
@@ -40,18 +50,6 @@ VERSION = {
     "compiler": "",
     "platform": "demo",
 }
-_NO_CACHE = ("Cache-Control", "no-cache, private")
-_JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer."""
-
-    status: int
-    body: bytes
-    content_type: str = _JSON
-    headers: Headers = ()
 
 
 class Api:
@@ -82,11 +80,11 @@ class Api:
                 return self._review(request, target.kind)
             return self._resource(request, target, target.kind)
         except ApiFailure as failure:
-            return _failed(failure)
+            return failed(failure)
         except Exception as error:
             # An API server survives what it does not understand, and says so.
             log.warning("%s %s failed", request.method, request.path, exc_info=True)
-            return _failed(ApiFailure(500, f"Internal error occurred: {error!r}"))
+            return failed(ApiFailure(500, f"Internal error occurred: {error!r}"))
 
     def _authenticate(self, request: Request) -> None:
         if self.tokens is None:
@@ -114,29 +112,37 @@ class Api:
 
     def _resource(self, request: Request, target: Target, kind: Kind) -> Union[Answer, Watch]:
         form = form_of(request.headers.get("accept", ""))
-        namespace, name = target.namespace, target.name
+        namespace = target.namespace
         if target.verb == "watch":
             return Watch(self.store, kind, namespace, request.query, form)
         if target.verb == "list":
-            return _ok(listing(self.store, kind, namespace, request.query, form))
-        if target.subresource and target.subresource not in kind.subresources:
-            return _not_served()
+            return ok(listing(self.store, kind, namespace, request.query, form))
         if target.verb == "get":
-            stored = self.store.stored(kind, namespace, name)
-            if target.subresource == "scale":
-                return _ok(encode(scale_of(kind, stored.obj)))
-            return _ok(single(kind, stored, form, self.store.now()))
+            return self._get(request, target, kind, form)
+        if target.subresource and target.subresource not in kind.subresources:
+            return not_served()
         return self._write(request, target, kind, form)
+
+    def _get(self, request: Request, target: Target, kind: Kind, form: Form) -> Answer:
+        logs = kind is PODS and target.subresource == "log"
+        if target.subresource and target.subresource not in kind.subresources and not logs:
+            return not_served()
+        stored = self.store.stored(kind, target.namespace, target.name)
+        if target.subresource == "scale":
+            return ok(encode(scale_of(kind, stored.obj)))
+        if logs:
+            return log_of(request, stored)
+        return ok(single(kind, stored, form, self.store.now()))
 
     def _write(self, request: Request, target: Target, kind: Kind, form: Form) -> Answer:
         namespace, name, subresource = target.namespace, target.name, target.subresource
         if request.query.get("dryRun"):
             raise ApiFailure(400, "the demo API does not support dryRun")
         if target.verb == "delete":
-            return _deleted(kind, self.writer.delete(kind, namespace, name))
+            return deleted(kind, self.writer.delete(kind, namespace, name))
         if target.verb == "deletecollection":
             self.writer.delete_all(kind, namespace, request.query)
-            return _ok(encode(_success()))
+            return ok(encode(success()))
         if target.verb == "create" and name:
             raise failures.method_not_allowed()
         if target.verb != "create" and not name:
@@ -154,8 +160,8 @@ class Api:
             )
             status = 201 if created else 200
         if subresource == "scale":
-            return _ok(encode(scale_of(kind, stored.obj)))
-        return Answer(status, single(kind, stored, form, self.store.now()), headers=(_NO_CACHE,))
+            return ok(encode(scale_of(kind, stored.obj)))
+        return Answer(status, single(kind, stored, form, self.store.now()), headers=(NO_CACHE,))
 
     def _review(self, request: Request, kind: Kind) -> Answer:
         if request.method != "POST":
@@ -168,7 +174,7 @@ class Api:
         else:
             groups = ["system:authenticated"]
             answer["status"] = {"userInfo": {"username": self.user, "groups": groups}}
-        return Answer(201, encode(answer), headers=(_NO_CACHE,))
+        return Answer(201, encode(answer), headers=(NO_CACHE,))
 
     def _allows(self, spec: JSONObject) -> bool:
         asked = spec.get("resourceAttributes") or {}
@@ -183,13 +189,13 @@ class Api:
 
     def _document(self, request: Request) -> Answer:
         if request.method not in {"GET", "HEAD"}:
-            return _not_served()
+            return not_served()
         parts = [part for part in request.path.split("/") if part]
         first = parts[0] if parts else ""
         if first in {"healthz", "readyz", "livez"} and len(parts) == 1:
-            return Answer(200, b"ok", "text/plain; charset=utf-8", (_NO_CACHE,))
+            return Answer(200, b"ok", "text/plain; charset=utf-8", (NO_CACHE,))
         if parts == ["version"]:
-            return _ok(encode(VERSION))
+            return ok(encode(VERSION))
         document: JSONObject = {}
         kinds = self.store.kinds()
         if first in {"api", "apis"}:
@@ -206,14 +212,14 @@ class Api:
                 document = discovery.openapi_index(kinds)
             else:
                 document = discovery.openapi(kinds, "/".join(parts[2:]))
-        return _ok(encode(document)) if document else _not_served()
+        return ok(encode(document)) if document else not_served()
 
     def _roots(self, request: Request, core: bool) -> Answer:
         kinds = self.store.kinds()
         version = discovery.aggregated_version(request.headers.get("accept", ""))
-        content_type, document = _JSON, discovery.core_versions()
+        content_type, document = JSON, discovery.core_versions()
         if version:
-            content_type = f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+            content_type = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
             document = discovery.aggregated(kinds, core, version)
         elif not core:
             document = discovery.group_list(kinds)
@@ -223,29 +229,6 @@ class Api:
         if etag == request.headers.get("if-none-match"):
             return Answer(304, b"", content_type, headers)
         return Answer(200, body, content_type, headers)
-
-
-def _ok(body: bytes) -> Answer:
-    return Answer(200, body, headers=(_NO_CACHE,))
-
-
-def _failed(failure: ApiFailure) -> Answer:
-    return Answer(failure.code, encode(failure.body()), headers=(_NO_CACHE, *failure.headers))
-
-
-def _not_served() -> Answer:
-    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", (_NO_CACHE,))
-
-
-def _success() -> JSONObject:
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-
-
-def _deleted(kind: Kind, stored: Stored) -> Answer:
-    details = {"name": stored.key.name, "kind": kind.plural, "uid": stored.metadata["uid"]}
-    if kind.group:
-        details["group"] = kind.group
-    return _ok(encode({**_success(), "details": details}))
 
 
 def _body(request: Request) -> Any:

@@ -11,7 +11,8 @@ from email.utils import format_datetime
 from types import TracebackType
 from typing import Optional, Union
 
-from agentctl.demo.api import Answer, Api, Rules
+from agentctl.demo.answers import Answer
+from agentctl.demo.api import Api, Rules
 from agentctl.demo.faults import Action, Faults, Hang, Interruption, Reply, Split, Then, Truncate
 from agentctl.demo.reading import Watch
 from agentctl.demo.server import Server

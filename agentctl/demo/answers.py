@@ -1,0 +1,60 @@
+"""Whole answers of the API: those that several routes give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentctl.demo.failures import ApiFailure
+from agentctl.demo.kinds import Kind
+from agentctl.demo.objects import Stored, encode
+from agentctl.demo.wire import Headers, Request
+from agentctl.model import JSONObject
+
+NO_CACHE = ("Cache-Control", "no-cache, private")
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: Headers = ()
+
+
+def ok(body: bytes) -> Answer:
+    return Answer(200, body, headers=(NO_CACHE,))
+
+
+def log_of(request: Request, pod: Stored) -> Answer:
+    """The log of a container, or of its last run: what the pod's status makes likely."""
+    status = pod.obj["status"]["containerStatuses"][0]
+    ended = (status.get("lastState") or {}).get("terminated")
+    line = "starting\n" if ended else "serving\n"
+    if request.query.get("previous") == "true":
+        if not ended:
+            message = f'previous terminated container "app" in pod "{pod.key.name}" not found'
+            raise ApiFailure(400, message)
+        line = f"FATAL: cannot start; exit code {ended['exitCode']}\n"
+    return Answer(200, line.encode(), "text/plain", (NO_CACHE,))
+
+
+def failed(failure: ApiFailure) -> Answer:
+    return Answer(failure.code, encode(failure.body()), headers=(NO_CACHE, *failure.headers))
+
+
+def not_served() -> Answer:
+    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", (NO_CACHE,))
+
+
+def success() -> JSONObject:
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+def deleted(kind: Kind, stored: Stored) -> Answer:
+    details = {"name": stored.key.name, "kind": kind.plural, "uid": stored.metadata["uid"]}
+    if kind.group:
+        details["group"] = kind.group
+    return ok(encode({**success(), "details": details}))
