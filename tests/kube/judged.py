@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from agentctl.catalog.loader import load
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.resources import Seen
+from agentctl.kube.resources import Cut, Seen
 from agentctl.model import Item
 
 EPOCH = 1_790_000_000.0
@@ -25,10 +26,14 @@ class Cluster:
     """An evaluator and what it has been told."""
 
     def __init__(
-        self, catalog: str, namespaces: tuple[str, ...] = ("agents",), home: str = "agents"
+        self,
+        catalog: str,
+        namespaces: tuple[str, ...] = ("agents",),
+        home: str = "agents",
+        closer: Optional[Mapping[Cut, Cut]] = None,
     ) -> None:
-        components = load(catalog.encode(), "test.yaml").components
-        self.evaluator = Evaluator(components, namespaces, home)
+        self.components = load(catalog.encode(), "test.yaml").components
+        self.evaluator = Evaluator(self.components, namespaces, home, closer=closer)
         for source in self.evaluator.view.sources:
             self.evaluator.view.replace(source, ())
 
