@@ -11,9 +11,7 @@ from typing import Any
 
 from agentctl.cli.options import TRANSPORTS
 from agentctl.cli.parser import guess
-from agentctl.cli.settings import checked_namespace
 from agentctl.errors import AgentctlError, UsageError
-from agentctl.sources.serveraccess import ServerAddress, checked_token
 
 KEYS = (
     "mode",
@@ -41,6 +39,9 @@ def choices_of(key: str) -> tuple[str, ...]:
 
 def checked(key: str, text: str) -> Any:
     """What is to be written for ``text``. Raises UsageError, which names the key."""
+    from agentctl.cli.settings import checked_namespace
+    from agentctl.sources.serveraccess import ServerAddress, checked_token
+
     if key == "token":
         return checked_token(text, "token")
     if not text or len(text) > MAX_TEXT or not text.isprintable():
