@@ -5,9 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pty
 import resource
+import select
+import signal
 import stat
+import termios
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +21,7 @@ import pytest
 
 from agentctl.cli.configfile import change, read_document
 from tests.cli.inprocess import Done, call
-from tests.cli.program import run
+from tests.cli.program import COMMAND, PATIENCE_S, environment, run
 
 
 def file_of(home: Path) -> Path:
@@ -140,6 +145,32 @@ class TestToken:
     def test_an_empty_standard_input_is_no_token(self, tmp_path: Path) -> None:
         done = run("config", "set", "token", "-", home=tmp_path, input="\n")
         assert (done.returncode, done.stderr) == (2, "agentctl: token: holds no token\n")
+
+    @pytest.mark.parametrize(
+        ("keys", "code"), [(b"s3cr3t-t0ken\n", 0), (b"\x03", 130), (b"\x04", 2)]
+    )
+    def test_a_terminal_does_not_show_it_and_is_left_as_it_was(
+        self, tmp_path: Path, keys: bytes, code: int
+    ) -> None:
+        """Typed, given up with ctrl-C, and with ctrl-D."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.execve(COMMAND[0], [*COMMAND, "config", "set", "token", "-"], environment(tmp_path))
+        try:
+            seen = b""
+            while b"Token: " not in seen:
+                assert select.select([fd], [], [], PATIENCE_S)[0]
+                seen += os.read(fd, 1024)
+            os.write(fd, keys)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+            assert termios.tcgetattr(fd)[3] & termios.ECHO
+            with suppress(OSError):  # nothing more was said
+                seen += os.read(fd, 1024)
+            assert b"s3cr3t" not in seen
+        finally:
+            os.close(fd)
+        assert file_of(tmp_path).exists() == (code == 0)
 
     def test_on_the_command_line_it_is_taken_with_a_warning(self, tmp_path: Path) -> None:
         done = config(tmp_path, "set", "token", "s3cr3t-t0ken")

@@ -169,11 +169,23 @@ def _unset(args: Namespace, world: World, path: str) -> None:
 def _token() -> str:
     """From standard input; a terminal does not show what is typed."""
     if os.isatty(0):
-        from getpass import getpass
-
-        return getpass("Token: ")
+        return _typed()
     with open(0, "rb", closefd=False) as stdin:
         return stdin.read(MAX_TOKEN_BYTES + 2).decode("utf-8", "replace")
+
+
+def _typed() -> str:
+    """Ctrl-C must not end the process before the terminal shows again what is typed."""
+    import signal
+    from getpass import getpass
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass("Token: ")
+    except EOFError:
+        return ""
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _warn(world: World, message: str) -> None:
