@@ -36,6 +36,8 @@ MAX_METADATA_BYTES = 16 * 1024
 
 _BOTH = (
     ("grpc.keepalive_timeout_ms", int(PING_ANSWER_S * 1000)),
+    # In newer releases this one decides, and its default is a minute.
+    ("grpc.http2.ping_timeout_ms", int(PING_ANSWER_S * 1000)),
     ("grpc.keepalive_permit_without_calls", 1),
     # Without this grpc stops after two pings between which no data went.
     ("grpc.http2.max_pings_without_data", 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Callable
 
 from agentctl.cli.world import World
@@ -26,6 +27,8 @@ def _sse(access: ServerAccess, clock: Clock) -> Source:
 
 
 def _grpc(access: ServerAccess, clock: Clock) -> Source:
+    # Its C core prints to stderr as it likes; what matters reaches us as a status.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from agentctl.sources.grpc import GrpcSource
 
     return GrpcSource(access, clock)
