@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -92,6 +93,8 @@ def bind(args: Namespace, services: Services, tls: Optional[ServerTls]) -> list[
                 http = HttpServer(services, args.http, tls)
             bound.append(Listener("http", args.http._replace(port=http.port), http))
         if args.grpc is not None:
+            # Its C core prints each broken handshake; what matters is counted and logged.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
             from agentctl.server.grpc import GrpcServer
 
             with _named("--grpc", args.grpc):
