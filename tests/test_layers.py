@@ -26,7 +26,7 @@ LAYERS = (
     ("stream", "remote"),
     ("engine",),
     ("diagnosis",),
-    ("renderers", "demo", "timeline"),
+    ("renderers", "live", "demo", "timeline"),
     ("server",),
     ("cli", "__main__"),
 )
@@ -34,7 +34,8 @@ LAYERS = (
 
 PURE = (
     *("model", "diff", "cursor", "redact", "wire", "harmless", "recording", "timeline"),
-    *("kube.checks", "kube.objects", "kube.evaluate"),
+    *("kube.checks", "kube.objects", "kube.facts", "kube.finding", "kube.evaluate"),
+    *("diagnosis.examiner", "diagnosis.text"),
 )
 IMPURE_MODULES = {
     "socket",

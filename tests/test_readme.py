@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = (
     "README.md",
     "docs/catalog.md",
+    "docs/diagnose.md",
     "docs/architecture.md",
     "docs/server.md",
     "docs/comfort.md",

@@ -27,6 +27,7 @@ start here:
   agentctl status            how the control plane is now
   agentctl status watch      ... and every change from now on
   agentctl status watch -o ndjson --timeout 5m | jq .
+  agentctl diagnose          why what is not well is not, and what to do
 
 exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
             5 cannot connect, 130 ctrl-C, 141 closed pipe, 143 terminated"""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from agentctl.cli.options import (
+    ONE_SHOT_TIMEOUT,
+    TIMEOUT,
     WATCH_FLAGS,
     add_connection,
     add_output,
@@ -38,7 +40,7 @@ def configure(parser: Parser) -> None:
     add_selection(parser)
     add_output(parser)
     add_connection(parser)
-    add_watch(parser)
+    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT)
     parser.set_defaults(diagnose=True)
 
 
@@ -47,7 +49,7 @@ def run(args: Namespace, world: World) -> int:
 
     if not args.watch:
         for flag in WATCH_FLAGS:
-            if getattr(args, flag[2:].replace("-", "_")) is not None:
+            if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
                 raise UsageError(f"{flag} needs a stream: agentctl diagnose --watch {flag} ...")
     code = stream(args, world, args.watch)
     if code == ExitCode.REFUSED:

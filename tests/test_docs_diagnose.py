@@ -1,0 +1,20 @@
+"""docs/diagnose.md says what is: its examples are run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentctl.diagnosis.inquiry import BUDGET_S, OBJECTS
+from tests import docpage
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+def test_every_example_gives_what_it_shows(tmp_path: Path) -> None:
+    docpage.run("diagnose.md", tmp_path)
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    assert (OBJECTS, BUDGET_S) == (16, 3.0), "docs/diagnose.md says sixteen and three"
