@@ -192,7 +192,7 @@ class TestLookedUp:
         assert complete(tmp_path, "config", "unset", "") == ["mode", "tls.ca", ":4"]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.lists(st.one_of(st.text(max_size=8), st.sampled_from(["status", "-", "--", "config",
        "set", "--component", "--context=", "-o", "help", "serve", "="])), max_size=5))  # fmt: skip
 def test_nothing_that_can_be_typed_gives_an_error(

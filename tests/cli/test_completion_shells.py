@@ -184,9 +184,7 @@ class TestKubectlPlugin:
         )
 
     def test_it_runs_and_its_exit_code_is_kubectls(self, home: Path) -> None:
-        done = self.kubectl(home, "agentctl", "version", "-o", "json")
-        assert done.returncode == 0
-        assert '"agentctl"' in done.stdout
+        assert self.kubectl(home, "agentctl", "completion", "zsh").stdout.startswith("#compdef")
         done = self.kubectl(home, "agentctl", "status", "--hepl")
         assert done.returncode == 2
         assert done.stderr == (
@@ -197,7 +195,6 @@ class TestKubectlPlugin:
     def test_usage_calls_it_by_the_name_it_was_called(self, home: Path) -> None:
         done = self.kubectl(home, "agentctl", "config", "set", "--help")
         assert done.stdout.startswith("usage: kubectl agentctl config set ")
-        assert "kubectl agentctl --help" in self.kubectl(home, "agentctl", "statsu").stderr
 
     def test_kubectl_completes_it(self, home: Path) -> None:
         done = self.kubectl(home, "__complete", "agentctl", "status", "--color", "a")

@@ -163,7 +163,7 @@ CONTENT = st.fixed_dictionaries(
 )
 
 
-@limited(max_examples=80)
+@limited(max_examples=40)
 @given(flags=FLAGS, environ=VARIABLES, content=CONTENT, tls=st.booleans())
 def test_it_agrees_with_what_a_run_would_find(
     tmp_path_factory: pytest.TempPathFactory,
