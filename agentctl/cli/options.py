@@ -135,6 +135,7 @@ WATCH_FLAGS = (
     "--until",
     "--stable-for",
     "--fail-on",
+    "--live",
     "--record",
     "--record-append",
 )
@@ -145,7 +146,9 @@ TIMEOUT = "end after this time: 0 if connected then, 5 if not (default none)"
 ONE_SHOT_TIMEOUT = "; of one shot, how long to wait for answers (default 10s, for nagios 8s)"
 
 
-def add_watch(parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT) -> None:
+def add_watch(
+    parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT, live: bool = False
+) -> None:
     """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
     group = parser.add_argument_group("watching (with 'watch' or --watch)")
     group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
@@ -197,6 +200,14 @@ def add_watch(parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT) ->
         metavar="D",
         help="how long --until has to hold without a break (default 0)",
     )
+    parser.set_defaults(live=None)
+    if live:
+        group.add_argument(
+            "--live",
+            action="store_const",
+            const=True,
+            help="redraw the table in place, with ages (where stdout is a terminal)",
+        )
     group.add_argument(
         "--record",
         metavar="FILE",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NoReturn, Optional
 
 from agentctl import renderers
@@ -18,7 +18,7 @@ from agentctl.cli.wholefile import check_place, write_whole
 from agentctl.cli.world import World
 from agentctl.errors import AgentctlError, UsageError
 from agentctl.policy import Outcome
-from agentctl.renderers import Renderer, Style, TextSink
+from agentctl.renderers import Renderer, Style
 
 MODE = 0o644
 """Another user has to be able to read the file: node_exporter, a web server."""
@@ -42,21 +42,42 @@ class OutputFile:
 
 
 class Output:
-    """A renderer on stdout or on a file. Raises UsageError for a file that cannot be one."""
+    """A renderer, and the file that stdout is (None where nothing is written to it)."""
 
-    def __init__(self, name: str, path: Optional[str], style: Style, world: World) -> None:
-        self._file = OutputFile(path) if path is not None else None
-        # Nobody has to read our stdout where nothing is written to it.
-        self.fd = None if self._file else world.stdout.fd
-        out: TextSink = self._file or world.stdout
-        self.renderer: Renderer = renderers.create(name, out, style)
+    def __init__(self, renderer: Renderer, fd: Optional[int]) -> None:
+        self.renderer = renderer
+        self.fd = fd
+
+    @contextmanager
+    def shown(self, give_up: Callable[[], None]) -> Iterator[Callable[[], None]]:
+        """For the time of the run; what it yields is to be called when that is told to stop.
+
+        ``give_up`` is called if nothing can be shown any more.
+        """
+        yield lambda: None
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """Say how the run ended, where the format says it; what the process is to end with."""
-        concluded = renderers.conclude(self.renderer, outcome)
-        if self._file:
-            self._file.commit()
+        return renderers.conclude(self.renderer, outcome)
+
+
+class _ToFile(Output):
+    def __init__(self, renderer: Renderer, file: OutputFile) -> None:
+        super().__init__(renderer, None)
+        self._file = file
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        concluded = super().conclude(outcome)
+        self._file.commit()
         return concluded
+
+
+def _opened(name: str, path: Optional[str], style: Style, world: World) -> Output:
+    """Raises UsageError for a file that cannot be one."""
+    if path is None:
+        return Output(renderers.create(name, world.stdout, style), world.stdout.fd)
+    file = OutputFile(path)
+    return _ToFile(renderers.create(name, file, style), file)
 
 
 def output(args: Namespace, namespace: str, world: World, watch: bool) -> Output:
@@ -64,7 +85,7 @@ def output(args: Namespace, namespace: str, world: World, watch: bool) -> Output
     path = getattr(args, "output_file", None)
     color = world.color(args.color) if path is None or args.color == "always" else False
     style = Style(color=color, stream=watch, namespace=namespace, clock=world.clock)
-    return Output(args.output, path, style, world)
+    return _opened(args.output, path, style, world)
 
 
 def failed(argv: Sequence[str], world: World, outcome: Outcome) -> Outcome:
@@ -80,7 +101,7 @@ def failed(argv: Sequence[str], world: World, outcome: Outcome) -> Outcome:
     outcome = Outcome(outcome.exit_code, redact(outcome.message))
     style = Style(stream=False, namespace=_namespace(asked, world), clock=world.clock)
     try:
-        return Output(asked.output, asked.output_file, style, world).conclude(outcome)
+        return _opened(asked.output, asked.output_file, style, world).conclude(outcome)
     except (OSError, AgentctlError):
         mute = renderers.create(asked.output, _Nowhere(), style)
         return Outcome(renderers.conclude(mute, outcome).exit_code, outcome.message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 
+from agentctl.cli.liveoutput import LiveOutput, is_live
 from agentctl.cli.main import complain
 from agentctl.cli.outputs import output
 from agentctl.cli.recorder import recorder
@@ -36,19 +37,30 @@ def show(
 
     ``greeting`` goes to stderr once everything else has been found in order.
     """
-    shown = output(args, settings.namespace, world, watch)
+    out = (
+        LiveOutput(settings.namespace, world.color(args.color), world)
+        if is_live(args, world)
+        else output(args, settings.namespace, world, watch)
+    )
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
     service = service_of(world) if watch else Service()
     asked = service.policy(policy(args, once=not watch))
     with recorder(args, settings, asked, world) as recording:
-        engine = build(asked, recording.before(shown.renderer))
+        engine = build(asked, recording.before(out.renderer))
         recording.begin()
         if greeting:
             complain(world, greeting, ExitCode.OK)
-        with service.told(engine.vitals, world.clock) as stopping:
-            outcome = Runner(engine, shown.fd, on_stop=stopping).run()
+        shown = out.shown(lambda: engine.stop(ExitCode.INTERNAL))
+        told = service.told(engine.vitals, world.clock)
+        with shown as give_back, told as stopping:
+
+            def on_stop() -> None:
+                give_back()
+                stopping()
+
+            outcome = Runner(engine, out.fd, on_stop=on_stop).run()
         recording.ended(outcome.exit_code)
-    outcome = shown.conclude(outcome)
+    outcome = out.conclude(outcome)
     if outcome.message:
         complain(world, outcome.message, outcome.exit_code)
     return int(outcome.exit_code)

@@ -57,11 +57,15 @@ class World:
     def home(self) -> str:
         return self.environ.get("HOME") or os.path.expanduser("~")
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether stdout is a terminal that can do more than print lines."""
+        return self.stdout.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
+
     def color(self, choice: str) -> bool:
         """Whether to colour: ``choice`` is auto, always or never (no-color.org)."""
         if choice == "auto":
-            dumb = self.environ.get("TERM", "") in ("", "dumb")
-            return self.stdout.isatty() and not self.environ.get("NO_COLOR") and not dumb
+            return self.is_terminal and not self.environ.get("NO_COLOR")
         return choice == "always"
 
 

@@ -25,6 +25,7 @@ degrades and recovers, a controller pod crash-loops, a CRD vanishes and returns,
 and the leader's lease expires.
 
   agentctl demo
+  agentctl demo --live
   agentctl demo --timeout 30s -o ndjson | jq -c .
   agentctl demo --api-only > kubeconfig &
   kubectl --kubeconfig kubeconfig get pods -n agents
@@ -56,7 +57,7 @@ def configure(parser: Parser) -> None:
     )
     add_selection(parser, variable="")
     add_output(parser)
-    add_watch(parser, heartbeat="5s")
+    add_watch(parser, heartbeat="5s", live=True)
 
 
 def run(args: Namespace, world: World) -> int:

@@ -27,6 +27,7 @@ while all is well and an error line whenever it is not.
 examples:
   agentctl status -n agents
   agentctl status watch
+  agentctl status watch --live                       the table, redrawn in place
   agentctl status watch -o ndjson | jq -c 'select(.type=="delta")'
   agentctl status watch --timeout 30s --no-retry     for cron: ends by itself
   agentctl status watch --since "$CURSOR" --timeout 5s -o ndjson
@@ -42,7 +43,7 @@ def configure(parser: Parser) -> None:
     add_selection(parser)
     add_output(parser, one_shot=True)
     add_connection(parser)
-    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT)
+    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT, live=True)
 
 
 def run(args: Namespace, world: World) -> int:
