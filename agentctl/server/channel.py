@@ -15,6 +15,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 from agentctl import cursor as cursors
@@ -215,7 +216,8 @@ class Channel:
             place = self._ring.place_of(since)
             if place is not None:
                 self.resumes["replayed"] += 1
-                return Opening(place, head, self._amiss(now))
+                # It has not been told yet what came since: its place is still its own.
+                return Opening(place, head, self._amiss(now, since))
             cursor = cursors.decode(since)
             ahead = cursor is not None and cursors.is_behind(self._versions, cursor)
             if cursor is not None and cursor.scope == self._scope and ahead and patient:
@@ -293,7 +295,11 @@ class Channel:
             removed = tuple(
                 key for key, item in before.items() if item is not None and key not in self._items
             )
-            merged = self._ring.errors(place)
+            # They come before what they were told after: the reader's place is still its own.
+            merged = [
+                Entry(replace(entry.event, cursor=cursor), entry.made_at)
+                for entry in self._ring.errors(place)
+            ]
         if changes or removed:
             merged.append(Entry(Delta(self._clock.now(), changes, removed, self._cursor), now))
         return merged
@@ -306,9 +312,12 @@ class Channel:
     def _fresh(self, now: float) -> tuple[Entry, ...]:
         return (self._snapshot_entry(now), *self._amiss(now))
 
-    def _amiss(self, now: float) -> tuple[Entry, ...]:
-        """For a reader that begins while not all is well: it must not wait for its beat."""
-        error = self._pulse.error(now, self._cursor)
+    def _amiss(self, now: float, cursor: str = "") -> tuple[Entry, ...]:
+        """For a reader that begins while not all is well: it must not wait for its beat.
+
+        ``cursor`` is where it is; empty for the present state.
+        """
+        error = self._pulse.error(now, cursor or self._cursor)
         return () if error is None else (Entry(error, now),)
 
     def _snapshot_entry(self, now: float) -> Entry:

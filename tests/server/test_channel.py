@@ -464,3 +464,28 @@ def test_a_heartbeat_is_not_older_than_what_came_before_it() -> None:
     delta, beat = reader.take()
     assert beat.type == "heartbeat"
     assert beat.generated_at == delta.generated_at
+
+
+# An error must not move a reader past what it has not been told: it may be cut right there.
+
+
+def test_an_error_before_a_replay_leaves_the_reader_where_it_is() -> None:
+    replica = Replica().begin(A)
+    cursor = replica.reader().take()[0].cursor
+    replica.publish(A_BAD)
+    replica.broadcaster.beat([missing()])
+    error, delta = replica.reader(since=cursor).take()
+    assert (error.type, error.cursor) == ("error", cursor)
+    assert (delta.type, delta.cursor) == ("delta", replica.channel._cursor)
+
+
+def test_errors_before_a_merged_delta_leave_the_reader_where_it_is() -> None:
+    replica = Replica().begin(A)
+    reader = replica.reader()
+    cursor = reader.take()[0].cursor
+    for at in range(MERGE_AFTER + 1):
+        replica.publish(item("a", "degraded", f"at {at}"))
+    replica.broadcaster.tell("pods", ErrorCode.RESYNC, "history was lost")
+    error, delta = reader.take()
+    assert (error.type, error.cursor) == ("error", cursor)
+    assert delta.type == "delta"
