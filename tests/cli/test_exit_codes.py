@@ -520,7 +520,7 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["status", "watch", "--heartbeat", "3 parsecs"], "500ms, 30s, 1m30s or 2h"),
         (["status", "watch", "--poll-interval", "0"], "--poll-interval"),
         (["status", "watch", "--retry=maybe"], "true or false"),
-        (["status", "--timeout", "5s"], "agentctl status watch --timeout"),
+        (["status", "--heartbeat", "5s"], "agentctl status watch --heartbeat"),
         (["status", "-o", "yaml"], "ndjson"),
         (["status", "wacht"], "did you mean watch?"),
         (["status", "-n", "Not_A_Name"], "--namespace"),
