@@ -26,8 +26,8 @@ from agentctl.live.view import LiveView
 USUAL = Size(80, 24)
 """Of a terminal that does not know its own."""
 
-ENDINGS = (signal.SIGHUP, signal.SIGQUIT)
-"""What ends the process and is nobody else's to handle: INT and TERM are the runner's."""
+ENDINGS = (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM)
+"""What ends the process. The last two are the runner's for the time that it runs."""
 
 
 class FdTerminal:
