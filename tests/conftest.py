@@ -34,23 +34,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-sequences",
         type=int,
-        default=500,
+        default=150,
         metavar="N",
-        help="how many seeded sequences of faults the campaign runs (default 500)",
+        help="how many seeded sequences of faults the campaign runs (default 150)",
     )
     parser.addoption(
         "--remote-fault-sequences",
         type=int,
-        default=40,
+        default=25,
         metavar="N",
-        help="the same between a server and its clients, each transport (default 40)",
+        help="the same between a server and its clients, each transport (default 25)",
     )
     parser.addoption(
         "--replica-seconds",
         type=float,
-        default=6.0,
+        default=4.0,
         metavar="S",
-        help="how long replicas are killed under their readers (default 6)",
+        help="how long replicas are killed under their readers (default 4)",
     )
 
 

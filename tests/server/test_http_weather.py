@@ -46,6 +46,7 @@ def test_a_request_that_never_ends_is_cut_after_ten_seconds(site: Site) -> None:
             client.send(bytes([byte]))
         site.advance(9.9)
         client.send(b"y")
+        site.get("/healthz")  # answered later: what came before has been read
         site.advance(0.2)
         answer = client.response()
         assert answer.status == 408
