@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "agentctl",
     deadline=None,  # a busy machine must not fail a law
+    max_examples=50,  # tox -e campaign looks further
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("agentctl")
+settings.register_profile("campaign", settings.get_profile("agentctl"), max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "agentctl"))
 
 PATIENCE_S = 2.0
 """How long threads and sockets that are on their way out may take."""
@@ -34,16 +36,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-sequences",
         type=int,
-        default=150,
+        default=80,
         metavar="N",
-        help="how many seeded sequences of faults the campaign runs (default 150)",
+        help="how many seeded sequences of faults the campaign runs (default 80)",
     )
     parser.addoption(
         "--remote-fault-sequences",
         type=int,
-        default=25,
+        default=12,
         metavar="N",
-        help="the same between a server and its clients, each transport (default 25)",
+        help="the same between a server and its clients, each transport (default 12)",
     )
     parser.addoption(
         "--replica-seconds",
