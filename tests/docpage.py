@@ -42,8 +42,9 @@ def run(page: str, home: Path) -> None:
     """Run all of a page's examples; raises AssertionError where one says something else."""
     commands = home / "bin"
     commands.mkdir()
-    (commands / "agentctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m agentctl "$@"\n')
-    (commands / "agentctl").chmod(0o755)
+    for name, arguments in (("agentctl", "-m agentctl"), ("python3", "")):
+        (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
+        (commands / name).chmod(0o755)
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     for example in examples(page):
         printed = _printed(example.code, home, path)

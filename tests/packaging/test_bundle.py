@@ -69,7 +69,7 @@ def test_what_is_cut_off_reaches_nobody(tmp_path: Path) -> None:
 
 
 def test_without_a_virtual_environment_as_its_readme_says(tmp_path: Path) -> None:
-    says = {"agentctl/__main__.py": b"print('it runs')\n"}
+    says = {"agentctl/__init__.py": b"", "agentctl/__main__.py": b"print('it runs')\n"}
     project = Wheel.at(wheelwright.wheel(tmp_path, "agentctl", "1", says))
     installer = Wheel.at(wheelwright.pip(tmp_path))
     path = archive.write(tmp_path, project, [], {HERE: [project, installer]}, 0)
