@@ -43,6 +43,11 @@ class Scale:
     fanout_stall_size: int = 2000
     """Characters in an event, so that the buffers of who never reads are full soon."""
 
+    blast_runs: int = 3
+    blast_events: int = 50_000
+    blast_items: int = 20
+    decoder_mb: float = 10.0
+
 
 QUICK = Scale(
     startup_runs=1,
@@ -67,4 +72,7 @@ QUICK = Scale(
     fanout_items=20,
     fanout_stalled=2,
     fanout_stall_s=0.1,
+    blast_runs=1,
+    blast_events=500,
+    decoder_mb=0.1,
 )

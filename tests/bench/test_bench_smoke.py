@@ -18,7 +18,9 @@ pytest.importorskip("trustme")
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs the usage of a child")
-@pytest.mark.parametrize("name", ["startup", "throughput", "latency", "memory", "fanout"])
+@pytest.mark.parametrize(
+    "name", ["startup", "throughput", "latency", "transports", "memory", "fanout"]
+)
 def test_prints_finite_figures(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", name],
