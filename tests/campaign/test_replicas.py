@@ -165,17 +165,17 @@ class Site:
         self._running.pop(port).__exit__(None, None, None)
 
     @classmethod
-    def wait_until_ready(cls, port: int) -> None:
+    def wait_until_ready(cls, port: int, token: str = "") -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while not cls._is_ready(port):
+        while not cls._is_ready(port, token):
             assert time.monotonic() < deadline, f"the server on {port} does not get ready"
             time.sleep(0.05)
 
     @staticmethod
-    def _is_ready(port: int) -> bool:
+    def _is_ready(port: int, token: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {token}"})
             return connection.getresponse().status == 200
         except OSError:
             return False

@@ -20,6 +20,10 @@ REMOTE = ("grpc", "sse")
 class Served:
     """A control plane on which nothing happens by itself, and a server for it."""
 
+    more: tuple[str, ...] = ()
+    """Further flags of the server."""
+    token = ""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.demo = DemoControlPlane(script=False)
@@ -40,9 +44,10 @@ class Served:
     def start(self) -> Program:
         """A server on the same ports as before."""
         listen = ["--http", f"127.0.0.1:{self.http}", "--grpc", f"127.0.0.1:{self.grpc}"]
-        program = Program("serve", *listen, "--kubeconfig", str(self._kubeconfig), home=self.folder)
+        flags = [*listen, "--kubeconfig", str(self._kubeconfig), *self.more]
+        program = Program("serve", *flags, home=self.folder)
         self._stack.enter_context(program)
-        Site.wait_until_ready(self.http)
+        Site.wait_until_ready(self.http, self.token)
         return program
 
     def way(self, transport: str) -> list[str]:
