@@ -21,6 +21,7 @@ from tests.cli.program import environment
 ROOT = Path(__file__).parent.parent
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^```(\w+)$", re.MULTILINE)
+BACKGROUND = re.compile(r"> (\S+) &$", re.MULTILINE)
 PATIENCE_S = 30.0
 
 
@@ -56,6 +57,9 @@ def run(page: str, home: Path) -> None:
 
 def _printed(code: str, home: Path, path: str) -> str:
     output = home / "output"
+    for name in BACKGROUND.findall(code):
+        # An earlier block's would be taken for what this one waits for.
+        (home / name).unlink(missing_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(
             ["bash", "-c", code],

@@ -52,6 +52,8 @@ class Subscription:
         self._replay_to = 0
         self._cursor = ""
         self._first: tuple[Entry, ...] = ()
+        # Its place is that of the moment it came, not of when it is first looked after.
+        self._open(now)
 
     @property
     def channel(self) -> Channel:

@@ -308,9 +308,9 @@ def test_expired_history_is_a_resync_then_exactly_what_changed(cluster: Cluster)
 
 
 def test_a_cursor_of_one_run_gives_what_changed_to_a_later_one(cluster: Cluster) -> None:
-    first = cluster.run("status", "watch", "--timeout", "500ms", "-o", "ndjson")
+    first = cluster.run("status", "watch", "--timeout", "2s", "-o", "ndjson")
     cursor = json.loads(first.stdout.splitlines()[0])["cursor"]
-    again = ("status", "watch", "--since", cursor, "--timeout", "500ms", "-o", "ndjson")
+    again = ("status", "watch", "--since", cursor, "--timeout", "2s", "-o", "ndjson")
     assert cluster.run(*again).stdout == ""
     cluster.plane.temporal_degrades()
     (line,) = cluster.run(*again).stdout.splitlines()
@@ -322,7 +322,7 @@ def test_a_cursor_of_one_run_gives_what_changed_to_a_later_one(cluster: Cluster)
 def test_a_cursor_from_elsewhere_gives_a_snapshot(cluster: Cluster) -> None:
     first = cluster.run("status", "-o", "ndjson", "--component", "grpc")
     cursor = json.loads(first.stdout)["cursor"]
-    done = cluster.run("status", "watch", "--since", cursor, "--timeout", "500ms", "-o", "ndjson")
+    done = cluster.run("status", "watch", "--since", cursor, "--timeout", "2s", "-o", "ndjson")
     assert done.returncode == 0
     snapshot_of(done.stdout.splitlines())
 
