@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "agentctl",
     deadline=None,  # a busy machine must not fail a law
-    max_examples=50,  # tox -e campaign looks further
+    max_examples=30,  # tox -e campaign looks further
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -36,16 +36,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-sequences",
         type=int,
-        default=80,
+        default=40,
         metavar="N",
-        help="how many seeded sequences of faults the campaign runs (default 80)",
+        help="how many seeded sequences of faults the campaign runs (default 40)",
     )
     parser.addoption(
         "--remote-fault-sequences",
         type=int,
-        default=12,
+        default=8,
         metavar="N",
-        help="the same between a server and its clients, each transport (default 12)",
+        help="the same between a server and its clients, each transport (default 8)",
+    )
+    parser.addoption(
+        "--benchmarks",
+        action="store_true",
+        help="see that each benchmark runs, in small counts",
     )
     parser.addoption(
         "--replica-seconds",

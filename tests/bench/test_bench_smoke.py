@@ -21,7 +21,9 @@ pytest.importorskip("trustme")
 @pytest.mark.parametrize(
     "name", ["startup", "throughput", "latency", "transports", "memory", "fanout"]
 )
-def test_prints_finite_figures(name: str) -> None:
+def test_prints_finite_figures(name: str, pytestconfig: pytest.Config) -> None:
+    if name != "latency" and not pytestconfig.getoption("--benchmarks"):
+        pytest.skip("one will do; --benchmarks runs them all")
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", name],
         cwd=ROOT,
