@@ -37,6 +37,8 @@ class Link:
     left: int = 0
     """Bytes until the fault strikes."""
     stalled: bool = False
+    held: bytes = b""
+    """What waits to be sent after what comes next (``reorder``: for TLS, whose records show it)."""
     due: list[tuple[float, bytes]] = field(default_factory=list)
     """Delayed bytes, and when each may go."""
 
@@ -146,6 +148,11 @@ class FaultProxy:
         if link.fault == "split":
             for at in range(len(data)):
                 self._send(link, link.client, data[at : at + 1])
+        elif link.fault == "reorder":
+            data, link.held = link.held, data
+            if data:  # what came before goes out after what came now
+                self._send(link, link.client, link.held + data)
+                link.held = b""
         elif link.fault == "delay":
             link.due.append((time.monotonic() + self._rng.uniform(0.0, 0.02), data))
         elif link.fault in ("truncate", "double", "garbage") and len(data) > link.left:

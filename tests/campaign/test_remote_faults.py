@@ -7,7 +7,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
 
 import pytest
 
@@ -23,7 +24,8 @@ from agentctl.server.auth import TokenGate
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
-from agentctl.sources.serveraccess import ServerAccess, ServerAddress
+from agentctl.server.tls import ServerTls
+from agentctl.sources.serveraccess import ClientTls, ServerAccess, ServerAddress
 from tests.campaign.faultproxy import AT_ONCE, NORMAL, PER_CONNECTION, FaultProxy
 from tests.campaign.test_fault_sequences import Follower
 from tests.server.replica import Replica
@@ -59,8 +61,9 @@ def load(table: dict[str, tuple[str, str]], transport: str) -> Any:
 class Site:
     """A server on a replica that a thread keeps beating; it can be replaced by another."""
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self, transport: str, tls: Optional[ServerTls] = None) -> None:
         self._transport = transport
+        self._tls = tls
         self.clock = SystemClock()
         self.items: dict[str, Item] = {}
         self.version = 0
@@ -115,7 +118,7 @@ class Site:
             self.clock,
             ServerInfo("0"),
         )
-        self._server = load(SERVERS, self._transport)(services, Address("127.0.0.1", 0))
+        self._server = load(SERVERS, self._transport)(services, Address("127.0.0.1", 0), self._tls)
         self.port = self._server.port
         self._server.start()
         self._replica.begin(*self._sorted(), version=self.version)
@@ -152,6 +155,9 @@ def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, Site]]:
     patch.undo()
 
 
+Happens = Callable[[random.Random, FaultProxy, Site], None]
+
+
 def eventually(what: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not what():
@@ -161,13 +167,18 @@ def eventually(what: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def run_sequence(transport: str, site: Site, seed: int) -> Follower:
+def run_sequence(
+    transport: str,
+    site: Site,
+    seed: int,
+    happens: Happens,
+    tls: Optional[ClientTls] = None,
+) -> Follower:
     rng = random.Random(seed)
     follower = Follower()
     with FaultProxy(lambda: site.port, rng) as proxy:
-        access = ServerAccess(
-            ServerAddress("127.0.0.1", proxy.port), "agents", BEAT_S, poll_interval_s=0.02
-        )
+        address = ServerAddress("127.0.0.1", proxy.port)
+        access = ServerAccess(address, "agents", BEAT_S, tls, poll_interval_s=0.02)
         clock = SystemClock()
         engine = Engine(
             [load(SOURCES, transport)(access, clock)],
@@ -182,7 +193,7 @@ def run_sequence(transport: str, site: Site, seed: int) -> Follower:
         try:
             assert eventually(lambda: bool(follower.kinds), 5), "no snapshot"
             for _ in range(rng.randint(3, 10)):
-                _something_happens(rng, proxy, site)
+                happens(rng, proxy, site)
                 threading.Event().wait(rng.choice([0, 0, 0.002, 0.01, 0.03]))
             proxy.calm()
             settled = eventually(
@@ -218,9 +229,41 @@ def _something_happens(rng: random.Random, proxy: FaultProxy, site: Site) -> Non
 
 
 def test_the_client_ends_with_the_truth(site: tuple[str, Site], remote_seed: int) -> None:
-    follower = run_sequence(*site, remote_seed)
+    follower = run_sequence(*site, remote_seed, _something_happens)
     assert follower.wrong == []
     assert follower.kinds[0] == "snapshot"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_tls_records_that_are_reordered_or_spoiled_change_nothing(
+    transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS sees it, the connection is lost, and another one tells what was missed."""
+    for module in ("requests", "grpc_status"):
+        monkeypatch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    ca, certificate, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(str(ca))
+    certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(key))
+
+    def happens(rng: random.Random, proxy: FaultProxy, site: Site) -> None:
+        proxy.fault = rng.choice(["reorder", "garbage", "double", "truncate"])
+        proxy.strike("cut")
+        for _ in range(3):
+            site.change(rng.choice(NAMES), rng.choice(list(Status)), str(rng.random()))
+            threading.Event().wait(0.02)
+
+    site = Site(transport, ServerTls(str(certificate), str(key), None, SystemClock()))
+    try:
+        for seed in range(3):
+            follower = run_sequence(transport, site, seed, happens, ClientTls(ca=str(ca)))
+            assert follower.wrong == []
+            assert "error" in follower.kinds
+    finally:
+        site.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
