@@ -18,7 +18,7 @@ LAYERS = (
     ("clock", "duration", "schema", "rpc", "rpc_settings"),
     ("model", "redact"),
     ("errors", "diff", "backoff"),
-    ("cursor", "policy", "verdict", "wire"),
+    ("cursor", "cursortext", "policy", "verdict", "wire"),
     ("sources.base", "kube.selectors", "harmless", "recording"),
     ("kube",),
     ("catalog",),

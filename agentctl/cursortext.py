@@ -1,0 +1,196 @@
+"""A cursor's text: format, time, sequence, scope, versions, hashes or digest, checksum.
+
+URL-safe, bounded, and never believed when it is damaged.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+MAX_LENGTH = 1024
+"""Characters of an encoded cursor: it goes into URLs, headers and shell variables."""
+
+MAX_ITEMS = 100
+"""More are told by one digest. So are fewer where the text would pass MAX_LENGTH: with
+no resourceVersions at all 91 items fit, with those of a dozen sources about 60."""
+
+MAX_SOURCES = 32
+MAX_VERSION_BYTES = 64
+"""A resume does without the resourceVersions that are left out, or whose text or source's
+name is longer than this."""
+
+_FORMAT = 1
+SCOPE_BYTES = 8
+DIGEST_BYTES = 8
+HASH_BYTES = 4
+_CHECKSUM_BYTES = 4
+_DIGEST_FOLLOWS = 0xFF
+_MAX_NUMBER = 2**63 - 1
+
+
+class Position(NamedTuple):
+    """Where in a stream: both only grow within one."""
+
+    time_ms: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """What a cursor says.
+
+    ``versions`` is the resourceVersion of each source by its name. Of ``hashes`` (key hash
+    to content hash, in the stream's order) and ``digest`` (of all of them) one is used.
+    """
+
+    position: Position
+    scope: bytes
+    versions: Mapping[str, str]
+    hashes: Mapping[int, int] = field(default_factory=dict)
+    digest: Optional[int] = None
+
+
+def digest_of(hashes: Mapping[int, int]) -> int:
+    """64 bits of all hashes together, whatever their order."""
+    pairs = sorted(key << 32 | value for key, value in hashes.items())
+    data = struct.pack(f">{len(pairs)}Q", *pairs)
+    return int.from_bytes(sha256(data)[:DIGEST_BYTES], "big")
+
+
+def encode(cursor: Cursor) -> str:
+    """URL-safe text of at most MAX_LENGTH characters.
+
+    What does not fit is left out in this order: the hashes (a digest takes their place),
+    then the resourceVersions.
+    """
+    digest = cursor.digest
+    if digest is None:
+        text = _encode(cursor, cursor.versions, None) if len(cursor.hashes) <= MAX_ITEMS else ""
+        if 0 < len(text) <= MAX_LENGTH:
+            return text
+        digest = digest_of(cursor.hashes)
+    text = _encode(cursor, cursor.versions, digest)
+    return text if len(text) <= MAX_LENGTH else _encode(cursor, {}, digest)
+
+
+def decode(text: str) -> Optional[Cursor]:
+    """The cursor, or None for anything that is not a whole one; never raises."""
+    if not 0 < len(text) <= MAX_LENGTH or not text.isascii():
+        return None
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+        # Texts that differ in the unused bits of the last character are not the same.
+        if _checksum(body) != checksum or _base64(data) != text:
+            return None
+        return _Reader(body).cursor()
+    except ValueError:
+        return None
+
+
+def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) -> str:
+    parts = [
+        bytes([_FORMAT]),
+        _varint(cursor.position.time_ms),
+        _varint(cursor.position.sequence),
+        cursor.scope[:SCOPE_BYTES].ljust(SCOPE_BYTES, b"\0"),
+    ]
+    kept = list(_that_fit(versions))
+    parts.append(_varint(len(kept)))
+    for text in (text for pair in kept for text in pair):
+        parts += [_varint(len(text)), text]
+    if digest is not None:
+        parts += [bytes([_DIGEST_FOLLOWS]), digest.to_bytes(DIGEST_BYTES, "big")]
+    else:
+        parts.append(bytes([len(cursor.hashes)]))
+        parts += [_pair(key, value) for key, value in cursor.hashes.items()]
+    body = b"".join(parts)
+    return _base64(body + _checksum(body))
+
+
+def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
+    pairs = []
+    for source, version in versions.items():
+        pair = (source.encode("utf-8", "replace"), version.encode("utf-8", "replace"))
+        if max(map(len, pair)) <= MAX_VERSION_BYTES:
+            pairs.append(pair)
+    return pairs[:MAX_SOURCES]
+
+
+class _Reader:
+    """Reads the bytes back; ValueError where they do not fit."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def cursor(self) -> Cursor:
+        if self._take(1)[0] != _FORMAT:
+            raise ValueError("another format")
+        position = Position(self._varint(), self._varint())
+        scope = self._take(SCOPE_BYTES)
+        versions = {self._text(): self._text() for _ in range(self._varint())}
+        count = self._take(1)[0]
+        digest, hashes = None, {}
+        if count == _DIGEST_FOLLOWS:
+            digest = self._number(DIGEST_BYTES)
+        else:
+            hashes = {self._number(HASH_BYTES): self._number(HASH_BYTES) for _ in range(count)}
+        if self._at != len(self._data):
+            raise ValueError("bytes left over")
+        return Cursor(position, scope, versions, hashes, digest)
+
+    def _take(self, count: int) -> bytes:
+        taken = self._data[self._at : self._at + count]
+        if len(taken) != count:
+            raise ValueError("too short")
+        self._at += count
+        return taken
+
+    def _text(self) -> str:
+        return self._take(self._varint()).decode("utf-8")
+
+    def _number(self, size: int) -> int:
+        return int.from_bytes(self._take(size), "big")
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if value > _MAX_NUMBER:
+                raise ValueError("number too large")
+            if byte < 0x80:
+                return value
+            shift += 7
+
+
+def _varint(value: int) -> bytes:
+    value = max(0, min(value, _MAX_NUMBER))
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _pair(key: int, value: int) -> bytes:
+    return key.to_bytes(HASH_BYTES, "big") + value.to_bytes(HASH_BYTES, "big")
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _checksum(body: bytes) -> bytes:
+    return sha256(body)[:_CHECKSUM_BYTES]
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
