@@ -26,6 +26,9 @@ STOP_S = 1.5
 SERVER_STOP_S = 5.0
 """The same for a server, which has readers to say goodbye to."""
 
+JOIN_S = 1.0
+"""How long a thread that has said all may take to be gone: a busy host is slow in this too."""
+
 _GONE = select.POLLERR | select.POLLNVAL
 
 SIGNALS = {
@@ -66,21 +69,23 @@ class Runner:
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self._outcome: Optional[Outcome] = None
         self._error: Optional[BaseException] = None
-        self._wake_out, self._wake_in = os.pipe()
+        # Nobody ever writes to the first: the engine's thread closes its end of it when it is
+        # done, and that can be looked at any number of times, as a byte could not.
+        self._over, self._end = os.pipe()
+        self._signalled, self._signal = os.pipe()
         self._stop_by: Optional[float] = None
         self._code = int(ExitCode.OK)
 
     def run(self) -> Outcome:
         """Returns how the run ended; raises what the engine's sink raised."""
-        os.set_blocking(self._wake_in, False)
+        os.set_blocking(self._signal, False)
         try:
             with self._signals():
-                self._thread.start()
+                self._start()
                 self._wait()
         finally:
-            if not self._thread.is_alive():
-                os.close(self._wake_out)
-                os.close(self._wake_in)
+            for fd in (self._over, self._signalled, self._signal):
+                os.close(fd)
         if self._error is not None:
             raise self._error
         return self._outcome or Outcome(ExitCode.DISCONNECTED)
@@ -93,18 +98,28 @@ class Runner:
         except BaseException as error:
             self._error = error
         finally:
-            os.write(self._wake_in, b"\0")
+            os.close(self._end)
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except BaseException:
+            os.close(self._end)
+            raise
 
     def _wait(self) -> None:
         poller = select.poll()
-        poller.register(self._wake_out, select.POLLIN)
+        poller.register(self._over, 0)  # only for POLLHUP: its other end is closed
+        poller.register(self._signalled, select.POLLIN)
         if self._stdout_fd is not None:
             poller.register(self._stdout_fd, 0)  # only for POLLERR: nobody reads any more
-        while self._thread.is_alive():
+        while True:
             ready = dict(poller.poll(self._patience_ms()))
-            if ready.get(self._wake_out):
-                os.read(self._wake_out, 64)
-                self._thread.join(0.01)
+            if ready.get(self._over):
+                self._thread.join(JOIN_S)
+                return
+            if ready.get(self._signalled):
+                os.read(self._signalled, 64)
             stdout_fd = self._stdout_fd
             if stdout_fd is not None and ready.get(stdout_fd, 0) & _GONE:
                 poller.unregister(stdout_fd)
@@ -139,7 +154,7 @@ class Runner:
             for number in SIGNALS
             if signal.getsignal(number) != signal.SIG_IGN
         }
-        wakeup = signal.set_wakeup_fd(self._wake_in, warn_on_full_buffer=False)
+        wakeup = signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
         try:
             yield
         finally:
