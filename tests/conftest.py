@@ -21,6 +21,8 @@ settings.register_profile(
 settings.register_profile("campaign", settings.get_profile("agentctl"), max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "agentctl"))
 
+pytest_plugins = ["tests.overrun"]
+
 PATIENCE_S = 2.0
 """How long threads and sockets that are on their way out may take."""
 

@@ -37,6 +37,8 @@ _CONSTANTS = {
     "FALSE": False,
 }
 
+_TOO_DEEP = re.compile(rf"(?:[\[{{]\s{{0,100}}){{{MAX_DEPTH + 1}}}")
+
 Scalar = Union[str, int, float, bool, None]
 
 
@@ -103,6 +105,9 @@ def parse(data: bytes, source: str) -> Node:
         problem = getattr(error, "problem", None) or "it cannot be read"
         # The end of a file counts as a line of its own to some parsers.
         line = min(mark.line + 1, len(text.splitlines()) or 1) if mark else 1
+        if _TOO_DEEP.search(text):  # newer parsers have a limit of their own, and words for it
+            what = f"expected at most {MAX_DEPTH} levels, got more"
+            raise CatalogError(f"{source}:{line}: {what}") from None
         raise CatalogError(f"{source}:{line}: expected YAML, got an error: {problem}") from None
     if builder.root is None:
         raise CatalogError(f"{source}:1: expected a catalog, got an empty file")
