@@ -50,6 +50,10 @@ class Retry:
         self._backoff = backoff
         self._failures = 0
 
+    def forget(self) -> None:
+        """Begin again from the base: the peer is known to be there."""
+        self._failures = 0
+
     def failed(
         self, now: float, up_since: Optional[float], retry_after: Optional[float], rng: Random
     ) -> float:

@@ -23,7 +23,16 @@ from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode, Item, StreamError
 from agentctl.policy import Missing, Outcome, StreamPolicy, Vitals
 from agentctl.redact import redact
-from agentctl.sources.base import Alive, Ended, Message, News, Source, Stop, Warned
+from agentctl.sources.base import (
+    Alive,
+    Ended,
+    Message,
+    News,
+    Pending,
+    Source,
+    Stop,
+    Warned,
+)
 from agentctl.sources.health import SourceHealth
 from agentctl.sources.supervisor import Supervisor
 from agentctl.stream import Outlet
@@ -226,17 +235,23 @@ class Engine:
             outcome = self._sources.ended(message, now, at_start=not self._stream.begun)
             if outcome is not None:
                 self._finish(outcome)
+        elif isinstance(message, Warned) and message.code is ErrorCode.RESYNC:
+            self._sources.lost_history(message, now)
         elif isinstance(message, Warned):
-            if message.code is ErrorCode.RESYNC:
-                health.relists(now)
             self._stream.tell(health.name, message.code, message.message)
-        else:
+        elif self._sources.heard(message, now) and not isinstance(message, Pending):
             error = None if isinstance(message, Alive) else self._state.apply(message)
             if error is not None:
-                self._stream.tell(error.source, error.code, error.message, error.retry_in)
+                self._stream.tell(
+                    error.source,
+                    error.code,
+                    error.message,
+                    error.retry_in,
+                    sources=error.sources,
+                    lasted=error.lasted,
+                )
             if message.resource_version:
                 health.resource_version = message.resource_version
-            health.alive(now)
 
     def _publish(self, now: float, at_once: bool) -> None:
         """Tell what is new, unless something was told a moment ago: then a moment later.
@@ -245,6 +260,7 @@ class Engine:
         together, or not at all where it was undone.
         """
         items = self._state.items(now)
+        self._sources.tell_resync(lambda: self._stream.differs(items))
         self._withheld = now < self._quiet_until and not at_once
         if self._withheld:
             return
@@ -260,6 +276,7 @@ class Engine:
         if refused is not None:
             self._finish(refused)
             return
+        self._sources.look(now, at_once=True)
         # A one-shot that reached nobody has nothing to show but its error.
         if not self._policy.once or self._sources.reached:
             self._stream.begin(
@@ -298,6 +315,7 @@ class Engine:
     def _time_out(self) -> None:
         if self.outcome is not None:
             return
+        self._sources.look(self._clock.monotonic(), at_once=True)
         self._conclude("still disconnected at --timeout: ")
         outcome = self.outcome
         if self._verdict is not None and outcome == Outcome(ExitCode.OK):

@@ -14,6 +14,7 @@
         ├── StreamingUnsupported      4           no: poll instead
         └── DisconnectedError         5           yes
             └── ServerError           5           yes   (it answered, but not usefully)
+                └── StartingError     5           yes   (an API server that is not ready)
 
 Errors of other libraries are mapped to these where they are raised, so that no
 caller needs to import the library to handle its failures.
@@ -117,3 +118,19 @@ class ServerError(DisconnectedError):
     """The peer answered with a failure or with something that cannot be read."""
 
     code = ErrorCode.SERVER
+
+
+STARTING = "the API server is starting"
+
+
+class StartingError(ServerError):
+    """An API server answered that is not ready: what it refuses or lacks does not count yet.
+
+    ``refusal`` is what it said, where that would be one of a server that is ready.
+    """
+
+    def __init__(
+        self, message: str, retry_after: float, refusal: Optional[RefusedError] = None
+    ) -> None:
+        super().__init__(f"{STARTING}: {message}", retry_after)
+        self.refusal = refusal

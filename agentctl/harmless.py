@@ -32,8 +32,13 @@ def harmless(event: Event) -> Event:
         changes = tuple(map(_item, event.changes))
         return replace(event, changes=changes, removed=removed, cursor=cursor)
     if isinstance(event, StreamError):
-        message = redact(event.message)
-        return replace(event, message=message, source=name(event.source), cursor=cursor)
+        return replace(
+            event,
+            message=redact(event.message),
+            source=name(event.source),
+            sources=tuple(map(name, event.sources)),
+            cursor=cursor,
+        )
     return replace(event, cursor=cursor)
 
 

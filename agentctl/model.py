@@ -53,6 +53,8 @@ class ErrorCode(Enum):
     """History was lost: changes in between may be missing."""
     FALLBACK = "fallback"
     """Now polling."""
+    RECOVERED = "recovered"
+    """What was lost is back."""
 
 
 class ItemKey(NamedTuple):
@@ -165,7 +167,9 @@ class StreamError:
     """Something the reader must know, or the state would look better than it is.
 
     ``retry_in`` is in seconds, None where nothing is being waited for; ``source``
-    is empty where the error is not one source's.
+    is empty where the error is not one source's. ``sources`` are all that share its
+    cause, where there are several, ``source`` the first of them. ``lasted`` is in
+    seconds, of a loss that is over (``recovered``).
     """
 
     generated_at: datetime
@@ -174,6 +178,8 @@ class StreamError:
     source: str
     retry_in: Optional[float]
     cursor: str
+    sources: tuple[str, ...] = ()
+    lasted: Optional[float] = None
 
     type = "error"
 
@@ -186,8 +192,12 @@ class StreamError:
         }
         if self.source:
             out["source"] = self.source
+        if len(self.sources) > 1:
+            out["sources"] = list(self.sources)
         if self.retry_in is not None:
             out["retry_in"] = round(self.retry_in, 1)
+        if self.lasted is not None:
+            out["lasted"] = round(self.lasted, 1)
         out["cursor"] = self.cursor
         return out
 
@@ -214,7 +224,7 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
     if kind == "heartbeat":
         return Heartbeat(at, cursor)
     if kind == "error":
-        retry_in = data.get("retry_in")
+        retry_in, lasted = data.get("retry_in"), data.get("lasted")
         return StreamError(
             at,
             _text(data["message"]),
@@ -222,6 +232,8 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
             _text(data.get("source", "")),
             None if retry_in is None else float(retry_in),
             cursor,
+            tuple(_text(name) for name in data.get("sources") or ()),
+            None if lasted is None else float(lasted),
         )
     raise ValueError(f"unknown event type: {kind!r}")
 

@@ -71,6 +71,7 @@ class Missing(NamedTuple):
     code: ErrorCode
     message: str
     retry_in: Optional[float]
+    sources: tuple[str, ...] = ()
 
 
 class SourceVitals(NamedTuple):

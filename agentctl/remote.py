@@ -31,7 +31,7 @@ from agentctl.sources.base import News, Received
 from agentctl.sources.remote import SOURCE
 from agentctl.stream import EventStream, Sink
 
-PASSING = (ErrorCode.RESYNC, ErrorCode.FALLBACK)
+PASSING = (ErrorCode.RESYNC, ErrorCode.FALLBACK, ErrorCode.RECOVERED)
 """What is said once and is no outage."""
 
 MAX_ITEMS = 50_000
@@ -51,6 +51,8 @@ class RemoteState:
         assert isinstance(message, Received), "not from a server"
         event = message.event
         if isinstance(event, StreamError) and event.code in PASSING:
+            if event.code is ErrorCode.RECOVERED:
+                self._amiss = None
             return event
         if isinstance(event, StreamError):
             before, self._amiss = self._amiss, event
@@ -83,7 +85,8 @@ class RemoteState:
             return ()
         # Its words are "still without ..." from the second time on: ours are the same.
         message = error.message.partition(f"still without {error.source}: ")[2] or error.message
-        return (Missing(error.source or SOURCE, error.code, message, error.retry_in),)
+        source = error.source or SOURCE
+        return (Missing(source, error.code, message, error.retry_in, error.sources),)
 
     def absent(self) -> str:
         return ""

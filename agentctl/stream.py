@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Optional, Protocol, Union
 
 from agentctl import cursor as cursors
@@ -56,8 +57,18 @@ class Outlet(Protocol):
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
         """Take the present state; True if anything in it was news."""
 
+    def differs(self, items: Sequence[Item]) -> bool:
+        """Whether anything in this state would be news."""
+
     def tell(
-        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
     ) -> None:
         """Take an error."""
 
@@ -102,7 +113,7 @@ class EventStream:
             self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
         held, self._held = self._held, []
         for error in held:
-            self.tell(error.source, error.code, error.message, error.retry_in)
+            self._emit(replace(error, generated_at=self._clock.now(), cursor=self._cursor))
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
         """A delta of what differs from what was emitted, if anything does."""
@@ -117,12 +128,27 @@ class EventStream:
             self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
         return bool(found)
 
+    def differs(self, items: Sequence[Item]) -> bool:
+        return items is not self._looked_at and bool(
+            diff(self._emitted, {item.key: item for item in items})
+        )
+
     def tell(
-        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
     ) -> None:
         """An error event; before the beginning it is kept for after it."""
         now = self._clock.now()
-        error = StreamError(now, redact(message), code, source, retry_in, self._cursor)
+        several = sources if len(sources) > 1 else ()
+        error = StreamError(
+            now, redact(message), code, source, retry_in, self._cursor, several, lasted
+        )
         if self.begun:
             self._emit(error)
         else:
@@ -140,7 +166,10 @@ class EventStream:
         names = ", ".join(one.source for one in missing)
         first = missing[0]
         message = redact(f"still without {names}: {first.message}")
-        return StreamError(now, message, first.code, first.source, first.retry_in, self._cursor)
+        sources = tuple(one.source for one in missing) if len(missing) > 1 else first.sources
+        return StreamError(
+            now, message, first.code, first.source, first.retry_in, self._cursor, sources
+        )
 
     def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
         found = cursors.resume(

@@ -34,6 +34,8 @@ class FakeSource:
     """Blocks until it is stopped; the test puts the messages."""
 
     essential = True
+    proves = False
+    server = ""
 
     def __init__(self, name: str, fallback: Optional[Source] = None) -> None:
         self.name = name
@@ -44,6 +46,9 @@ class FakeSource:
     def run(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
         attempt.wait(60)
+
+    def credentials(self) -> object:
+        return None
 
     def fallback(self) -> Optional[Source]:
         return self._fallback
@@ -103,6 +108,8 @@ class Fails:
     """A source whose attempts end with the failures given, then wait."""
 
     essential = True
+    proves = False
+    server = ""
 
     def __init__(self, name: str, *failures: Optional[SourceError]) -> None:
         self.name = name
@@ -116,6 +123,9 @@ class Fails:
                 raise failure
             return
         attempt.wait(60)
+
+    def credentials(self) -> object:
+        return None
 
     def fallback(self) -> Optional[Source]:
         return None

@@ -73,6 +73,7 @@ def server_access(
         policy.since,
         poll_interval_s,
         policy.once,
+        _path(given.flag("--token-file") or ""),
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Callable, Optional
@@ -57,6 +57,14 @@ class ClusterAccess:
     proxy_url: str = ""
     expires_at: Optional[datetime] = None
     """When the credentials end, where their giver (an exec plugin) said so."""
+    kubeconfigs: tuple[str, ...] = ()
+    """The files that it came from."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file with something of it: a change of one may change what is refused."""
+        named = (self.token_file, self.client_cert_file, self.client_key_file, self.ca_file)
+        return (*self.kubeconfigs, *(path for path in named if path))
 
     @property
     def authentication(self) -> str:
@@ -172,6 +180,19 @@ def checked_token(token: str, where: str) -> str:
     return token
 
 
+def fingerprint(paths: Iterable[str]) -> tuple[tuple[int, int, int], ...]:
+    """What tells one state of some files from another: time, size, identity. Opens none."""
+    found = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            found.append((0, 0, 0))
+        else:
+            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    return tuple(found)
+
+
 def _is_blank(path: str) -> bool:
     try:
         return os.path.getsize(path) == 0
@@ -197,6 +218,18 @@ class AccessProvider:
         self._rounds = 0
         self._failure: Optional[ConfigError] = None
         self._token_read_at = clock.monotonic()
+        self._stamp = fingerprint(self._access.files)
+        self._changed = False
+
+    def fingerprint(self) -> object:
+        """What can be compared of the files; once it differs they are read again."""
+        with self._lock:
+            files, before = self._access.files, self._stamp
+        now = fingerprint(files)
+        if now != before:
+            with self._lock:
+                self._stamp, self._changed = now, True
+        return now
 
     def current(self) -> tuple[ClusterAccess, int]:
         """The access and its generation.
@@ -206,12 +239,15 @@ class AccessProvider:
         """
         with self._lock:
             access, generation = self._access, self._generation
+            changed, self._changed = self._changed, False
             now = self._clock.monotonic()
             token_due = bool(access.token_file) and (
                 now - self._token_read_at >= TOKEN_FILE_PERIOD_S
             )
             if token_due:
                 self._token_read_at = now
+        if changed:
+            return self.refresh(generation)
         if token_due:
             return self._with_token_of(access)
         if access.expires_at and self._clock.now() >= access.expires_at - EXPIRY_MARGIN:

@@ -153,6 +153,7 @@ def access_from(
     values: dict[str, Any] = {
         "description": f"context {name!r} of {config.where}",
         "context": name,
+        "kubeconfigs": tuple(paths),
         "namespace": chosen.text("namespace"),
         **_cluster_values(cluster, environ),
         **_user_values(user),

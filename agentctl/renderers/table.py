@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from agentctl.clock import format_time
 from agentctl.diagnosis.text import reasons, sections
-from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status, StreamError
+from agentctl.duration import format_duration
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Heartbeat,
+    Item,
+    Snapshot,
+    Status,
+    StreamError,
+)
 from agentctl.renderers import Style, TextSink
 
 HELP = "a table, then a line for each change (the default)"
@@ -50,13 +60,20 @@ class TableRenderer:
         return [self._error(event, at)]
 
     def _error(self, event: StreamError, at: str) -> str:
-        parts = ["ERROR", at]
-        if event.source:
-            parts.append(f"source={event.source}")
+        if event.code is ErrorCode.RECOVERED:
+            return self._recovered(event, at)
+        parts = ["ERROR", at, *_sources(event)]
         parts.append(f"code={event.code.value}")
         if event.retry_in is not None:
             parts.append(f"retry_in={event.retry_in:.1f}s")
         parts.append(f"message={quoted(event.message)}")
+        return " ".join(parts)
+
+    @staticmethod
+    def _recovered(event: StreamError, at: str) -> str:
+        parts = ["RECOVERED", at, *_sources(event)]
+        if event.lasted is not None:
+            parts.append(f"lasted={format_duration(max(1, round(event.lasted)))}")
         return " ".join(parts)
 
     def _table(self, items: Sequence[Item]) -> list[str]:
@@ -81,6 +98,12 @@ class TableRenderer:
         if not self._style.color:
             return status.value
         return f"{_COLORS[status]}{status.value}{_RESET}"
+
+
+def _sources(event: StreamError) -> list[str]:
+    """The first that is meant, and where there are several, all of them."""
+    words = [f"source={event.source}"] if event.source else []
+    return [*words, f"sources={','.join(event.sources)}"] if len(event.sources) > 1 else words
 
 
 def quoted(text: str) -> str:

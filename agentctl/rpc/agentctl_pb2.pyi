@@ -138,7 +138,7 @@ class WatchControlPlaneStatusRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., cursor: _Optional[str] = ..., follow_only: bool = ...) -> None: ...
 
 class ControlPlaneStatusEvent(_message.Message):
-    __slots__ = ["type", "generated_at", "items", "message", "cursor", "removed", "code", "source", "retry_in"]
+    __slots__ = ["type", "generated_at", "items", "message", "cursor", "removed", "code", "source", "retry_in", "sources", "lasted"]
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
         TYPE_UNSPECIFIED: _ClassVar[ControlPlaneStatusEvent.Type]
@@ -160,6 +160,8 @@ class ControlPlaneStatusEvent(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RETRY_IN_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    LASTED_FIELD_NUMBER: _ClassVar[int]
     type: ControlPlaneStatusEvent.Type
     generated_at: _timestamp_pb2.Timestamp
     items: _containers.RepeatedCompositeFieldContainer[ControlPlaneStatusItem]
@@ -169,7 +171,9 @@ class ControlPlaneStatusEvent(_message.Message):
     code: str
     source: str
     retry_in: _duration_pb2.Duration
-    def __init__(self, type: _Optional[_Union[ControlPlaneStatusEvent.Type, str]] = ..., generated_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ..., message: _Optional[str] = ..., cursor: _Optional[str] = ..., removed: _Optional[_Iterable[_Union[RemovedItem, _Mapping]]] = ..., code: _Optional[str] = ..., source: _Optional[str] = ..., retry_in: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    lasted: _duration_pb2.Duration
+    def __init__(self, type: _Optional[_Union[ControlPlaneStatusEvent.Type, str]] = ..., generated_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ..., message: _Optional[str] = ..., cursor: _Optional[str] = ..., removed: _Optional[_Iterable[_Union[RemovedItem, _Mapping]]] = ..., code: _Optional[str] = ..., source: _Optional[str] = ..., retry_in: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., sources: _Optional[_Iterable[str]] = ..., lasted: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ControlPlaneStatusItem(_message.Message):
     __slots__ = ["component", "namespace", "status", "message", "details"]

@@ -59,11 +59,21 @@ class Broadcaster:
         news = [channel.publish(self._of(channel, items), versions) for channel in self._distinct]
         return any(news)
 
+    def differs(self, items: Sequence[Item]) -> bool:
+        return any(channel.differs(self._of(channel, items)) for channel in self._distinct)
+
     def tell(
-        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
     ) -> None:
         for channel in self._distinct:
-            channel.tell(source, code, message, retry_in)
+            channel.tell(source, code, message, retry_in, sources=sources, lasted=lasted)
 
     def beat(self, missing: Sequence[Missing]) -> None:
         for channel in self._distinct:

@@ -133,12 +133,23 @@ class Channel:
             self.on_news(self)
         return news
 
+    def differs(self, items: Sequence[Item]) -> bool:
+        return self._stream.differs(items)
+
     def tell(
-        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
     ) -> None:
-        name = self._name(source)
-        if name is not None:
-            self._stream.tell(name, code, message, retry_in)
+        named = [self._name(one) for one in (sources or (source,))]
+        own = tuple(name for name in named if name is not None)
+        if own:
+            self._stream.tell(own[0], code, message, retry_in, sources=own, lasted=lasted)
 
     def beat(self, missing: Sequence[Missing]) -> None:
         """Readers have beats of their own: what they are told then is kept for them."""

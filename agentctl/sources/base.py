@@ -49,6 +49,17 @@ class Alive:
     source: str
     epoch: int
     resource_version: str = ""
+    consistent: bool = False
+    """Whether the answer went through the server's storage, and no cache stood for it."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An answer of which nothing can be told yet, for this reason."""
+
+    source: str
+    epoch: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ class Stop:
 News = Union[Replaced, Changed, Received]
 """What says something of the state."""
 
-Message = Union[Alive, News, Warned, Ended]
+Message = Union[Alive, Pending, News, Warned, Ended]
 
 
 class Attempt:
@@ -211,8 +222,19 @@ class Source(Protocol):
         """What a person calls it, for messages: ``deployments``."""
 
     @property
+    def server(self) -> str:
+        """Which server it asks: sources of one server are lost and found together."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether it does nothing but ask the server's storage for a proof of life."""
+
+    @property
     def essential(self) -> bool:
         """Whether the run is over at the start when all such sources are refused."""
+
+    def credentials(self) -> object:
+        """What can be compared of the files that it authenticates with; never blocks."""
 
     def run(self, attempt: Attempt) -> None:
         """Do one attempt: return when done, raise SourceError when it failed.

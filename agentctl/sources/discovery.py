@@ -22,6 +22,8 @@ class DiscoverySource:
     """Which custom resources are served, as objects with nothing but a name."""
 
     essential = False
+    proves = False
+    server = ""
 
     def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
         self.name = spec.name
@@ -31,6 +33,9 @@ class DiscoverySource:
         self._once = once
         self._poked = threading.Event()
         self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
+
+    def credentials(self) -> object:
+        return self._context.credentials()
 
     def fallback(self) -> Optional[Source]:
         return None

@@ -47,6 +47,8 @@ class GrpcSource:
 
     name = noun = SOURCE
     essential = True
+    proves = False
+    server = ""
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         if access.address.prefix:
@@ -56,6 +58,9 @@ class GrpcSource:
         self._access = access
         self._clock = clock
         self._patient_until: Optional[float] = None
+
+    def credentials(self) -> object:
+        return self._access.credentials()
 
     def fallback(self) -> RemotePollSource:
         access = self._access

@@ -32,6 +32,9 @@ class SourceHealth:
     blind: bool = False
     """What rests on it has turned unknown."""
     failure: Optional[SourceError] = None
+    last_failure: Optional[SourceError] = None
+    not_before: float = 0.0
+    """Until when (monotonic) its server does not want to be asked."""
     retry_at: Optional[float] = None
     stream_at: Optional[float] = None
     """When polling may be left for another try of the stream."""
@@ -48,9 +51,18 @@ class SourceHealth:
         return self.source is not self.stream
 
     @property
+    def proves(self) -> bool:
+        return self.stream.proves
+
+    @property
+    def down(self) -> bool:
+        """Not up; a proof of life is not missing before it has failed."""
+        return not self.up and (not self.proves or self.failure is not None)
+
+    @property
     def lost(self) -> bool:
         """Down for want of a connection, not of a permission."""
-        return not self.up and not isinstance(self.failure, RefusedError)
+        return self.down and not isinstance(self.failure, RefusedError)
 
     def vitals(self) -> SourceVitals:
         failure = self.failure
@@ -98,12 +110,16 @@ class SourceHealth:
             self.up = False
             self.last_alive = now
 
-    def fell(self, now: float, failure: SourceError) -> bool:
-        """The attempt failed; True if that is news: it was up, or fails another way."""
+    def fell(self, now: float, failure: SourceError, running: bool = False) -> bool:
+        """The attempt failed; True if that is news: it was up, or fails another way.
+
+        ``running``: it goes on, but what it says does not count.
+        """
         before = self.failure
-        self.failure = failure
+        self.failure = self.last_failure = failure
         self.answered = True
-        self.attempt = None
+        if not running:
+            self.attempt = None
         news = self.up or before is None or before.code is not failure.code
         self.up, self.up_since = False, None
         return news

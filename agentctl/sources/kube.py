@@ -56,6 +56,10 @@ class KubeContext:
     rng: random.Random = field(default_factory=random.Random)
     poll_interval_s: float = 10.0
 
+    def credentials(self) -> object:
+        """What can be compared of the files that the credentials come from."""
+        return self.client.provider.fingerprint()
+
     @contextmanager
     def reader(
         self, attempt: Attempt, wake: Optional[Callable[[], None]] = None
@@ -91,6 +95,8 @@ class KubeSource:
     """
 
     essential = True
+    proves = False
+    server = ""
 
     def __init__(
         self,
@@ -105,6 +111,9 @@ class KubeSource:
         self._on_change = on_change or (lambda: None)
         self._watch_refused: Optional[bool] = None
         """Whether the last watch was forbidden; None before the first answer."""
+
+    def credentials(self) -> object:
+        return self._context.credentials()
 
     def fallback(self) -> Optional[Source]:
         return KubePollSource(self._spec, self._context, self._on_change)
@@ -185,6 +194,8 @@ class KubePollSource:
     """The same resource, listed again and again; or once, with ``once``."""
 
     essential = True
+    proves = False
+    server = ""
 
     def __init__(
         self,
@@ -199,6 +210,9 @@ class KubePollSource:
         self._context = context
         self._on_change = on_change or (lambda: None)
         self._once = once
+
+    def credentials(self) -> object:
+        return self._context.credentials()
 
     def fallback(self) -> Optional[Source]:
         return None

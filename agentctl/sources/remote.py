@@ -92,8 +92,13 @@ def redacted(event: Event) -> Event:
         removed = tuple(ItemKey(*map(name, key)) for key in event.removed)
         return Delta(event.generated_at, tuple(map(_clean, event.changes)), removed, cursor)
     if isinstance(event, StreamError):
-        message = redact(event.message)
-        return replace(event, message=message, source=name(event.source), cursor=cursor)
+        return replace(
+            event,
+            message=redact(event.message),
+            source=name(event.source),
+            sources=tuple(map(name, event.sources)),
+            cursor=cursor,
+        )
     return replace(event, cursor=cursor)
 
 
@@ -116,12 +121,17 @@ class RemotePollSource:
 
     name = noun = SOURCE
     essential = True
+    proves = False
+    server = ""
 
     def __init__(self, ask: Ask, clock: Clock, interval_s: float, once: bool = False) -> None:
         self._ask = ask
         self._clock = clock
         self._interval_s = interval_s
         self._once = once
+
+    def credentials(self) -> object:
+        return None
 
     def fallback(self) -> Optional[Source]:
         return None

@@ -14,6 +14,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError, UsageError
+from agentctl.kube.access import fingerprint
 from agentctl.kube.proxies import is_loopback
 
 MAX_TOKEN_BYTES = 64 * 1024
@@ -141,6 +142,12 @@ class ServerAccess:
     """The user's own cursor: a replica that has not seen as much yet is waited for."""
     poll_interval_s: float = 10.0
     once: bool = False
+    token_file: str = ""
+    """Where ``token`` reads from, if from a file."""
+
+    def credentials(self) -> object:
+        """What can be compared of the token's file."""
+        return fingerprint([self.token_file] if self.token_file else [])
 
     @property
     def silence_s(self) -> float:

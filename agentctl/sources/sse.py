@@ -63,6 +63,8 @@ class SseSource:
 
     name = noun = SOURCE
     essential = True
+    proves = False
+    server = ""
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         self._access = access
@@ -73,6 +75,9 @@ class SseSource:
         """The reconnection time that the server asked for: it outlives connections."""
         self._sent_away = ""
         """Why the server does not want to be asked for the stream again."""
+
+    def credentials(self) -> object:
+        return self._access.credentials()
 
     def fallback(self) -> RemotePollSource:
         access = self._access

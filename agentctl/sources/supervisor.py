@@ -11,7 +11,7 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Iterable, Iterator
-from typing import Optional, Protocol, Union
+from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
@@ -21,27 +21,35 @@ from agentctl.errors import (
     ForbiddenError,
     NotFoundError,
     RefusedError,
+    ServerError,
     SourceError,
+    StartingError,
     StreamingUnsupported,
     UnauthorizedError,
 )
 from agentctl.model import ErrorCode
 from agentctl.policy import Outcome, SourceVitals, StreamPolicy
-from agentctl.sources.base import Ended, Message, Source, Stop
+from agentctl.sources.base import (
+    Alive,
+    Ended,
+    Message,
+    Pending,
+    Received,
+    Replaced,
+    Source,
+    Stop,
+    Warned,
+)
 from agentctl.sources.health import SourceHealth
+from agentctl.sources.outage import ServerHealth, Tell
 
 log = logging.getLogger(__name__)
 
 JOIN_S = 1.0
 """How long stopping may take, all threads together."""
 
-
-class Tell(Protocol):
-    """Sends an error event."""
-
-    def __call__(
-        self, source: str, code: ErrorCode, message: str, retry_in: Optional[float] = None
-    ) -> None: ...
+LOOK_AT_CREDENTIALS_S = 1.0
+"""How soon a token that somebody has put in place is noticed, while one is refused."""
 
 
 class Supervisor:
@@ -67,6 +75,12 @@ class Supervisor:
         self._health = {
             source.name: SourceHealth(source, source, Retry(policy.backoff)) for source in sources
         }
+        self._servers: dict[str, ServerHealth] = {}
+        for health in self:
+            server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
+            server.members.append(health)
+        self._credentials_at: Optional[float] = None
+        self._credentials: object = None
 
     def __iter__(self) -> Iterator[SourceHealth]:
         return iter(self._health.values())
@@ -77,21 +91,22 @@ class Supervisor:
     @property
     def answered(self) -> bool:
         """Whether every source has its first answer, good or bad."""
-        return all(health.answered for health in self)
+        return all(health.answered for health in self if not health.proves)
 
     @property
     def reached(self) -> bool:
         """Whether any source ever had a good answer, or there is none to be asked."""
-        return not self._health or any(health.ever_up for health in self)
+        told = [health for health in self if not health.proves]
+        return not told or any(health.ever_up for health in told)
 
     @property
     def down(self) -> list[SourceHealth]:
-        return [health for health in self if not health.up]
+        return [health for server in self._servers.values() for health in server.down]
 
     @property
     def lost(self) -> list[SourceHealth]:
         """Those down for want of a connection, not of a permission."""
-        return [health for health in self if health.lost]
+        return [health for health in self.down if health.lost]
 
     def vitals(self) -> tuple[SourceVitals, ...]:
         """How each source is; for any thread, as all that is read is replaced, not changed."""
@@ -104,9 +119,12 @@ class Supervisor:
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin every source's first attempt."""
         self._inbox = inbox
+        for server in self._servers.values():
+            server.last_proof = now
         for health in self:
             health.last_alive = now
-            self._blind(health.name, "no data yet")
+            if not health.proves:
+                self._blind(health.name, "no data yet")
             health.start(inbox)
 
     def stop(self, monotonic: Callable[[], float]) -> None:
@@ -127,12 +145,14 @@ class Supervisor:
         """
         health = self[message.source]
         failure = message.failure
+        server = self._server(health)
         health.stop()
         if failure is None:
             if not self._policy.once:
                 self._retry(health, None, health.up_since, now)
             return None
         if isinstance(failure, StreamingUnsupported):
+            server.answered(now)
             return self._fall_back(health, failure, now)
         at_start = not health.ever_up and (at_start or not self.reached)
         if isinstance(failure, UnauthorizedError) and at_start:
@@ -145,16 +165,56 @@ class Supervisor:
             health.blind = True
             self._blind(health.name, failure.message)
         delay = None if self._policy.once else self._retry(health, failure, up_since, now)
-        if news:
-            self._tell(health.name, failure.code, failure.message, delay)
+        if isinstance(failure, RefusedError):
+            server.refused(health, now)
+            if news:
+                self._tell(health.name, failure.code, failure.message, delay)
+        elif news:
+            server.fell(health, now)
+        if isinstance(failure, (RefusedError, ServerError)) and not health.proves:
+            server.answered(now)
         return None
 
-    def look(self, now: float) -> None:
-        """Do what is due: staleness, retries, another try of the stream."""
+    def heard(self, message: Message, now: float) -> bool:
+        """A sign of life; False where it does not count: a cache speaks for silent storage."""
+        health = self[message.source]
+        server = self._server(health)
+        if isinstance(message, Pending):
+            server.answered(now)
+            if not health.ever_up:
+                self._blind(health.name, message.reason)
+            return False
+        if isinstance(message, (Replaced, Received)) or (
+            isinstance(message, Alive) and message.consistent
+        ):
+            self._proved(server, now)
+        elif server.stale:
+            return False
+        health.alive(now)
+        server.answered(now)
+        return True
+
+    def lost_history(self, message: Warned, now: float) -> None:
+        """A source reads everything anew, and is told of once that is there."""
+        health = self[message.source]
+        health.relists(now)
+        self._server(health).lost_history(health, message.message)
+
+    def tell_resync(self, differs: Callable[[], bool]) -> None:
+        """Before what is new is told: whether it is because history was lost."""
+        for server in self._servers.values():
+            server.tell_resync(differs)
+
+    def look(self, now: float, at_once: bool = False) -> None:
+        """Do what is due: staleness, retries, another try of the stream, what is to be told.
+
+        ``at_once`` tells of an outage before it has settled: there is no later.
+        """
+        self._turn_stale(now)
+        self._renew_credentials(now)
+        for server in self._servers.values():
+            server.look(now, at_once)
         for health in self:
-            stale_at = self._stale_at(health)
-            if stale_at is not None and now >= stale_at:
-                self._turn_stale(health)
             if health.retry_at is not None and now >= health.retry_at:
                 log.debug("%s: reconnecting", health.name)
                 health.start(self._inbox)
@@ -165,6 +225,10 @@ class Supervisor:
 
     def deadlines(self) -> Iterator[float]:
         """When (monotonic) ``look`` will find something due."""
+        for server in self._servers.values():
+            yield from server.deadlines()
+        if self._credentials_at is not None:
+            yield self._credentials_at
         for health in self:
             stream_at = health.stream_at if health.polling else None
             for moment in (health.retry_at, stream_at, self._stale_at(health)):
@@ -173,7 +237,7 @@ class Supervisor:
 
     def refused_everywhere(self) -> Optional[Outcome]:
         """An outcome if there is nothing but refusals: nothing will come of waiting."""
-        failures = [health.failure for health in self if health.stream.essential]
+        failures = [_refusal(health.failure) for health in self if health.stream.essential]
         if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
             return None
         return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
@@ -188,9 +252,12 @@ class Supervisor:
         """Set the time of the next attempt; returns the wait in seconds."""
         if isinstance(failure, RefusedError):
             delay = self._policy.refused_retry_s * self._rng.uniform(0.75, 1.25)
+        elif isinstance(failure, StartingError):
+            delay = failure.retry_after or 0.0
         else:
             wish = failure.retry_after if failure is not None else None
             delay = health.retry.failed(now, up_since, wish, self._rng)
+        health.not_before = now + ((failure.retry_after or 0.0) if failure is not None else 0.0)
         health.retry_at = now + delay
         reason = failure.message if failure is not None else "it ended"
         log.debug("%s: %s; next attempt in %.1fs", health.name, reason, delay)
@@ -213,18 +280,79 @@ class Supervisor:
         health.start(self._inbox)
         return None
 
-    def _stale_at(self, health: SourceHealth) -> Optional[float]:
-        """When what rests on a source that is down stops being believed."""
-        limit = self._policy.max_staleness_s
-        if limit is None or health.up or health.blind or not health.ever_up:
-            return None
-        return health.last_alive + limit
+    def _server(self, health: SourceHealth) -> ServerHealth:
+        return self._servers[health.stream.server]
 
-    def _turn_stale(self, health: SourceHealth) -> None:
-        health.blind = True
+    def _stale_at(self, health: SourceHealth) -> Optional[float]:
+        """When what rests on a source stops being believed.
+
+        One that is down has nothing to say. One that is up may be served from a cache
+        whose storage is silent: where that is looked after, its last proof counts.
+        """
+        limit = self._policy.max_staleness_s
+        if limit is None or health.blind or not health.ever_up or health.proves:
+            return None
+        if not health.up:
+            return health.last_alive + limit
+        server = self._server(health)
+        return server.last_proof + limit if server.proves else None
+
+    def _turn_stale(self, now: float) -> None:
         reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
-        self._blind(health.name, reason)
-        self._tell(health.name, ErrorCode.STALE, f"{health.name}: {reason}")
-        if health.attempt is not None and health.attempt.resource_version:
-            # Under way to resume what is not believed any more: read it anew instead.
-            health.start(self._inbox)
+        for server in self._servers.values():
+            turned = []
+            for health in server.members:
+                stale_at = self._stale_at(health)
+                if stale_at is None or now < stale_at:
+                    continue
+                turned.append(health.name)
+                self._blind(health.name, reason)
+                health.blind = True
+                if health.up:  # only its cache is
+                    server.stale = True
+                    health.fell(now, ServerError(f"its storage is silent: {reason}"), running=True)
+                    server.fell(health, now, told=True)
+                elif health.attempt is not None and health.attempt.resource_version:
+                    # Under way to resume what is not believed any more: read it anew instead.
+                    health.start(self._inbox)
+            if turned:
+                what = turned[0] if len(turned) == 1 else f"{len(turned)} sources"
+                text = f"{what}: {reason}"
+                self._tell(turned[0], ErrorCode.STALE, text, sources=tuple(turned))
+
+    def _proved(self, server: ServerHealth, now: float) -> None:
+        """The server's storage has answered: what its caches say counts again, read anew."""
+        server.last_proof = now
+        stale, server.stale = server.stale, False
+        for health in server.members:
+            if health.proves:
+                health.alive(now)
+            elif health.up:
+                health.last_alive = now
+            elif stale and health.attempt is not None:
+                health.start(self._inbox)
+
+    def _renew_credentials(self, now: float) -> None:
+        """Try at once what was refused, where the files that it authenticates with changed."""
+        refused = [
+            health
+            for health in self
+            if health.retry_at is not None and isinstance(health.failure, RefusedError)
+        ]
+        if not refused:
+            self._credentials_at = None
+            return
+        if self._credentials_at is not None and now < self._credentials_at:
+            return
+        found = [health.stream.credentials() for health in refused]
+        if not any(found):
+            return
+        if self._credentials_at is not None and found != self._credentials:
+            log.debug("credentials have changed: trying again")
+            for health in refused:
+                health.retry_at = now
+        self._credentials, self._credentials_at = found, now + LOOK_AT_CREDENTIALS_S
+
+
+def _refusal(failure: Optional[SourceError]) -> Optional[SourceError]:
+    return failure.refusal or failure if isinstance(failure, StartingError) else failure

@@ -102,6 +102,8 @@ def to_message(event: Event) -> ControlPlaneStatusEvent:
         code=event.code.value,
         source=event.source,
         retry_in=_to_duration(event.retry_in),
+        sources=event.sources if len(event.sources) > 1 else (),
+        lasted=_to_duration(event.lasted),
         cursor=event.cursor,
     )
 
@@ -169,7 +171,9 @@ def _error(message: ControlPlaneStatusEvent, at: datetime) -> StreamError:
         code = ErrorCode.SERVER
         text = f"{message.code}: {text}" if message.code else text
     retry_in = _seconds(message.retry_in) if message.HasField("retry_in") else None
-    return StreamError(at, text, code, message.source, retry_in, message.cursor)
+    lasted = _seconds(message.lasted) if message.HasField("lasted") else None
+    sources = tuple(_few(message.sources))
+    return StreamError(at, text, code, message.source, retry_in, message.cursor, sources, lasted)
 
 
 def _time(stamp: Timestamp) -> datetime:

@@ -9,6 +9,7 @@ import pytest
 
 from agentctl.errors import DisconnectedError, ForbiddenError
 from agentctl.model import Delta, Status
+from agentctl.sources.outage import SETTLE_S
 from tests.engine.test_engine import Bench, kinds
 
 H, D, E = Status.HEALTHY, Status.DEGRADED, Status.ERROR
@@ -66,7 +67,8 @@ def test_after_a_quiet_while_a_change_goes_out_at_once_again(bench: Bench) -> No
 
 def test_errors_do_not_wait(bench: Bench) -> None:
     bench.step(bench.changed("a", D))
-    assert "error" in kinds(bench.step(bench.lost("b")))
+    bench.step(bench.lost("b"))
+    assert "error" in kinds(bench.advance(SETTLE_S))
 
 
 def test_what_is_withheld_is_told_before_a_beat_and_before_the_end() -> None:

@@ -353,13 +353,15 @@ def test_a_source_that_lost_its_history_is_not_alive_until_its_list_is_there(mak
     bench.begin()
     bench.advance(29)
     warning = Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired")
-    assert kinds(bench.step(warning)) == ["error"]
+    assert bench.step(warning) == []
     (error,) = bench.advance(5)
     assert error.message == "still without a: no answer yet"
     events = bench.advance(60)
     assert ErrorCode.STALE in [event.code for event in events if event.type == "error"]
     assert "heartbeat" not in kinds(events)
-    assert kinds(bench.step(bench.listed("a"))) == ["delta"]
+    lost, delta = bench.step(bench.listed("a"))
+    assert (lost.code, lost.message) == (ErrorCode.RESYNC, "history expired")
+    assert isinstance(delta, Delta)
     assert kinds(bench.advance(30)) == ["heartbeat"]
 
 

@@ -123,17 +123,19 @@ def test_a_snapshot_after_a_reconnect_becomes_a_delta_of_what_differs(make: Any)
     bench.receive(snapshot(A, B))
     assert kinds(bench.lose()) == ["error"]
     bench.pass_time(5)
-    (event,) = bench.receive(snapshot(A_BAD))
+    recovered, event = bench.receive(snapshot(A_BAD))
+    assert (recovered.code, recovered.source) == (ErrorCode.RECOVERED, SOURCE)
     assert isinstance(event, Delta)
     assert (event.changes, event.removed) == ((A_BAD,), (B.key,))
 
 
-def test_the_same_snapshot_after_a_reconnect_says_nothing(make: Any) -> None:
+def test_the_same_snapshot_after_a_reconnect_says_only_that_it_is_back(make: Any) -> None:
     bench = make()
     bench.receive(snapshot(A, B))
     bench.lose()
     bench.pass_time(5)
-    assert bench.receive(snapshot(A, B)) == []
+    (recovered,) = bench.receive(snapshot(A, B))
+    assert (recovered.code, recovered.lasted) == (ErrorCode.RECOVERED, 5.0)
 
 
 def test_the_next_attempt_is_given_the_servers_last_cursor(make: Any) -> None:
@@ -192,7 +194,7 @@ def test_a_lost_server_turns_everything_unknown_in_the_end(make: Any) -> None:
     deltas = [event for event in events if isinstance(event, Delta)]
     assert [item.status for item in deltas[0].changes] == [Status.UNKNOWN] * 2
     assert deltas[0].changes[0].message == "no data for 1m0s"
-    (back,) = bench.receive(snapshot(A, B))
+    _, back = bench.receive(snapshot(A, B))
     assert back.changes == (A, B)
 
 
@@ -237,4 +239,4 @@ def test_proof_of_life_alone_does_not_count_as_the_first_answer(make: Any) -> No
     bench.lose()
     bench.pass_time(5)
     bench.engine.step([Alive(SOURCE, bench.epoch)])
-    assert kinds(bench.pass_time(30)) == ["heartbeat"]
+    assert kinds(bench.pass_time(30)) == ["error", "heartbeat"]

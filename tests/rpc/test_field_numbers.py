@@ -46,7 +46,8 @@ MESSAGES = {
     "ControlPlaneStatusEvent": (
         "type=1 Type, generated_at=2 Timestamp, items=3 repeated ControlPlaneStatusItem, "
         "message=4 string, cursor=5 string, removed=6 repeated RemovedItem, code=7 string, "
-        "source=100 string, retry_in=101 Duration"
+        "source=100 string, retry_in=101 Duration, sources=102 repeated string, "
+        "lasted=104 Duration"
     ),
     "ControlPlaneStatusItem": (
         "component=1 string, namespace=2 string, status=3 Status, message=4 string, "

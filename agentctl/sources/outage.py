@@ -1,0 +1,174 @@
+"""Outages: what the sources of one server have lost together is one error, and one recovery.
+
+A server is one patient. Its sources fall and come back together, within moments of each
+other; each keeps its own attempts and waits, and here is what is told of them, and who is
+woken when the server answers again. Used by the engine's thread only.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Optional, Protocol
+
+from agentctl.duration import format_duration
+from agentctl.errors import RefusedError
+from agentctl.model import ErrorCode
+from agentctl.sources.health import SourceHealth
+
+SETTLE_S = 0.5
+"""How long an outage waits for the others that it has taken, before it is told."""
+
+WAKE_S = 1.0
+"""Within which those that wait are tried, once their server answers; spread, so that it is
+not asked for everything at once."""
+
+
+class Tell(Protocol):
+    """Sends an error event."""
+
+    def __call__(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None: ...
+
+
+class _Outage(NamedTuple):
+    """What was lost, since when, and whether that has been told."""
+
+    names: tuple[str, ...]
+    since: float
+    tell_at: Optional[float]
+
+
+class ServerHealth:
+    """The sources of one server: its outage, its lost history, its last proof of life."""
+
+    def __init__(self, rng: random.Random, tell: Tell) -> None:
+        self.members: list[SourceHealth] = []
+        self.last_proof = 0.0
+        """When (monotonic) an answer last went through the server's storage."""
+        self.stale = False
+        """Its storage has been silent for too long: what its caches say does not count."""
+        self._rng = rng
+        self._tell = tell
+        self._silent = False
+        self._outage: Optional[_Outage] = None
+        self._resynced: dict[str, str] = {}
+
+    @property
+    def proves(self) -> bool:
+        """Whether a source of its own asks its storage whether it is alive."""
+        return any(health.proves for health in self.members)
+
+    @property
+    def down(self) -> list[SourceHealth]:
+        """Those that are down; the proof of life alone is named only where it is alone."""
+        found = [health for health in self.members if health.down]
+        return [health for health in found if not health.proves] or found
+
+    # Outages.
+
+    def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
+        """A source has lost its connection, and that is news; ``told``: it is being told."""
+        if all(one.down for one in self.members if not one.proves):
+            self._silent = True
+        if self._outage is None:
+            self._outage = _Outage((), now, None if told else now + SETTLE_S)
+        if health.name not in self._outage.names:
+            self._outage = self._outage._replace(names=(*self._outage.names, health.name))
+
+    def refused(self, health: SourceHealth, now: float) -> None:
+        """It answered, and the answer was no: that is another matter, told by itself."""
+        outage = self._outage
+        if outage is None or health.name not in outage.names:
+            return
+        left = tuple(name for name in outage.names if name != health.name)
+        if left:
+            self._outage = outage._replace(names=left)
+            return
+        self._outage = None
+        if outage.tell_at is None:
+            self._tell_end(outage, now)
+
+    def answered(self, now: float) -> None:
+        """An answer, of whatever kind: the first after a silence wakes all who wait."""
+        if not self._silent:
+            return
+        self._silent = False
+        for health in self.members:
+            if health.retry_at is not None and not isinstance(health.failure, RefusedError):
+                health.retry.forget()
+                wake_at = now + self._rng.uniform(0.0, WAKE_S)
+                health.retry_at = min(health.retry_at, max(wake_at, health.not_before))
+
+    def look(self, now: float, at_once: bool = False) -> None:
+        """Tell what is due: an outage that has settled, and one that is over."""
+        outage = self._outage
+        if outage is None:
+            return
+        down = {health.name: health for health in self.members if health.lost}
+        over = not any(name in down for name in outage.names)
+        everyone = len(down) >= len([one for one in self.members if not one.proves])
+        if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
+            self._tell_loss(outage, down, now)
+            outage = self._outage = outage._replace(tell_at=None)
+        if over:
+            self._outage = None
+            self._tell_end(outage, now)
+
+    def _tell_end(self, outage: _Outage, now: float) -> None:
+        names = self._shown(outage.names)
+        lasted = now - outage.since
+        text = f"{_listed(names)}: back after {format_duration(max(1, round(lasted)))}"
+        self._tell(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted)
+
+    def _tell_loss(self, outage: _Outage, down: dict[str, SourceHealth], now: float) -> None:
+        names = self._shown(outage.names)
+        health = next(one for one in self.members if one.name == names[0])
+        failure = health.failure or health.last_failure
+        waits = [one.retry_at - now for one in down.values() if one.retry_at is not None]
+        if failure is not None:
+            retry_in = max(0.0, min(waits)) if waits else None
+            self._tell(names[0], failure.code, failure.message, retry_in, sources=names)
+
+    def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
+        """In the order of the sources; the proof of life only where nothing else is."""
+        order = [one for one in self.members if one.name in set(names)]
+        shown = [one.name for one in order if not one.proves]
+        return tuple(shown or [one.name for one in order])
+
+    # Lost history.
+
+    def lost_history(self, health: SourceHealth, message: str) -> None:
+        """A source reads everything anew; what that brings decides what is told."""
+        self._resynced[health.name] = message
+
+    def tell_resync(self, differs: Callable[[], bool]) -> None:
+        """Say once for all of them what the new lists brought, before that itself is told."""
+        if not self._resynced:
+            return
+        lost = [one for one in self.members if one.name in self._resynced]
+        names = tuple(one.name for one in lost)
+        if any(one.up for one in lost) and differs():
+            self._tell(names[0], ErrorCode.RESYNC, self._resynced[names[0]], sources=names)
+        elif not all(one.up for one in lost):
+            return  # some lists are not there yet
+        else:
+            text = f"history of {_listed(names)} was lost and read anew: nothing differs"
+            self._tell(names[0], ErrorCode.RESYNC, text, sources=names)
+        self._resynced.clear()
+
+    def deadlines(self) -> Iterable[float]:
+        if self._outage is not None and self._outage.tell_at is not None:
+            yield self._outage.tell_at
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} sources"

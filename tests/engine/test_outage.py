@@ -1,0 +1,322 @@
+"""One server is one patient: one error for what it lost, one recovery, and nobody sleeps on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentctl.cursor import scope_of
+from agentctl.engine import Engine
+from agentctl.errors import (
+    DisconnectedError,
+    ForbiddenError,
+    ServerError,
+    StartingError,
+    UnauthorizedError,
+)
+from agentctl.model import Delta, ErrorCode, Heartbeat, Status, StreamError
+from agentctl.policy import StreamPolicy
+from agentctl.sources.base import Alive, Pending, Warned
+from agentctl.sources.outage import SETTLE_S, WAKE_S
+from agentctl.sources.supervisor import LOOK_AT_CREDENTIALS_S
+from agentctl.stream import EventStream
+from tests.engine.test_engine import Bench, D, H
+from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
+
+NAMES = tuple("abcdefgh")
+
+
+class Proof(FakeSource):
+    """Does nothing but prove that the server's storage is alive."""
+
+    essential = False
+    proves = True
+
+
+class ServerBench(Bench):
+    """Eight sources of one server, and its proof of life."""
+
+    def __init__(self, *names: str, proof: bool = True, seed: int = 7, **policy: Any) -> None:
+        self.clock = FakeClock()
+        self.sink = Recorder()
+        self.state = FakeState(names)
+        self.sources = {name: FakeSource(name) for name in names}
+        self.proof = Proof("storage")
+        self.engine = Engine(
+            [*self.sources.values(), *([self.proof] if proof else [])],
+            self.state,
+            EventStream(self.sink, self.clock, scope_of(["agents"], "hash", [])),
+            StreamPolicy(**policy),
+            clock=self.clock,
+            rng=random.Random(seed),
+        )
+        self.engine.start()
+
+    def proved(self) -> list[Any]:
+        return self.step(Alive("storage", self.epoch("storage"), consistent=True))
+
+    def lose_all(self) -> list[Any]:
+        return [event for name in self.engine_names() for event in self.step(self.lost(name))]
+
+    def engine_names(self) -> list[str]:
+        return [health.name for health in self.engine._sources]
+
+
+@pytest.fixture
+def make() -> Iterator[Any]:
+    benches: list[ServerBench] = []
+
+    def build(*names: str, **options: Any) -> ServerBench:
+        bench = ServerBench(*(names or NAMES), **options)
+        benches.append(bench)
+        return bench
+
+    yield build
+    for bench in benches:
+        bench.close()
+
+
+def errors(events: list[Any]) -> list[StreamError]:
+    return [event for event in events if isinstance(event, StreamError)]
+
+
+def test_an_outage_of_eight_sources_is_one_error_and_one_recovery(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    told = errors(bench.lose_all())
+    assert [(one.source, one.sources) for one in told] == [("a", NAMES)]
+    bench.advance(3)
+    events = [event for name in NAMES for event in bench.step(bench.listed(name))]
+    (back,) = errors(events)
+    assert (back.code, back.source, back.sources) == (ErrorCode.RECOVERED, "a", NAMES)
+    assert back.lasted == pytest.approx(3.0)
+    assert back.retry_in is None
+
+
+def test_a_source_that_falls_alone_is_told_when_the_others_had_time_to(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    assert bench.step(bench.lost("c")) == []
+    (told,) = errors(bench.advance(SETTLE_S))
+    assert (told.source, told.sources) == ("c", ())
+
+
+def test_what_comes_back_before_it_was_told_is_told_with_its_end(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    bench.step(bench.lost("c"))
+    codes = [event.code for event in errors(bench.step(bench.listed("c")))]
+    assert codes == [ErrorCode.DISCONNECTED, ErrorCode.RECOVERED]
+
+
+def test_the_beat_of_an_outage_names_all(make: Any) -> None:
+    bench = make(heartbeat_s=10.0, max_staleness_s=None)
+    bench.begin()
+    bench.lose_all()
+    beats = errors(bench.advance(10))
+    assert beats[-1].sources == NAMES
+    assert not any(isinstance(event, Heartbeat) for event in bench.advance(30))
+
+
+def test_two_sources_that_slept_out_their_backoff_are_woken_by_the_first_answer(
+    make: Any,
+) -> None:
+    bench = make(heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(7):  # long enough for waits of half a minute
+        for name in bench.engine_names():
+            if bench.engine._sources[name].retry_at is None:
+                bench.step(bench.lost(name))
+        bench.advance(40)
+    for name in bench.engine_names():
+        bench.step(bench.lost(name))
+    bench.engine._sources["a"].start(bench.engine.inbox)  # it happens to be its turn
+    bench.step(bench.listed("a"))
+    now = bench.clock.elapsed
+    waits = [bench.engine._sources[name].retry_at - now for name in NAMES[1:]]
+    assert all(wait <= WAKE_S for wait in waits)
+    assert len(set(waits)) > 1  # not all at once
+
+
+def test_a_503_is_an_answer_and_a_wish_is_honoured(make: Any) -> None:
+    bench = make(heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.step(bench.ended("h", ServerError("HTTP 503", 20.0)))
+    for name in NAMES[:-1]:
+        bench.step(bench.lost(name))
+    bench.engine._sources["a"].start(bench.engine.inbox)
+    bench.step(bench.ended("a", ServerError("HTTP 503", 5.0)))
+    now = bench.clock.elapsed
+    assert bench.engine._sources["a"].retry_at - now >= 5.0
+    assert bench.engine._sources["h"].retry_at - now >= 19.0
+    assert bench.engine._sources["b"].retry_at - now <= WAKE_S
+
+
+def test_a_source_refused_in_an_outage_does_not_hold_up_its_end(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    bench.lose_all()
+    bench.step(bench.ended("b", ForbiddenError("cannot list b: forbidden")))
+    events = [event for name in "acdefgh" for event in bench.step(bench.listed(name))]
+    assert ErrorCode.RECOVERED in [event.code for event in errors(events)]
+
+
+def test_a_resync_of_eight_that_found_nothing_different_is_told_once_as_that(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    events = []
+    for name in NAMES:
+        events += bench.step(Warned(name, bench.epoch(name), ErrorCode.RESYNC, "history expired"))
+    for name in NAMES:
+        events += bench.step(bench.listed(name))
+    (told,) = events
+    assert told.code is ErrorCode.RESYNC
+    assert told.sources == NAMES
+    assert "nothing differs" in told.message
+
+
+def test_a_resync_that_found_something_says_that_changes_may_be_missing_first(make: Any) -> None:
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    for name in NAMES:
+        bench.step(Warned(name, bench.epoch(name), ErrorCode.RESYNC, "history expired"))
+    told, delta = bench.step(bench.listed("a", D))
+    assert (told.code, told.message) == (ErrorCode.RESYNC, "history expired")
+    assert isinstance(delta, Delta)
+    assert [event for name in NAMES[1:] for event in bench.step(bench.listed(name))] == []
+
+
+def test_no_heartbeat_once_storage_has_been_silent_for_too_long(make: Any) -> None:
+    """Watches go on, from the server's cache, with its storage frozen."""
+    bench = make("a", "b", heartbeat_s=5.0, max_staleness_s=60.0)
+    bench.begin()
+    bench.proved()
+    seen: list[tuple[float, Any]] = []
+    start = bench.clock.elapsed
+    for _ in range(100):
+        for event in bench.advance(1):
+            seen.append((bench.clock.elapsed - start, event))
+        for name in ("a", "b"):  # the cache is well
+            bench.engine.step([Alive(name, bench.epoch(name), "7")])
+            seen += [(bench.clock.elapsed - start, event) for event in bench.sink.take()]
+    beats = [at for at, event in seen if isinstance(event, Heartbeat)]
+    assert beats
+    assert max(beats) <= 60
+    stale = [event for _, event in seen if getattr(event, "code", None) is ErrorCode.STALE]
+    assert [event.sources for event in stale] == [("a", "b")]
+    told = [event for _, event in seen if isinstance(event, Delta)]
+    assert {item.status for delta in told for item in delta.changes} == {Status.UNKNOWN}
+
+
+def test_storage_that_does_not_answer_is_an_outage_of_its_own(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=10.0, max_staleness_s=120.0)
+    bench.begin()
+    bench.step(bench.ended("storage", ServerError("the storage does not answer")))
+    events = bench.advance(11)
+    assert [event.source for event in errors(events)] == ["storage", "storage"]
+    assert not any(isinstance(event, Heartbeat) for event in events)
+    bench.advance(40)
+    (back,) = bench.proved()
+    assert (back.code, back.source) == (ErrorCode.RECOVERED, "storage")
+    assert any(isinstance(event, Heartbeat) for event in bench.advance(10))
+
+
+def test_storage_that_answers_again_has_everything_listed_anew(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=60.0)
+    bench.begin()
+    bench.advance(61)
+    before = bench.epoch("a")
+    bench.step(bench.changed("a", D))  # of a cache
+    assert bench.engine._sources["a"].blind
+    bench.proved()
+    assert bench.epoch("a") > before
+    assert bench.engine._sources["a"].attempt.resource_version == ""
+    (delta,) = [e for e in bench.step(bench.listed("a"), bench.listed("b")) if e.type == "delta"]
+    assert {item.status for item in delta.changes} == {H}
+
+
+def test_the_proof_alone_is_not_waited_for_at_the_start(make: Any) -> None:
+    bench = make("a")
+    assert [event.type for event in bench.begin()] == ["snapshot"]
+
+
+def test_a_starting_server_is_asked_again_each_two_seconds(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(6):
+        bench.step(bench.ended("a", StartingError("not ready", 2.0)))
+        assert bench.engine._sources["a"].retry_at - bench.clock.elapsed == 2.0
+        bench.advance(2)
+
+
+def test_what_cannot_be_judged_yet_is_unknown_only_where_nothing_was_known(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None)
+    bench.step(Pending("a", bench.epoch("a"), "the API server is starting"))
+    bench.step(bench.listed("b"))
+    (snapshot,) = bench.advance(10)
+    assert [item.message for item in snapshot.items] == ["the API server is starting", ""]
+    bench.step(bench.listed("a"))
+    bench.step(Pending("a", bench.epoch("a"), "the API server is starting"))
+    assert bench.state.statuses["a"] is H
+
+
+def test_a_token_that_changed_is_tried_at_once(make: Any) -> None:
+    bench = make("a", "b", proof=False, heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    stamp: list[Any] = [("token", 1)]
+    for source in bench.sources.values():
+        source.credentials = lambda: stamp[0]
+    bench.step(bench.ended("a", UnauthorizedError("unauthorized")))
+    bench.advance(5)
+    assert bench.engine._sources["a"].retry_at - bench.clock.elapsed > 30
+    before = bench.epoch("a")
+    stamp[0] = ("token", 2)
+    bench.advance(LOOK_AT_CREDENTIALS_S + 0.1)
+    assert bench.epoch("a") > before
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),
+        st.sampled_from(["lost", "503", "forbidden", "listed", "resync"]),
+        st.sampled_from([0.0, 0.1, 1.0, 40.0]),
+    ),
+    max_size=40,
+)
+
+
+@given(MOVES, st.integers(0, 3))
+def test_errors_and_recoveries_balance_whatever_happens(moves: Any, seed: int) -> None:
+    bench = ServerBench("a", "b", "c", seed=seed, heartbeat_s=7.0, max_staleness_s=None)
+    try:
+        events = bench.begin()
+        for name, what, wait in moves:
+            message: Optional[Any] = {
+                "lost": bench.ended(name, DisconnectedError("reset")),
+                "503": bench.ended(name, ServerError("HTTP 503", 2.0)),
+                "forbidden": bench.ended(name, ForbiddenError("forbidden")),
+                "listed": bench.listed(name),
+                "resync": Warned(name, bench.epoch(name), ErrorCode.RESYNC, "expired"),
+            }[what]
+            events += bench.step(message)
+            events += bench.advance(wait)
+        for name in "abc":
+            events += bench.step(bench.listed(name))
+        open_loss = False
+        for event in events:
+            if isinstance(event, Heartbeat):
+                assert not open_loss
+            elif isinstance(event, StreamError):
+                if event.code is ErrorCode.RECOVERED:
+                    assert open_loss
+                    open_loss = False
+                elif event.code in (ErrorCode.DISCONNECTED, ErrorCode.SERVER):
+                    open_loss = True
+        assert not open_loss
+    finally:
+        bench.close()
