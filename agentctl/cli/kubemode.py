@@ -47,7 +47,9 @@ class Watched(NamedTuple):
     ) -> Engine:
         """One that has not been started."""
         return Engine(
-            cluster_sources(self.evaluator.specs, self.context, policy.once),
+            cluster_sources(
+                self.evaluator.specs, self.context, policy.once, policy.max_staleness_s
+            ),
             KubeState(self.evaluator),
             outlet,
             policy,

@@ -7,6 +7,7 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Collection
+from dataclasses import replace
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Optional, Union
@@ -18,6 +19,7 @@ from agentctl.demo.reading import Watch
 from agentctl.demo.server import Server
 from agentctl.demo.store import Store
 from agentctl.demo.streaming import Interrupted, Stream, Streams, hang
+from agentctl.demo.weather import Start, Weather
 from agentctl.demo.wire import Connection, Request
 
 REQUESTS_KEPT = 10_000
@@ -48,6 +50,7 @@ class ApiDouble:
         self._server = Server(self._serve, host, port, tls)
         self.faults = Faults(self.streams, open_port=self._server.open, close_port=self._close)
         self.api.refuses = self.faults.forbids
+        self.weather = Weather()
 
     @property
     def port(self) -> int:
@@ -88,13 +91,18 @@ class ApiDouble:
         """
         self._close()
 
-    def restart(self, objects: bool = True, history: bool = True) -> None:
+    def restart(
+        self, objects: bool = True, history: bool = True, start: Optional[Start] = None
+    ) -> None:
         """As if the process had died and come back on the same port.
 
         Without ``history`` every resourceVersion so far has expired; without ``objects``
-        the store is empty and its versions start again.
+        the store is empty and its versions start again. ``start`` is how long it then takes
+        to be ready.
         """
         self._close()
+        if start is not None:
+            self.weather.starting(start)
         if not objects:
             self.store.clear()
         elif not history:
@@ -174,22 +182,37 @@ class ApiDouble:
 
     def _respond(self, connection: Connection, request: Request) -> None:
         target = self.api.target(request)
+        weather = self.weather.action(target, request)
+        if isinstance(weather, Hang) and not hang(
+            connection, lambda: self._server.closing, lambda: self.weather.epoch
+        ):
+            raise Interrupted
+        if isinstance(weather, Reply):
+            if weather.delay_s and connection.wait_gone(weather.delay_s):
+                raise Interrupted
+            self._reply(connection, weather)
+            return
         epoch = self.faults.epoch
         action = self.faults.take(target.plural, target.verb, request)
         if isinstance(action, Hang) and not self._hang(connection, epoch):
             raise Interrupted
         if isinstance(action, Reply):
-            kind = action.content_type
-            self._send(connection, Answer(action.status, action.body, kind, action.headers))
+            self._reply(connection, action)
             return
         connection.splitter = action.splitter if isinstance(action, Split) else None
         answer = self.api.answer(request, target)
+        if isinstance(answer, Answer) and answer.status == 200 and request.path == "/apis":
+            answer = replace(answer, body=self.weather.discovery(answer.body))
         if isinstance(answer, Answer):
             if isinstance(action, Truncate):
                 self._truncate(connection, answer, action, epoch)
             self._send(connection, answer)
         else:
             self._stream(connection, answer, action)
+
+    def _reply(self, connection: Connection, reply: Reply) -> None:
+        kind = reply.content_type
+        self._send(connection, Answer(reply.status, reply.body, kind, reply.headers))
 
     def _send(self, connection: Connection, answer: Answer) -> None:
         kind = ("Content-Type", answer.content_type)

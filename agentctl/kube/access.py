@@ -57,7 +57,7 @@ class ClusterAccess:
     proxy_url: str = ""
     expires_at: Optional[datetime] = None
     """When the credentials end, where their giver (an exec plugin) said so."""
-    kubeconfigs: tuple[str, ...] = ()
+    kubeconfigs: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     """The files that it came from."""
 
     @property

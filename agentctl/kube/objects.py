@@ -235,5 +235,5 @@ def cut_crd(item: Mapping[str, Any], seen: Seen) -> Optional[str]:
 
 
 def cut_served(item: Mapping[str, Any], seen: Seen) -> Optional[bool]:
-    """What discovery names is served."""
-    return True
+    """True for what discovery names; False for a CRD that is established, and not served yet."""
+    return item.get("served") is not False

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Optional
 
 from agentctl.kube.resources import CRDS, SERVED, WatchSpec
 from agentctl.sources.base import Source
 from agentctl.sources.discovery import DiscoverySource
 from agentctl.sources.kube import KubeContext, KubePollSource, KubeSource
+from agentctl.sources.proof import ProofSource
 
 
 def cluster_sources(
-    specs: Iterable[WatchSpec], context: KubeContext, once: bool = False
+    specs: Iterable[WatchSpec],
+    context: KubeContext,
+    once: bool = False,
+    max_staleness_s: Optional[float] = None,
 ) -> list[Source]:
-    """One source for each spec; with ``once`` they read everything once and end."""
+    """One source for each spec, and the proof of life; with ``once`` all is read once."""
     specs = list(specs)
     discovery = next(
         (DiscoverySource(spec, context, once) for spec in specs if spec.resource == SERVED), None
@@ -28,4 +33,6 @@ def cluster_sources(
             sources.append(KubePollSource(spec, context, once=True))
         else:
             sources.append(KubeSource(spec, context, poke))
+    if specs and not once:
+        sources.append(ProofSource(specs, context, max_staleness_s))
     return sources

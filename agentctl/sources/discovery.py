@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
+from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
 from agentctl.kube.api import ApiReader
+from agentctl.kube.readiness import AGAIN_S, Readiness, Startup
 from agentctl.kube.resources import Seen, WatchSpec
-from agentctl.sources.base import Attempt, Replaced, Source
+from agentctl.sources.base import Attempt, Pending, Replaced, Source
 from agentctl.sources.kube import KubeContext
 
 INTERVAL_S = 60.0
@@ -32,6 +34,7 @@ class DiscoverySource:
         self._context = context
         self._once = once
         self._poked = threading.Event()
+        self._startup = Startup(context.clock.monotonic())
         self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
 
     def credentials(self) -> object:
@@ -51,19 +54,37 @@ class DiscoverySource:
                 poked = self._poked.is_set()
                 if poked:  # a poke that comes from here on is for the next round
                     self._poked.clear()
+                settled = True
                 for delay in SETTLING_S if poked else SETTLING_S[:1]:
                     if attempt.wait(delay):
                         return
-                    self._look(attempt, api)
-                if self._once:
+                    settled = self._look(attempt, api)
+                if self._once and settled:
                     return
-                self._poked.wait(INTERVAL_S)
+                self._poked.wait(INTERVAL_S if settled else AGAIN_S)
 
-    def _look(self, attempt: Attempt, api: ApiReader) -> None:
-        names = discovery.served(api, self._wanted)
-        seen = Seen(self._context.clock.monotonic(), 0.0)
+    def _look(self, attempt: Attempt, api: ApiReader) -> bool:
+        """Tell what is served; False where that is not the last word."""
+        try:
+            names = discovery.served(api, self._wanted)
+        except SourceError as error:
+            raise self._startup.judged(error, api, self._now()) from error
+        self._startup.worked(self._now())
+        established = frozenset[str]()
+        if not self._wanted <= names:
+            # What a starting server does not name says nothing, and it may just have ended.
+            if self._startup.ask(api, self._now()) is not Readiness.READY:
+                attempt.put(Pending(self.name, attempt.epoch, STARTING))
+                return False
+            names = discovery.served(api, self._wanted)
+            established = discovery.established(api, self._wanted - names)
+        seen = Seen(self._now(), 0.0)
         changes = tuple(
-            self._spec.change({"metadata": {"name": name}}, seen)
-            for name in sorted(names & self._wanted)
+            self._spec.change({"metadata": {"name": name}, "served": name in names}, seen)
+            for name in sorted((names | established) & self._wanted)
         )
         attempt.put(Replaced(self.name, attempt.epoch, changes, ""))
+        return not established
+
+    def _now(self) -> float:
+        return self._context.clock.monotonic()

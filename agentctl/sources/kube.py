@@ -19,11 +19,13 @@ from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,
     ServerError,
+    SourceError,
     StreamingUnsupported,
 )
 from agentctl.kube.api import ApiReader, reader
 from agentctl.kube.http import ApiClient
 from agentctl.kube.listwatch import ListWatch, TooLargeVersionError, WatchSettings
+from agentctl.kube.readiness import Startup
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import ErrorCode
@@ -82,10 +84,19 @@ class KubeContext:
                 attempt.on_stop(None)
 
     @contextmanager
-    def listwatch(self, attempt: Attempt, spec: WatchSpec) -> Iterator[ListWatch]:
-        """The same, ready to list and watch one resource."""
+    def listwatch(self, attempt: Attempt, spec: WatchSpec, startup: Startup) -> Iterator[ListWatch]:
+        """The same, ready to list and watch one resource.
+
+        What a server refuses that is only starting ends the attempt with StartingError.
+        """
         with self.reader(attempt) as api:
-            yield ListWatch(spec, api, self.clock, self.settings, self.rng)
+            try:
+                yield ListWatch(spec, api, self.clock, self.settings, self.rng)
+            except SourceError as error:
+                judged = startup.judged(error, api, self.clock.monotonic())
+                if judged is error:
+                    raise
+                raise judged from error
 
 
 class KubeSource:
@@ -109,6 +120,7 @@ class KubeSource:
         self._spec = spec
         self._context = context
         self._on_change = on_change or (lambda: None)
+        self._startup = Startup(context.clock.monotonic())
         self._watch_refused: Optional[bool] = None
         """Whether the last watch was forbidden; None before the first answer."""
 
@@ -119,13 +131,14 @@ class KubeSource:
         return KubePollSource(self._spec, self._context, self._on_change)
 
     def run(self, attempt: Attempt) -> None:
-        with self._context.listwatch(attempt, self._spec) as listwatch:
+        with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
             version = self._resumable(attempt, listwatch)
             expired = 0
             while not attempt.stopping:
                 try:
                     if not version:
                         version = list_into(attempt, listwatch)
+                        self._startup.worked(self._context.clock.monotonic())
                         self._on_change()
                     version = self._watch(attempt, listwatch, version)
                     expired = 0
@@ -210,6 +223,7 @@ class KubePollSource:
         self._context = context
         self._on_change = on_change or (lambda: None)
         self._once = once
+        self._startup = Startup(context.clock.monotonic())
 
     def credentials(self) -> object:
         return self._context.credentials()
@@ -218,9 +232,10 @@ class KubePollSource:
         return None
 
     def run(self, attempt: Attempt) -> None:
-        with self._context.listwatch(attempt, self._spec) as listwatch:
+        with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
             while not attempt.stopping:
                 list_into(attempt, listwatch)
+                self._startup.worked(self._context.clock.monotonic())
                 self._on_change()
                 if self._once or attempt.wait(self._context.poll_interval_s):
                     return

@@ -285,9 +285,10 @@ def test_an_api_killed_and_restarted_is_errors_then_exactly_what_changed(
         deltas = [event for event in program.events if event["type"] == "delta"]
         changed = [item["component"] for event in deltas for item in event["changes"]]
         assert changed == ["grpc"]
-        assert {event["code"] for event in program.events if event["type"] == "error"} == {
-            "disconnected"
-        }
+        program.wait_for(lambda event: event.get("code") == "recovered")
+        codes = [event["code"] for event in program.events if event["type"] == "error"]
+        assert set(codes) == {"disconnected", "recovered"}
+        assert codes.count("recovered") == 1
 
 
 def test_expired_history_is_a_resync_then_exactly_what_changed(cluster: Cluster) -> None:

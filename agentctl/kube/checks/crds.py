@@ -44,7 +44,7 @@ class CrdsCheck:
         unserved_unknown = view.blind(SERVED, "")
         known = view.objects(CRDS, "", cut_crd)
         served = view.objects(SERVED, "", cut_served)
-        missing, deleting, waiting = [], [], []
+        missing, deleting, waiting, coming = [], [], [], []
         for name in self.names:
             key = ObjectKey("", name)
             state = known.get(key)
@@ -52,9 +52,11 @@ class CrdsCheck:
                 missing.append(name)
             elif state == "deleting":
                 deleting.append(name)
-            elif not unserved_unknown and not served.get(key):
+            elif not unserved_unknown and served.get(key) is None:
                 waiting.append(name)
-        result = self._judge(missing, deleting, waiting)
+            elif served.get(key) is False:
+                coming.append(name)
+        result = self._judge(missing, deleting, waiting, coming)
         if unserved_unknown:
             return worst((result, blind(unserved_unknown)))
         return result
@@ -82,16 +84,21 @@ class CrdsCheck:
         return Finding(remedy, (), facts, tuple(commands))
 
     def _judge(
-        self, missing: Sequence[str], deleting: Sequence[str], waiting: Sequence[str]
+        self,
+        missing: Sequence[str],
+        deleting: Sequence[str],
+        waiting: Sequence[str],
+        coming: Sequence[str],
     ) -> Result:
         bad = len(missing) + len(deleting) + len(waiting)
-        if not bad:
+        if not bad and not coming:
             return Result(Status.HEALTHY)
         parts, details = [], dict[str, Any]()
         for what, key, names in (
             ("missing CRDs", "missing_crds", missing),
             ("being deleted", "deleting_crds", deleting),
             ("not established", "unestablished_crds", waiting),
+            ("established, not served yet", "unserved_crds", coming),
         ):
             if names:
                 parts.append(f"{what}: {_listed(names)}")
