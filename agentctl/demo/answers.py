@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentctl.demo.failures import ApiFailure
@@ -47,6 +48,17 @@ def failed(failure: ApiFailure) -> Answer:
 
 def not_served() -> Answer:
     return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", (NO_CACHE,))
+
+
+def health(endpoint: str, failing: Sequence[str]) -> Answer:
+    """``/readyz`` and its kin: ``ok``, or each check and whether it failed."""
+    text, headers = "text/plain; charset=utf-8", (NO_CACHE, ("X-Content-Type-Options", "nosniff"))
+    if not failing:
+        return Answer(200, b"ok", text, headers)
+    lines = ["[+]ping ok", "[+]log ok"]
+    lines += [f"[-]{name} failed: reason withheld" for name in failing]
+    body = "".join(f"{line}\n" for line in (*lines, f"{endpoint} check failed"))
+    return Answer(500, body.encode(), text, headers)
 
 
 def success() -> JSONObject:

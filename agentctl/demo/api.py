@@ -15,6 +15,7 @@ from agentctl.demo.answers import (
     Answer,
     deleted,
     failed,
+    health,
     log_of,
     not_served,
     ok,
@@ -28,6 +29,7 @@ from agentctl.demo.objects import encode
 from agentctl.demo.reading import Watch, listing
 from agentctl.demo.routes import Target, target_of
 from agentctl.demo.store import Store
+from agentctl.demo.weather import HEALTH, Weather
 from agentctl.demo.wire import Request
 from agentctl.demo.writing import Writer, scale_of
 from agentctl.model import JSONObject
@@ -58,6 +60,7 @@ class Api:
     def __init__(self, store: Store, tokens: Optional[Collection[str]] = None) -> None:
         """``tokens``: the bearer tokens that are good; None to ask for none."""
         self.store = store
+        self.weather = Weather(store.clock)
         self.writer = Writer(store)
         self.tokens = tokens
         self.denied: Rules = None
@@ -67,12 +70,17 @@ class Api:
         """Whether something before RBAC forbids it: what a review has to know of."""
 
     def target(self, request: Request) -> Target:
-        return target_of(request, self.store.kinds())
+        return target_of(request, self.kinds())
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is served just now."""
+        return self.weather.served(self.store.kinds())
 
     def answer(self, request: Request, target: Target) -> Union[Answer, Watch]:
         """What to say, or the watch to start. Failures of the API are answers too."""
         try:
-            self._authenticate(request)
+            self._authenticate(request, target)
+            self.weather.refuse(request, target, self.user)
             if target.kind is None:
                 return self._document(request)
             self._authorize(target, target.kind)
@@ -86,8 +94,9 @@ class Api:
             log.warning("%s %s failed", request.method, request.path, exc_info=True)
             return failed(ApiFailure(500, f"Internal error occurred: {error!r}"))
 
-    def _authenticate(self, request: Request) -> None:
-        if self.tokens is None:
+    def _authenticate(self, request: Request, target: Target) -> None:
+        anonymous = "authorization" not in request.headers
+        if self.tokens is None or (anonymous and target.plural in HEALTH):
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token not in self.tokens:
@@ -112,11 +121,11 @@ class Api:
 
     def _resource(self, request: Request, target: Target, kind: Kind) -> Union[Answer, Watch]:
         form = form_of(request.headers.get("accept", ""))
-        namespace = target.namespace
+        namespace, horizon = target.namespace, self.weather.horizon
         if target.verb == "watch":
-            return Watch(self.store, kind, namespace, request.query, form)
+            return Watch(self.store, kind, namespace, request.query, form, horizon)
         if target.verb == "list":
-            return ok(listing(self.store, kind, namespace, request.query, form))
+            return ok(listing(self.store, kind, namespace, request.query, form, horizon))
         if target.verb == "get":
             return self._get(request, target, kind, form)
         if target.subresource and target.subresource not in kind.subresources:
@@ -192,12 +201,12 @@ class Api:
             return not_served()
         parts = [part for part in request.path.split("/") if part]
         first = parts[0] if parts else ""
-        if first in {"healthz", "readyz", "livez"} and len(parts) == 1:
-            return Answer(200, b"ok", "text/plain; charset=utf-8", (NO_CACHE,))
+        if first in HEALTH and len(parts) == 1:
+            return health(first, self.weather.failing(first))
         if parts == ["version"]:
             return ok(encode(VERSION))
         document: JSONObject = {}
-        kinds = self.store.kinds()
+        kinds = self.weather.named(self.store.kinds())
         if first in {"api", "apis"}:
             if len(parts) == 1:
                 return self._roots(request, core=first == "api")
@@ -212,10 +221,12 @@ class Api:
                 document = discovery.openapi_index(kinds)
             else:
                 document = discovery.openapi(kinds, "/".join(parts[2:]))
+        if not document and self.weather.installs_paths:
+            raise failures.paths_not_installed()
         return ok(encode(document)) if document else not_served()
 
     def _roots(self, request: Request, core: bool) -> Answer:
-        kinds = self.store.kinds()
+        kinds = self.store.kinds() if core else self.weather.named(self.store.kinds())
         version = discovery.aggregated_version(request.headers.get("accept", ""))
         content_type, document = JSON, discovery.core_versions()
         if version:

@@ -131,9 +131,9 @@ def _root(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-def _group_names(kinds: Iterable[Kind]) -> list[str]:
+def _group_names(kinds: Sequence[Kind]) -> list[str]:
     custom = {kind.group for kind in kinds if kind.custom}
-    return [*_GROUPS, *sorted(custom)]
+    return [*_GROUPS, *sorted(custom)] if kinds else []
 
 
 def _versions(kinds: Iterable[Kind], group: str) -> list[str]:

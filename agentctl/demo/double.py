@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
+import time
 from collections import deque
 from collections.abc import Collection
-from dataclasses import replace
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Optional, Union
@@ -19,10 +19,13 @@ from agentctl.demo.reading import Watch
 from agentctl.demo.server import Server
 from agentctl.demo.store import Store
 from agentctl.demo.streaming import Interrupted, Stream, Streams, hang
-from agentctl.demo.weather import Start, Weather
+from agentctl.demo.weather import Start
 from agentctl.demo.wire import Connection, Request
 
 REQUESTS_KEPT = 10_000
+PAUSE_S = 0.02
+READY = Start(ready_s=0.0, groups_s=0.0, custom_s=0.0)
+"""A start without any weather."""
 _WATCH_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", "application/json"))
 
 
@@ -44,13 +47,13 @@ class ApiDouble:
         """``tokens``: the bearer tokens that are good; None to ask for none."""
         self.store = store if store is not None else Store()
         self.api = Api(self.store, tokens)
+        self.weather = self.api.weather
         self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
         self.streams = Streams(self.store.wake)
         self._secure = tls is not None
         self._server = Server(self._serve, host, port, tls)
         self.faults = Faults(self.streams, open_port=self._server.open, close_port=self._close)
         self.api.refuses = self.faults.forbids
-        self.weather = Weather()
 
     @property
     def port(self) -> int:
@@ -92,22 +95,36 @@ class ApiDouble:
         self._close()
 
     def restart(
-        self, objects: bool = True, history: bool = True, start: Optional[Start] = None
+        self,
+        objects: bool = True,
+        history: bool = True,
+        start: Optional[Start] = None,
+        moved: bool = False,
     ) -> None:
-        """As if the process had died and come back on the same port.
+        """As if the process had died and come back, on the same port unless ``moved``.
 
         Without ``history`` every resourceVersion so far has expired; without ``objects``
-        the store is empty and its versions start again. ``start`` is how long it then takes
-        to be ready.
+        the store is empty and its versions start again. With ``start`` it comes back as
+        a real one does: half-ready for a while, and with no history.
         """
         self._close()
-        if start is not None:
-            self.weather.starting(start)
         if not objects:
             self.store.clear()
-        elif not history:
+        elif not history or start is not None:
             self.store.compact()
+        if moved:
+            self._server.port = 0
+        self.weather.starting(start or READY)
         self._server.open()
+
+    def freeze(self) -> None:
+        """Storage answers nobody from now on: only what the watch cache knows can be had."""
+        self.weather.freeze(self.store.version)
+
+    def thaw(self) -> None:
+        """Storage is back, and what hangs is answered."""
+        self.weather.thaw()
+        self.store.wake()
 
     def __enter__(self) -> ApiDouble:
         return self.start()
@@ -181,38 +198,26 @@ class ApiDouble:
                     return
 
     def _respond(self, connection: Connection, request: Request) -> None:
+        since = self.store.clock.monotonic()
+        while self.weather.held_s(request, self.api.target(request), since):
+            self._pause(connection)
         target = self.api.target(request)
-        weather = self.weather.action(target, request)
-        if isinstance(weather, Hang) and not hang(
-            connection, lambda: self._server.closing, lambda: self.weather.epoch
-        ):
-            raise Interrupted
-        if isinstance(weather, Reply):
-            if weather.delay_s and connection.wait_gone(weather.delay_s):
-                raise Interrupted
-            self._reply(connection, weather)
-            return
         epoch = self.faults.epoch
         action = self.faults.take(target.plural, target.verb, request)
         if isinstance(action, Hang) and not self._hang(connection, epoch):
             raise Interrupted
         if isinstance(action, Reply):
-            self._reply(connection, action)
+            kind = action.content_type
+            self._send(connection, Answer(action.status, action.body, kind, action.headers))
             return
         connection.splitter = action.splitter if isinstance(action, Split) else None
         answer = self.api.answer(request, target)
-        if isinstance(answer, Answer) and answer.status == 200 and request.path == "/apis":
-            answer = replace(answer, body=self.weather.discovery(answer.body))
         if isinstance(answer, Answer):
             if isinstance(action, Truncate):
                 self._truncate(connection, answer, action, epoch)
             self._send(connection, answer)
         else:
             self._stream(connection, answer, action)
-
-    def _reply(self, connection: Connection, reply: Reply) -> None:
-        kind = reply.content_type
-        self._send(connection, Answer(reply.status, reply.body, kind, reply.headers))
 
     def _send(self, connection: Connection, answer: Answer) -> None:
         kind = ("Content-Type", answer.content_type)
@@ -231,7 +236,13 @@ class ApiDouble:
         raise Interrupted
 
     def _stream(self, connection: Connection, watch: Watch, action: Optional[Action]) -> None:
-        stream = Stream(watch, connection, self.store, lambda: self._server.closing)
+        stream = Stream(
+            watch,
+            connection,
+            self.store,
+            lambda: self._server.closing,
+            lambda: self.weather.horizon,
+        )
         opening = action if isinstance(action, Interruption) else None
         connection.begin(200, (self._date(), *_WATCH_HEADERS))
         self.streams.add(stream)
@@ -239,6 +250,12 @@ class ApiDouble:
             stream.run(opening, lambda: self.faults.epoch)
         finally:
             self.streams.remove(stream)
+
+    def _pause(self, connection: Connection) -> None:
+        """Wait a moment. Raises Interrupted if the client goes or the server stops."""
+        if self._server.closing or connection.wait_gone(PAUSE_S):
+            raise Interrupted
+        time.sleep(PAUSE_S / 4)  # wait_gone does not wait where a client talks out of turn
 
     def _hang(self, connection: Connection, epoch: int) -> bool:
         if self.faults.epoch != epoch:

@@ -102,6 +102,11 @@ def forbidden(user: str, verb: str, kind: Kind, namespace: str, name: str = "") 
     return ApiFailure(403, message, details=_details(kind, name))
 
 
+def forbidden_path(user: str, path: str) -> ApiFailure:
+    """For what is no resource, as discovery."""
+    return ApiFailure(403, f'forbidden: User "{user}" cannot get path "{path}"', details={})
+
+
 def method_not_allowed() -> ApiFailure:
     return ApiFailure(405, "the server does not allow this method on the requested resource")
 
@@ -149,3 +154,30 @@ def invalid_options(field: str, message: str) -> ApiFailure:
     return ApiFailure(
         422, f'ListOptions.meta.k8s.io "" is invalid: {field}: {message}', None, details
     )
+
+
+def paths_not_installed() -> ApiFailure:
+    """While a server starts, for a path that it may know in a moment."""
+    message = (
+        "the request has been made before all known HTTP paths have been installed, "
+        "please try again"
+    )
+    return ApiFailure(
+        503, message, details={"retryAfterSeconds": 5}, headers=(("Retry-After", "5"),)
+    )
+
+
+def storage_initializing() -> ApiFailure:
+    """While a watch cache is being filled."""
+    return ApiFailure(
+        429,
+        "storage is (re)initializing",
+        details={"retryAfterSeconds": 1},
+        headers=(("Retry-After", "1"),),
+    )
+
+
+def storage_timeout() -> ApiFailure:
+    """What becomes of a request for which storage had no answer in time."""
+    message = "Timeout: request did not complete within the allotted timeout"
+    return ApiFailure(504, message, details={})

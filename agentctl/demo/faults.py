@@ -60,7 +60,6 @@ class Reply:
     body: bytes
     content_type: str = "application/json"
     headers: Headers = ()
-    delay_s: float = 0.0
 
 
 @dataclass(frozen=True)

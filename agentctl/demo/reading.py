@@ -82,16 +82,25 @@ def _field(obj: Any, path: str) -> str:
 
 
 def listing(
-    store: Store, kind: Kind, namespace: str, query: Mapping[str, str], form: Form
+    store: Store,
+    kind: Kind,
+    namespace: str,
+    query: Mapping[str, str],
+    form: Form,
+    horizon: Optional[int] = None,
 ) -> bytes:
-    """Answer a list. Raises ApiFailure: 400, 410, 504."""
+    """Answer a list. Raises ApiFailure: 400, 410, 504.
+
+    ``horizon`` is the newest version that can be known, None for the store's own.
+    """
+    newest = store.version if horizon is None else horizon
     selection = Selection.parse(namespace, query)
     limit = _number(query, "limit")
     token = query.get("continue", "")
     wanted = query.get("resourceVersion", "")
     match = query.get("resourceVersionMatch", "")
     start = ""
-    at: Optional[int] = None
+    at = horizon
     if token:
         if wanted and wanted != "0":
             raise ApiFailure(400, "specifying resource version is not allowed when using continue")
@@ -99,8 +108,8 @@ def listing(
     elif wanted:
         if not wanted.isdigit():
             raise ApiFailure(400, f"invalid resource version: {wanted}")
-        if int(wanted) > store.version:
-            raise failures.too_large(int(wanted), store.version)
+        if int(wanted) > newest:
+            raise failures.too_large(int(wanted), newest)
         if match == "Exact" or (limit and not match and wanted != "0"):
             at = int(wanted)
     elif match:
@@ -156,9 +165,16 @@ class Watch:
     """One watch: the lines to send at its start and for what changes later."""
 
     def __init__(
-        self, store: Store, kind: Kind, namespace: str, query: Mapping[str, str], form: Form
+        self,
+        store: Store,
+        kind: Kind,
+        namespace: str,
+        query: Mapping[str, str],
+        form: Form,
+        horizon: Optional[int] = None,
     ) -> None:
         """Raises ApiFailure: 400, 422, 500 (as the API server for a bad resourceVersion)."""
+        self._horizon = horizon
         self.kind = kind
         self.form = form
         self.selection = Selection.parse(namespace, query)
@@ -191,7 +207,7 @@ class Watch:
             if self.version <= self._store.version:
                 self._store.check(self.kind, self.version)
             return []
-        objects, version = self._store.objects(self.kind)
+        objects, version = self._store.objects(self.kind, self._horizon)
         if self.version > version:
             raise failures.too_large(self.version, version)
         self.version = version

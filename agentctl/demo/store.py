@@ -35,6 +35,11 @@ class News(NamedTuple):
     changes: tuple[Change, ...]
     version: int
 
+    def until(self, version: int) -> News:
+        """The part of it that is no newer."""
+        kept = tuple(change for change in self.changes if change.version <= version)
+        return News(kept, min(self.version, version))
+
 
 class _Shelf:
     """One resource's objects and history."""
@@ -60,7 +65,7 @@ class Store:
     def __init__(
         self, clock: Optional[Clock] = None, seed: Optional[int] = None, history: int = HISTORY
     ) -> None:
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._random = random.Random(seed)
         self._history = history
         self._lock = threading.RLock()
@@ -75,7 +80,7 @@ class Store:
         return self._version
 
     def now(self) -> datetime:
-        return self._clock.now()
+        return self.clock.now()
 
     def kinds(self) -> tuple[Kind, ...]:
         """Everything served: what is built in, then what CRDs define, by group."""
@@ -227,6 +232,12 @@ class Store:
                 raise failures.expired_watch(after, shelf.dropped)
             fresh = shelf.changes[bisect_right(shelf.versions, after) :]
             return News(tuple(fresh), self._version)
+
+    def idle(self, kind: Kind, timeout: float, over: Callable[[], bool]) -> None:
+        """As ``wait``, but whatever changes is no reason to return."""
+        with self._lock:
+            if not over():
+                self._shelf(kind).news.wait(timeout)
 
     def wake(self) -> None:
         """Make every ``wait`` ask again whether it is over."""

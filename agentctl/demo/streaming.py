@@ -9,7 +9,7 @@ from typing import Callable, Optional
 from agentctl.demo.failures import ApiFailure
 from agentctl.demo.faults import Interruption, Then
 from agentctl.demo.reading import Watch
-from agentctl.demo.store import Store
+from agentctl.demo.store import News, Store
 from agentctl.demo.wire import Connection
 
 TICK_S = 0.25
@@ -32,14 +32,23 @@ class Stream:
     """One watch on one connection."""
 
     def __init__(
-        self, watch: Watch, connection: Connection, store: Store, closing: Callable[[], bool]
+        self,
+        watch: Watch,
+        connection: Connection,
+        store: Store,
+        closing: Callable[[], bool],
+        horizon: Callable[[], Optional[int]] = lambda: None,
     ) -> None:
-        """``closing`` says when the server stops."""
+        """``closing`` says when the server stops, ``horizon`` beyond which version nothing
+        is known (None: all is)."""
         self.plural = watch.kind.plural
         self._watch = watch
         self._connection = connection
         self._store = store
         self._closing = closing
+        self._horizon = horizon
+        self._told = watch.version
+        """What the last line of all said of the version."""
         self._order: Optional[Interruption] = None
         self._done = threading.Event()
 
@@ -81,18 +90,30 @@ class Stream:
                     self._done.set()
             due = min([end, *bookmarks]) - time.monotonic()
             wait = min(TICK_S, max(0.0, due))
-            news = self._store.wait(watch.kind, watch.version, wait, self._called)
+            news = self._news(wait)
             self._connection.send([watch.line(change) for change in news.changes])
             watch.version = max(watch.version, news.version)
             now = time.monotonic()
             if bookmarks and now >= bookmarks[0]:
                 bookmarks.pop(0)
-                if watch.bookmarks:
+                # A cache that hears nothing of its storage has nothing to mark.
+                if watch.bookmarks and (self._horizon() is None or watch.version > self._told):
                     self._connection.send([watch.bookmark()])
+                    self._told = watch.version
             if now >= end:
                 return
             if not news.changes and self._connection.wait_gone(0):
                 raise Interrupted
+
+    def _news(self, wait: float) -> News:
+        """What may be told now; waits for something up to so many seconds."""
+        horizon, version = self._horizon(), self._watch.version
+        if horizon is None:
+            return self._store.wait(self._watch.kind, version, wait, self._called)
+        if version >= horizon:
+            self._store.idle(self._watch.kind, wait, self._called)
+            return News((), version)
+        return self._store.wait(self._watch.kind, version, 0.0, self._called).until(horizon)
 
     def _called(self) -> bool:
         return self._order is not None or self._closing()

@@ -1,156 +1,213 @@
-"""Weather: what an API server answers while it starts, and while its storage hangs.
+"""An API server's weather: what it answers while it starts, and while its storage is frozen.
 
-A server that starts answers long before it is ready: discovery with groups missing, custom
-resources with 503, RBAC's own roles not there yet, ``/readyz`` with what has failed. One
-whose storage hangs goes on answering from its caches: watches, discovery and lists that
-name a resourceVersion; all else waits.
+After recordings of a kube-apiserver 1.36 (``tests/data/weather``). All of it follows from
+what was ordered and from the clock; no I/O, no thread.
 """
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Optional
 
-from agentctl.demo.failures import ApiFailure
-from agentctl.demo.faults import Hang, Reply
-from agentctl.demo.objects import encode
+from agentctl.clock import Clock
+from agentctl.demo import failures
+from agentctl.demo.discovery import REVIEWS
+from agentctl.demo.kinds import Kind
 from agentctl.demo.routes import Target
 from agentctl.demo.wire import Request
 
-PROBES = ("readyz", "livez", "healthz")
-PLAIN = "text/plain; charset=utf-8"
+HEALTH = ("healthz", "livez", "readyz")
+"""Answered to everyone, and without anybody's permission."""
 
-PROBE_TIMEOUT_S = 2.0
-"""How long an API server's own check of its storage takes to fail."""
+DISCOVERY = ("api", "apis", "openapi")
 
-NOT_INSTALLED = (
-    "the request has been made before all known HTTP paths have been installed, please try again"
+ETCD_CHECK_S = 2.0
+"""How long a health check waits for storage that does not answer."""
+
+REQUEST_TIMEOUT_S = 60.0
+"""How long a request may wait for it before the server gives up."""
+
+HOOKS = (
+    ("poststarthook/start-apiextensions-controllers", 0.0),
+    ("poststarthook/crd-informer-synced", 0.0),
+    ("poststarthook/start-kube-apiserver-identity-lease-controller", 0.03),
+    ("poststarthook/start-service-ip-repair-controllers", 0.1),
+    ("poststarthook/rbac/bootstrap-roles", 1.0),
+    ("poststarthook/scheduling/bootstrap-system-priority-classes", 0.22),
+    ("poststarthook/priority-and-fairness-config-producer", 0.1),
+    ("poststarthook/bootstrap-controller", 0.1),
+    ("poststarthook/start-kubernetes-service-cidr-controller", 0.1),
+    ("poststarthook/apiservice-registration-controller", 0.1),
+    ("poststarthook/apiservice-discovery-controller", 0.1),
+    ("autoregister-completion", 0.0),
 )
+"""What health checks wait for at a start, and when each is done: 0 with the custom
+resources, 1 when all is ready."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds from the start until each is as it should be."""
+    """When which part of a starting API server is there: seconds since it listens.
+
+    The defaults are about a quiet host's. Lists through storage are whole at once.
+    """
 
     ready_s: float = 3.0
-    """``/readyz``, and ``/livez`` with it."""
+    """``/readyz`` and ``/livez`` are well."""
     groups_s: float = 2.0
-    """Discovery has the groups of custom resources."""
+    """Discovery names the groups of custom resources..."""
     custom_s: float = 2.0
-    """Custom resources are answered, not put off."""
-    roles_s: float = 0.0
-    """RBAC knows its own roles; until then everybody is refused."""
-    storage_s: float = 0.0
-    """Storage is there; until then lists are put off with 429."""
+    """...and those are answered, not put off..."""
+    spread_s: float = 0.0
+    """...the last of them this much later than the first."""
     no_groups: bool = False
-    """Discovery has no groups at all until ``groups_s``."""
+    """Discovery names no group at all before ``groups_s``."""
+    roles_s: float = 0.0
+    """RBAC knows its own roles; until then whatever needs a permission is forbidden."""
+    storage_s: float = 0.0
+    """The watch cache is filled; until then watches are told to come again."""
+    answers_s: float = 0.0
+    """Anything is answered; what is asked sooner waits."""
 
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """What ``/readyz`` says has failed."""
-        return ("poststarthook/crd-informer-synced", "poststarthook/rbac/bootstrap-roles")
+    @classmethod
+    def drawn(cls, rng: random.Random) -> Start:
+        """One as they were seen: half-ready for 1 to 102 s, and late in other ways each time."""
+        answers = rng.uniform(0.0, 3.0)
+        half_ready = 10 ** rng.uniform(0.0, 2.0)
+
+        def late(chance: float) -> float:
+            return answers + half_ready * rng.uniform(0.05, 1.0) if rng.random() < chance else 0.0
+
+        custom = answers + half_ready * rng.uniform(0.1, 0.9)
+        return cls(
+            ready_s=answers + half_ready,
+            groups_s=custom,
+            custom_s=custom,
+            spread_s=rng.choice([0.0, rng.uniform(0.0, answers + half_ready - custom)]),
+            no_groups=rng.random() < 0.3,
+            roles_s=late(0.4),
+            storage_s=min(late(0.2), answers + 5.0),
+            answers_s=answers,
+        )
 
 
 class Weather:
-    """Good until it is told otherwise. Any thread may call any method."""
+    """What is so at one API server now. Fair, unless something was ordered.
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._lock = threading.Lock()
+    ``version`` says what the last change in the store was. Set from any thread; each
+    order is one assignment.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._start: Optional[Start] = None
-        self._started_at = 0.0
-        self.frozen = False
-        self.epoch = 0
-        """Grows when storage thaws: what hangs goes on then."""
+        self._began = 0.0
+        self._frozen_at: Optional[int] = None
 
     def starting(self, start: Start) -> None:
-        """Begin a start now."""
-        with self._lock:
-            self._start, self._started_at = start, self._now()
+        """The server listens from now on, and is as far as this says."""
+        self._began, self._start = self._clock.monotonic(), start
 
-    def freeze(self) -> None:
-        """Storage hangs until ``thaw``."""
-        with self._lock:
-            self.frozen = True
+    def freeze(self, version: int) -> None:
+        """Storage answers nobody from now on; ``version`` is the last that the cache saw."""
+        self._frozen_at = version
 
     def thaw(self) -> None:
-        with self._lock:
-            self.frozen = False
-            self.epoch += 1
+        self._frozen_at = None
 
-    def action(self, target: Target, request: Request) -> Optional[Union[Reply, Hang]]:
-        """What becomes of a request; None where it is answered as usual."""
-        if self.frozen:
-            return self._while_frozen(target, request)
-        start, age = self._start, self._now() - self._started_at
-        return None if start is None else _while_starting(start, age, target, request)
+    @property
+    def horizon(self) -> Optional[int]:
+        """While storage is frozen, the version of what the watch cache holds."""
+        return self._frozen_at
 
-    def discovery(self, body: bytes) -> bytes:
-        """An answer to ``/apis``, without what is not known yet."""
+    def held_s(self, request: Request, target: Target, since: float) -> float:
+        """How long from now a request of ``since`` (monotonic) goes without an answer.
+
+        0 when it is to be answered. As things are: a thaw is not foreseen.
+        """
+        now = self._clock.monotonic()
+        held = 0.0
+        if self._start is not None:
+            held = self._began + self._start.answers_s - now
+        if self._frozen_at is not None:
+            if target.plural in HEALTH:
+                held = max(held, since + ETCD_CHECK_S - now)
+            elif _needs_storage(request, target):
+                held = max(held, since + REQUEST_TIMEOUT_S - now)
+        return max(0.0, held)
+
+    def refuse(self, request: Request, target: Target, user: str) -> None:
+        """Raise the ApiFailure that the weather makes of a request, if it does."""
+        start, passed = self._start, self._passed
+        kind = target.kind
+        if self._frozen_at is not None and _needs_storage(request, target):
+            raise failures.storage_timeout()
+        if start is None or kind in REVIEWS:
+            return
+        if passed < start.roles_s and (kind is not None or target.plural in DISCOVERY):
+            if kind is None:
+                raise failures.forbidden_path(user, request.path)
+            raise failures.forbidden(user, target.verb, kind, target.namespace, target.name)
+        if kind is not None and passed < start.storage_s and _needs_cache(request, target):
+            raise failures.storage_initializing()
+
+    def served(self, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Of all that is to be served, what is answered by now."""
+        return self._there(kinds, self._start.custom_s if self._start is not None else 0.0)
+
+    def named(self, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Of all that is to be served, what discovery names by now."""
         start = self._start
-        if start is None or self._now() - self._started_at >= start.groups_s:
-            return body
-        document = json.loads(body)
-        for key in ("items", "groups"):
-            if key in document:
-                document[key] = [
-                    group
-                    for group in document[key]
-                    if not start.no_groups and not is_custom(_name(group))
-                ]
-        return encode(document)
+        if start is not None and start.no_groups and self._passed < start.groups_s:
+            return ()
+        return self._there(kinds, start.groups_s if start is not None else 0.0)
 
-    def _while_frozen(self, target: Target, request: Request) -> Optional[Union[Reply, Hang]]:
-        if target.kind is None:
-            failing = target.plural in PROBES
-            return _probe(target.plural, ("etcd",), PROBE_TIMEOUT_S) if failing else None
-        cached = bool(request.query.get("resourceVersion")) and target.verb in ("list", "get")
-        return None if cached or target.verb == "watch" else Hang()
+    def _there(self, kinds: Sequence[Kind], since: float) -> tuple[Kind, ...]:
+        """Those that are built in, and those of the custom groups that have come since then."""
+        start = self._start
+        if start is None or self._passed >= since + start.spread_s:
+            return tuple(kinds)
+        groups = sorted({kind.group for kind in kinds if kind.custom})
+        step = start.spread_s / max(1, len(groups) - 1)
+        due = {group: since + step * index for index, group in enumerate(groups)}
+        return tuple(kind for kind in kinds if due.get(kind.group, 0.0) <= self._passed)
 
+    @property
+    def installs_paths(self) -> bool:
+        """Whether a path that is not known may be known in a moment."""
+        start = self._start
+        return start is not None and self._passed < start.custom_s + start.spread_s
 
-def _while_starting(start: Start, age: float, target: Target, request: Request) -> Optional[Reply]:
-    """What a server of this age (seconds) answers in place of what it will."""
-    if target.plural in PROBES and target.kind is None:
-        return _probe(target.plural, start.failed) if age < start.ready_s else None
-    if is_custom(_group(request.path)) and age < start.custom_s:
-        return _failure(503, NOT_INSTALLED, 5)
-    if target.kind is not None and age < start.roles_s:
-        what = f'{target.plural} is forbidden: User "viewer" cannot {target.verb} resource'
-        return _failure(403, what)
-    if target.kind is not None and age < start.storage_s:
-        return _failure(429, "storage is (re)initializing", 1)
-    return None
+    def failing(self, endpoint: str) -> list[str]:
+        """Which checks of a health endpoint fail now, in its order."""
+        found = []
+        if self._frozen_at is not None:
+            found += ["etcd", "etcd-readiness"] if endpoint == "readyz" else ["etcd"]
+        start = self._start
+        if start is None:
+            return found
+        custom = start.custom_s + start.spread_s
+        if endpoint == "readyz" and self._passed < custom:
+            found.append("informer-sync")
+        rest = max(0.0, start.ready_s - custom)
+        found += [name for name, share in HOOKS if self._passed < custom + rest * share]
+        return found
 
-
-def is_custom(group: str) -> bool:
-    """Whether a group is one of custom resources."""
-    return "." in group and not group.endswith(".k8s.io")
-
-
-def _group(path: str) -> str:
-    parts = path.split("/")
-    return parts[2] if len(parts) > 3 and parts[1] == "apis" else ""
+    @property
+    def _passed(self) -> float:
+        return self._clock.monotonic() - self._began
 
 
-def _name(group: object) -> str:
-    if not isinstance(group, dict):
-        return ""
-    name = group.get("name") or (group.get("metadata") or {}).get("name")
-    return str(name or "")
+def _needs_storage(request: Request, target: Target) -> bool:
+    """Whether the watch cache cannot answer it alone."""
+    if target.kind is None or target.kind in REVIEWS:
+        return False
+    if target.verb not in {"get", "list", "watch"}:
+        return True
+    return not request.query.get("resourceVersion")
 
 
-def _probe(name: str, failed: tuple[str, ...], delay_s: float = 0.0) -> Reply:
-    lines = ["[+]ping ok", *(f"[-]{one} failed: reason withheld" for one in failed)]
-    body = "\n".join([*lines, f"{name} check failed", ""]).encode()
-    return Reply(500, body, PLAIN, delay_s=delay_s)
-
-
-def _failure(code: int, message: str, retry_after: Optional[int] = None) -> Reply:
-    headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
-    details = {"retryAfterSeconds": retry_after} if retry_after is not None else None
-    failure = ApiFailure(code, message, details=details)
-    return Reply(code, encode(failure.body()), headers=headers)
+def _needs_cache(request: Request, target: Target) -> bool:
+    return target.verb == "watch" or not _needs_storage(request, target)
