@@ -250,7 +250,8 @@ class Engine:
                     sources=error.sources,
                     lasted=error.lasted,
                 )
-            if message.resource_version:
+            forgets = isinstance(message, Alive) and message.forgets
+            if message.resource_version or forgets:
                 health.resource_version = message.resource_version
 
     def _publish(self, now: float, at_once: bool) -> None:

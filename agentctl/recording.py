@@ -23,6 +23,7 @@ from agentctl.clock import parse_time
 from agentctl.harmless import harmless, name
 from agentctl.model import Event, JSONObject
 from agentctl.redact import redact
+from agentctl.wire.namespaces import Namespaces
 from agentctl.wire.statusjson import event_in, object_of
 
 FORMAT = "agentctl-recording/1"
@@ -122,11 +123,12 @@ def end_line(end: End) -> bytes:
 def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
     """What a file holds, as it is read; gzip is known by its first bytes."""
     number = 0
+    reader = _Reader()
     try:
         for number, (line, fault) in enumerate(_lines(_unzipped(chunks)), 1):
             if line.strip():
                 try:
-                    yield _entry(line)
+                    yield from reader.entry(line, number)
                 except _WRONG as error:
                     yield Damage(number, fault or _reason(error))
             elif fault:
@@ -135,19 +137,35 @@ def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
         yield Damage(number + 1, str(error))
 
 
-def _entry(line: bytes) -> Entry:
-    data = object_of(line.decode("utf-8-sig"))
-    kind = data.get("type")
-    if kind == "recording":
-        return Header.from_json(data)
-    offset = data.get("offset_s")
-    if kind == "end":
-        code = data.get("exit_code")
-        return End(_seconds(offset), code if isinstance(code, int) else None)
-    event = event_in(data)
-    if event is None:
-        raise ValueError(f"type {redact(str(kind))!r}, which is unknown here")
-    return Recorded(None if offset is None else _seconds(offset), harmless(event))
+class _Reader:
+    """Lines, in their order: what one leaves out, those before it say."""
+
+    def __init__(self) -> None:
+        self._at = datetime(1970, 1, 1, tzinfo=timezone.utc)
+        self._namespaces = Namespaces("")
+
+    def entry(self, line: bytes, number: int) -> Iterator[Entry]:
+        """What a line holds. Raises one of _WRONG."""
+        data = object_of(line.decode("utf-8-sig"))
+        kind = data.get("type")
+        if kind == "recording":
+            header = Header.from_json(data)
+            self._at, self._namespaces = header.started_at, Namespaces(header.namespace)
+            yield header
+            return
+        offset = data.get("offset_s")
+        if kind == "end":
+            code = data.get("exit_code")
+            yield End(_seconds(offset), code if isinstance(code, int) else None)
+            return
+        read = event_in(data, self._at, self._namespaces)
+        if read.event is None:
+            raise ValueError(f"type {redact(str(kind))!r}, which is unknown here")
+        recorded = Recorded(None if offset is None else _seconds(offset), harmless(read.event))
+        self._at = read.event.generated_at
+        for reason in read.passed_over:
+            yield Damage(number, redact(reason))
+        yield recorded
 
 
 def _seconds(value: Any) -> float:

@@ -49,6 +49,8 @@ class Alive:
     source: str
     epoch: int
     resource_version: str = ""
+    forgets: bool = False
+    """The place to resume from is none any more."""
     consistent: bool = False
     """Whether the answer went through the server's storage, and no cache stood for it."""
 

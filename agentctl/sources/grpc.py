@@ -10,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
-from agentctl.duration import format_duration
 from agentctl.errors import (
     DisconnectedError,
     ServerError,
@@ -27,6 +26,7 @@ from agentctl.sources.remote import CATCH_UP_S, SOURCE, Receiver, RemotePollSour
 from agentctl.sources.serveraccess import ServerAccess
 from agentctl.sources.watchdog import Settling, Watchdog
 from agentctl.wire import events_pb, oldstatus
+from agentctl.wire.statusjson import Read
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +58,13 @@ class GrpcSource:
         self._access = access
         self._clock = clock
         self._patient_until: Optional[float] = None
+        self._complaints: set[str] = set()
 
     def credentials(self) -> object:
         return self._access.credentials()
 
     def fallback(self) -> RemotePollSource:
-        access = self._access
-        ask = GrpcAsk(access, self._clock)
-        return RemotePollSource(ask, self._clock, access.poll_interval_s, access.once)
+        return RemotePollSource(GrpcAsk(self._access, self._clock), self._clock, self._access)
 
     def run(self, attempt: Attempt) -> None:
         if self._access.once:
@@ -73,7 +72,9 @@ class GrpcSource:
             return
         if self._patient_until is None:
             self._patient_until = self._clock.monotonic() + CATCH_UP_S
-        receiver = Receiver(attempt, self._clock, self._access.since, self._patient_until)
+        receiver = Receiver(
+            attempt, self._clock, self._access, self._patient_until, self._complaints
+        )
         _with_token(self._access, lambda: self._watch(attempt, receiver))
 
     def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
@@ -86,38 +87,32 @@ class GrpcSource:
         )
         heard = False
         with calling(access, attempt, "WatchControlPlaneStatus", request) as call:
-            with Watchdog(self._clock, access.silence_s, call.close) as dog:
+            with Watchdog(self._clock, receiver.silence_s, call.close) as dog:
                 try:
                     call.answers.initial_metadata()
                     with Settling(receiver.connected) as settling:
                         for data in call.answers:
                             dog.busy()
                             settling.over()
-                            heard = True
-                            self._take(data, receiver)
-                            dog.waiting()
+                            counts = receiver.take(self._read(data, receiver))
+                            heard = heard or counts
+                            dog.waiting(counts, receiver.silence_s)
                 except grpc.RpcError:
                     pass
             if dog.barked:
-                silence = format_duration(access.silence_s)
-                raise DisconnectedError(f"nothing heard from {where} for {silence}")
+                raise receiver.silent()
             failure = _failure(call.answers, access, streaming=True)
         if heard and isinstance(failure, UnauthorizedError):
             # The token was good until now: the next attempt reads it anew.
             raise DisconnectedError(failure.message)
         raise failure
 
-    def _take(self, data: bytes, receiver: Receiver) -> None:
-        """An event of a kind that is not known here is ignored."""
+    def _read(self, data: bytes, receiver: Receiver) -> Read:
+        """Raises ServerError for what is no event."""
         try:
-            event = events_pb.decode(data)
+            return events_pb.decode(data, self._clock.now(), receiver.namespaces)
         except ValueError as error:
-            kind = _unknown_kind(data)
-            if kind is None:
-                raise ServerError(f"{self._access.address}: {error}") from None
-            log.debug("grpc: ignoring an event of type %d, which is unknown here", kind)
-            return
-        receiver.receive(event)
+            raise ServerError(f"{self._access.address}: {error}") from None
 
 
 class GrpcAsk:
@@ -162,15 +157,6 @@ def _with_token(access: ServerAccess, ask: Callable[[], T]) -> T:
 def _failure(ended: Answers, access: ServerAccess, streaming: bool) -> SourceError:
     asked = Asked(str(access.address), access.tls is not None, access.token is not None, streaming)
     return failure_of(ended.code().name, ended.details() or "", asked)
-
-
-def _unknown_kind(data: bytes) -> Optional[int]:
-    """The type of an event whose type is not known here."""
-    try:
-        kind = pb.ControlPlaneStatusEvent.FromString(data).type
-    except _UNREADABLE:
-        return None
-    return None if kind in pb.ControlPlaneStatusEvent.Type.values() else int(kind)
 
 
 def _duration(seconds: float) -> Duration:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import urlencode
 
@@ -20,12 +19,12 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.kube.killswitch import KillSwitch
-from agentctl.model import Event, Snapshot, StreamError
-from agentctl.sources.base import Alive, Attempt
+from agentctl.model import Snapshot, StreamError
+from agentctl.sources.base import Attempt
 from agentctl.sources.remote import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
 from agentctl.sources.serveraccess import ServerAccess
 from agentctl.wire.eventstream import EventStreamDecoder, EventTooLarge, ServerEvent
-from agentctl.wire.statusjson import event_of, status_of
+from agentctl.wire.statusjson import Read, event_of, status_of
 
 if TYPE_CHECKING:
     from agentctl.sources.httpanswer import Answer
@@ -40,10 +39,6 @@ EVENT_STREAM = "text/event-stream"
 
 MAX_EVENT_BYTES = 16 << 20
 """Of an event and of a status: some 50,000 items."""
-
-FIRST_EVENT_S = 15.0
-"""A server that has just begun says nothing until its own sources have answered (10 s), or
-until it has seen what our cursor has seen (3 s); not even that it is alive."""
 
 STATUS_S = 30.0
 """For the body of a status."""
@@ -73,6 +68,7 @@ class SseSource:
         self._patient_until: Optional[float] = None
         self._retry_s: Optional[float] = None
         """The reconnection time that the server asked for: it outlives connections."""
+        self._complaints: set[str] = set()
         self._sent_away = ""
         """Why the server does not want to be asked for the stream again."""
 
@@ -80,8 +76,7 @@ class SseSource:
         return self._access.credentials()
 
     def fallback(self) -> RemotePollSource:
-        access = self._access
-        return RemotePollSource(self.ask, self._clock, access.poll_interval_s, access.once)
+        return RemotePollSource(self.ask, self._clock, self._access)
 
     def run(self, attempt: Attempt) -> None:
         if self._access.once:
@@ -91,7 +86,9 @@ class SseSource:
             raise StreamingUnsupported(self._sent_away)
         if self._patient_until is None:
             self._patient_until = self._clock.monotonic() + CATCH_UP_S
-        receiver = Receiver(attempt, self._clock, self._access.since, self._patient_until)
+        receiver = Receiver(
+            attempt, self._clock, self._access, self._patient_until, self._complaints
+        )
         try:
             self._watch(attempt, receiver)
         except DisconnectedError as error:
@@ -132,8 +129,9 @@ class SseSource:
         log.debug("sse: watching %s at %s from %s", access.namespace, where, cursor or "nothing")
         with self._open(attempt, f"{STREAM}?{urlencode(query)}", headers) as answer:
             self._admit(answer)
+            receiver.known = bool(cursor)
             receiver.connected()
-            self._follow(answer, attempt, receiver, known=bool(cursor))
+            self._follow(answer, receiver)
 
     def _admit(self, answer: Answer) -> None:
         """Raise SourceError unless what follows is a stream of events."""
@@ -154,13 +152,8 @@ class SseSource:
             raise answer.wrong_type("a stream of events")
         answer.refuse_coding()
 
-    def _follow(self, answer: Answer, attempt: Attempt, receiver: Receiver, *, known: bool) -> None:
-        """Hand events on until the stream ends. Raises DisconnectedError.
-
-        ``known`` says that a state is known that the stream goes on from. Until then only a
-        snapshot counts: what a delta changes would be anybody's guess.
-        """
-        silence_s = max(self._access.silence_s, FIRST_EVENT_S)
+    def _follow(self, answer: Answer, receiver: Receiver) -> None:
+        """Hand events on until the stream ends. Raises DisconnectedError."""
         decoder = EventStreamDecoder(MAX_EVENT_BYTES)
         heard_at = self._clock.monotonic()
         pending = 0
@@ -168,13 +161,11 @@ class SseSource:
         while True:
             # Comments keep a connection open. Only an event, or more of one, shows that
             # the server still watches.
-            answer.wait_until(heard_at + silence_s)
+            answer.wait_until(heard_at + receiver.silence_s)
             try:
                 data = answer.read1()
             except socket.timeout:
-                what = "nothing heard from" if known else "no snapshot from"
-                text = f"{what} {answer.where} for {format_duration(silence_s)}"
-                raise DisconnectedError(text) from None
+                raise receiver.silent() from None
             if not data:
                 raise DisconnectedError(f"{answer.where}: the server ended the stream")
             try:
@@ -185,20 +176,24 @@ class SseSource:
                 self._retry_s = min(decoder.retry_ms / 1000, MAX_RETRY_S)
             heard = decoder.pending > pending
             for one in received:
-                event = _event(one, answer.where)
-                known = known or isinstance(event, Snapshot)
-                heard = heard or known
-                if event is not None and known:
-                    receiver.receive(event)
+                read = self._read(one, answer.where, receiver)
+                heard = receiver.take(read, one.last_event_id) or heard
+                if receiver.known and read.event is not None:
                     place = one.last_event_id
             if decoder.last_event_id != place:
                 place = decoder.last_event_id
-                if place and known:
-                    attempt.put(Alive(SOURCE, attempt.epoch, place))
+                receiver.moved(place)
             pending = decoder.pending
             if heard:
                 heard_at = self._clock.monotonic()
-                silence_s = self._access.silence_s
+
+    def _read(self, received: ServerEvent, where: str, receiver: Receiver) -> Read:
+        """Raises ServerError for what is no event."""
+        try:
+            now, namespaces = self._clock.now(), receiver.namespaces
+            return event_of(received.type, received.data, now, namespaces)
+        except ValueError as error:
+            raise ServerError(f"{where}: not an event: {error}") from None
 
     @contextlib.contextmanager
     def _open(self, attempt: Attempt, target: str, headers: dict[str, str]) -> Iterator[Answer]:
@@ -231,19 +226,6 @@ def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
     except ImportError as error:
         raise ConfigError(f"--transport sse needs the package requests: {error}") from error
     return HttpGet(access, clock)
-
-
-def _event(received: ServerEvent, where: str) -> Optional[Event]:
-    """None for an event of a kind that is not known here. Raises ServerError."""
-    try:
-        event = event_of(received.type, received.data)
-    except ValueError as error:
-        raise ServerError(f"{where}: not an event: {error}") from None
-    if event is None:
-        log.debug("sse: ignoring an event of type %.60r, which is unknown here", received.type)
-        return None
-    # For servers that have their cursors in the stream alone.
-    return event if event.cursor else replace(event, cursor=received.last_event_id)
 
 
 def _can_be_sent(cursor: str) -> bool:

@@ -29,12 +29,20 @@ class Watchdog:
         self._clock = clock
         self._limit_s = limit_s
         self._bark = bark
-        self._since: Optional[float] = clock.monotonic()
-        self._over = threading.Event()
+        self._heard_at = clock.monotonic()
+        self._since: Optional[float] = self._heard_at
+        self._over = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
-    def waiting(self) -> None:
-        self._since = self._clock.monotonic()
+    def waiting(self, heard: bool, limit_s: float) -> None:
+        """A read begins; ``heard`` says that what the last one brought counts."""
+        if limit_s != self._limit_s:
+            self._limit_s = limit_s
+            self._wake.set()
+        if heard:
+            self._heard_at = self._clock.monotonic()
+        self._since = self._heard_at
 
     def busy(self) -> None:
         self._since = None
@@ -49,7 +57,8 @@ class Watchdog:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        self._over.set()
+        self._over = True
+        self._wake.set()
         self._thread.join()
 
     def _watch(self) -> None:
@@ -63,7 +72,9 @@ class Watchdog:
                 self.barked = True
                 self._bark()
                 return
-            if self._over.wait(left):
+            self._wake.wait(left)
+            self._wake.clear()
+            if self._over:
                 return
 
 

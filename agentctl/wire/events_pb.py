@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from calendar import timegm
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Optional, TypeVar
 
@@ -31,6 +32,8 @@ from agentctl.rpc.agentctl_pb2 import (
     ControlPlaneStatusItem,
     RemovedItem,
 )
+from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Read
 from agentctl.wire.structs import from_struct, to_struct
 
 MAX_ITEMS = 100_000
@@ -58,8 +61,8 @@ def encode(event: Event) -> bytes:
     return to_message(event).SerializeToString(deterministic=True)
 
 
-def decode(data: bytes) -> Event:
-    """The inverse of ``encode``; fields that are not known here are passed over.
+def decode(data: bytes, now: datetime, namespaces: Namespaces) -> Read:
+    """The inverse of ``encode`` for what came at ``now``, read as leniently as JSON is.
 
     Raises ValueError for what is no event.
     """
@@ -68,7 +71,7 @@ def decode(data: bytes) -> Event:
     except (DecodeError, RecursionError, UnicodeDecodeError) as error:
         # The second and third come from protobuf in pure Python alone.
         raise ValueError(f"no protobuf event in {len(data)} bytes: {error}") from None
-    return from_message(message)
+    return from_message(message, now, namespaces)
 
 
 def to_message(event: Event) -> ControlPlaneStatusEvent:
@@ -108,22 +111,38 @@ def to_message(event: Event) -> ControlPlaneStatusEvent:
     )
 
 
-def from_message(message: ControlPlaneStatusEvent) -> Event:
+def from_message(message: ControlPlaneStatusEvent, now: datetime, namespaces: Namespaces) -> Read:
     """Raises ValueError for what is no event."""
-    if not message.HasField("generated_at"):
-        raise ValueError("an event without generated_at")
+    read = _event(message, now, namespaces)
+    if read.event is not None:
+        namespaces.learn(read.event)
+    return read
+
+
+def _event(message: ControlPlaneStatusEvent, now: datetime, namespaces: Namespaces) -> Read:
     kind = message.type
-    at = _time(message.generated_at)
-    if kind == ControlPlaneStatusEvent.SNAPSHOT:
-        return Snapshot(at, items_from_messages(message.items), message.cursor)
-    if kind == ControlPlaneStatusEvent.DELTA:
-        removed = tuple([ItemKey(key.namespace, key.component) for key in _few(message.removed)])
-        return Delta(at, items_from_messages(message.items), removed, message.cursor)
+    if not kind:
+        raise ValueError("an event without a type")
+    at = _time(message.generated_at, now) if message.HasField("generated_at") else now
     if kind == ControlPlaneStatusEvent.HEARTBEAT:
-        return Heartbeat(at, message.cursor)
+        return Read(Heartbeat(at, message.cursor))
     if kind == ControlPlaneStatusEvent.ERROR:
-        return _error(message, at)
-    raise ValueError(f"unknown event type: {kind}")
+        return Read(_error(message, at))
+    if kind not in (ControlPlaneStatusEvent.SNAPSHOT, ControlPlaneStatusEvent.DELTA):
+        return Read(None, (), str(kind))
+    items = tuple(
+        item if item.namespace else replace(item, namespace=namespaces.of(item.component))
+        for item in items_from_messages(message.items)
+    )
+    if kind == ControlPlaneStatusEvent.SNAPSHOT:
+        return Read(Snapshot(at, items, message.cursor))
+    removed = tuple(
+        [
+            ItemKey(key.namespace or namespaces.of(key.component), key.component)
+            for key in _few(message.removed)
+        ]
+    )
+    return Read(Delta(at, items, removed, message.cursor))
 
 
 def items_to_messages(items: Iterable[Item]) -> list[ControlPlaneStatusItem]:
@@ -176,14 +195,14 @@ def _error(message: ControlPlaneStatusEvent, at: datetime) -> StreamError:
     return StreamError(at, text, code, message.source, retry_in, message.cursor, sources, lasted)
 
 
-def _time(stamp: Timestamp) -> datetime:
-    """In whole seconds, as in JSON."""
+def _time(stamp: Timestamp, now: datetime) -> datetime:
+    """In whole seconds, as in JSON; ``now`` for what is no time."""
     try:
         if 0 <= stamp.nanos < _NANOS:
             return _EPOCH + timedelta(seconds=stamp.seconds)
     except OverflowError:
         pass
-    raise ValueError(f"no time: {stamp.seconds} seconds, {stamp.nanos} nanos since 1970")
+    return now
 
 
 def _to_duration(seconds: Optional[float]) -> Optional[Duration]:
@@ -194,8 +213,9 @@ def _to_duration(seconds: Optional[float]) -> Optional[Duration]:
     return Duration(seconds=tenths // 10, nanos=tenths % 10 * (_NANOS // 10))
 
 
-def _seconds(duration: Duration) -> float:
+def _seconds(duration: Duration) -> Optional[float]:
+    """None for what is no time to wait."""
     seconds, nanos = duration.seconds, duration.nanos
     if not (0 <= seconds <= _MAX_DURATION_S and 0 <= nanos < _NANOS):
-        raise ValueError(f"no time to wait: {seconds} seconds, {nanos} nanos")
+        return None
     return round((seconds * _NANOS + nanos) / _NANOS, 1)

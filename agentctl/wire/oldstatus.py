@@ -37,6 +37,7 @@ from agentctl.wire.events_pb import (
     items_to_messages,
     to_message,
 )
+from agentctl.wire.namespaces import Namespaces
 from agentctl.wire.olderfields import (
     DATABASE,
     DISABLED,
@@ -106,7 +107,7 @@ def status_of(
         at = parse_time(response.generated_at)
     except ValueError:
         at = now
-    events = [from_message(message) for message in response.errors]
+    events = [from_message(message, now, Namespaces()).event for message in response.errors]
     errors = [event for event in events if isinstance(event, StreamError)]
     return Snapshot(at, items_of(response, namespace), response.cursor), errors
 

@@ -1,15 +1,16 @@
-"""A peer's JSON as events and states: what is ours to know is read, nothing is believed.
+"""A peer's JSON as events and states: read leniently, and nothing of it is believed.
 
-A status or an error code that a newer server may have becomes the nearest that is known
-here, and the message says so. What was read is not redacted yet.
+What the specification leaves open may be missing: an item's namespace and message, an
+event's time, an error's code. A status or an error code that a newer server may have
+becomes the nearest that is known here, and the message says so. An item that cannot be
+read is passed over and named; the event is read. What was read is not redacted yet.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from agentctl.clock import parse_time
 from agentctl.model import (
@@ -17,13 +18,15 @@ from agentctl.model import (
     ErrorCode,
     Event,
     Heartbeat,
+    Item,
+    ItemKey,
     JSONObject,
     Snapshot,
     Status,
     StreamError,
-    event_from_json,
 )
 from agentctl.wire import olderfields
+from agentctl.wire.namespaces import Namespaces
 
 TYPES = frozenset((Snapshot.type, Delta.type, Heartbeat.type, StreamError.type))
 """Of events."""
@@ -36,35 +39,66 @@ MAX_DIGITS = 100
 
 MAX_RETRY_IN_S = 1e6
 
+MAX_SOURCES = 1000
+"""Of one error."""
+
 _OLDER = ("controllers", "runtime_adapters", "database", "grpc", "namespaces")
-_WRONG = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-_STATUSES = frozenset(status.value for status in Status)
-_CODES = frozenset(code.value for code in ErrorCode)
+_STATUSES = {status.value: status for status in Status}
+_CODES = {code.value: code for code in ErrorCode}
 
 
-def event_of(kind: str, text: str) -> Optional[Event]:
-    """The event in one message of a stream; None for a type that is not known here.
+class Read(NamedTuple):
+    """What one message of a peer says."""
 
-    ``kind`` is the type that the stream gave it, "message" for none. Raises ValueError
-    for what is no event.
+    event: Optional[Event]
+    """None for a type that is not known here."""
+    passed_over: tuple[str, ...] = ()
+    """What in it could not be read, and why."""
+    kind: str = ""
+    """The type that is not known here."""
+
+
+def event_of(kind: str, text: str, now: datetime, namespaces: Namespaces) -> Read:
+    """The event in one message of a stream that came at ``now``.
+
+    ``kind`` is the type that the stream gave it, "message" for none; ``namespaces`` are
+    those of the items that came before. Raises ValueError for what is no event.
     """
     if kind not in TYPES and kind != "message":
-        return None
+        return Read(None, (), kind)
     data = object_of(text)
     if kind != "message":
         data.setdefault("type", kind)
-    return event_in(data)
+    return event_in(data, now, namespaces)
 
 
-def event_in(data: JSONObject) -> Optional[Event]:
-    """The event that an object is; None for a type that is not known here.
+def event_in(data: JSONObject, now: datetime, namespaces: Namespaces) -> Read:
+    """The event that an object is. Raises ValueError for what is no event."""
+    read = _event(data, now, namespaces)
+    if read.event is not None:
+        namespaces.learn(read.event)
+    return read
 
-    Raises ValueError for what is no event.
-    """
-    told = data.get("type")
-    if isinstance(told, str) and told not in TYPES:
-        return None
-    return _event(data)
+
+def _event(data: JSONObject, now: datetime, namespaces: Namespaces) -> Read:
+    kind = data.get("type")
+    if not isinstance(kind, str):
+        raise ValueError("without 'type'" if kind is None else "type: expected text")
+    if kind not in TYPES:
+        return Read(None, (), kind)
+    at, cursor = _time(data, now), _text(data.get("cursor"))
+    if kind == Heartbeat.type:
+        return Read(Heartbeat(at, cursor))
+    if kind == StreamError.type:
+        return Read(_error(data, at, cursor))
+    wrong: list[str] = []
+    if kind == Snapshot.type:
+        return Read(Snapshot(at, _items(data, "items", wrong, namespaces), cursor), tuple(wrong))
+    if "changes" not in data and "removed" not in data:
+        raise ValueError("without 'changes'")
+    changes = _items(data, "changes", wrong, namespaces)
+    removed = _keys(data, wrong, namespaces)
+    return Read(Delta(at, changes, removed, cursor), tuple(wrong))
 
 
 def status_of(
@@ -82,14 +116,19 @@ def status_of(
         if not any(key in data for key in _OLDER):
             return None
         items = tuple(olderfields.items_of(_older(data), namespace))
-        return Snapshot(_time(data, now), _few(items), ""), []
-    snapshot = _event({**data, "type": Snapshot.type})
+        if len(items) > MAX_ITEMS:
+            raise ValueError(f"{len(items)} items, and at most {MAX_ITEMS} are read")
+        return Snapshot(_time(data, now), items, ""), []
+    wrong: list[str] = []
+    at = _time(data, now)
+    found = _items(data, "items", wrong, Namespaces(namespace))
+    snapshot = Snapshot(at, found, _text(data.get("cursor")))
     errors = data.get("errors") or []
     if not isinstance(errors, list):
         raise ValueError("errors: expected a list")
-    events = [_event(error) for error in errors[:100]]
-    assert isinstance(snapshot, Snapshot)
-    return snapshot, [event for event in events if isinstance(event, StreamError)]
+    told = [_error(one, _time(one, now), "") for one in _objects(errors[:100])]
+    told += [StreamError(at, f"passed over {one}", ErrorCode.SERVER, "", None, "") for one in wrong]
+    return snapshot, told
 
 
 def error_of(body: str) -> tuple[str, Optional[int]]:
@@ -120,57 +159,87 @@ def object_of(text: str) -> JSONObject:
     return data
 
 
-def _event(data: JSONObject) -> Event:
-    try:
-        event = event_from_json(data)
-    except _WRONG as first:
+def _items(
+    data: JSONObject, key: str, wrong: list[str], namespaces: Namespaces
+) -> tuple[Item, ...]:
+    """Those that can be read; why others cannot goes to ``wrong``."""
+    found = []
+    for number, one in enumerate(_few(data, key), 1):
         try:
-            event = event_from_json(_as_known(data))
-        except _WRONG:
-            raise ValueError(_reason(first)) from None
-    if isinstance(event, Snapshot):
-        _few(event.items)
-    elif isinstance(event, Delta):
-        _few(event.changes)
-        _few(event.removed)
-    elif isinstance(event, StreamError):
-        wait = event.retry_in
-        if wait is not None and not 0 <= wait <= MAX_RETRY_IN_S:
-            raise ValueError(f"retry_in: {wait}")
-    return event
+            found.append(_item(one, namespaces))
+        except ValueError as error:
+            wrong.append(f"{key} {number}: {error}")
+    return tuple(found)
 
 
-def _few(items: Any) -> Any:
+def _item(data: object, namespaces: Namespaces) -> Item:
+    if not isinstance(data, dict):
+        raise ValueError(f"expected an object, got {type(data).__name__}")
+    component, word = data.get("component"), data.get("status")
+    namespace, details = data.get("namespace"), data.get("details")
+    if not isinstance(component, str):
+        raise ValueError("without 'component'" if component is None else "component: expected text")
+    if not isinstance(namespace, (str, type(None))):
+        raise ValueError(f"{component[:100]}: namespace: expected text")
+    if not isinstance(word, str):
+        why = "without 'status'" if word is None else "status: expected text"
+        raise ValueError(f"{component[:100]}: {why}")
+    message = _text(data.get("message"))
+    status = _STATUSES.get(word)
+    if status is None:
+        status = Status.UNKNOWN
+        why = f'the server gave status "{word}", unknown here'
+        message = f"{why}: {message}" if message else why
+    told = details if isinstance(details, dict) else {}
+    if namespace is None:
+        namespace = namespaces.of(component)
+    return Item(component, namespace, status, message, told)
+
+
+def _keys(data: JSONObject, wrong: list[str], namespaces: Namespaces) -> tuple[ItemKey, ...]:
+    found = []
+    for number, one in enumerate(_few(data, "removed"), 1):
+        component = one.get("component") if isinstance(one, dict) else None
+        if isinstance(component, str):
+            namespace = one.get("namespace")
+            named = namespace if isinstance(namespace, str) else namespaces.of(component)
+            found.append(ItemKey(named, component))
+        else:
+            wrong.append(f"removed {number}: without 'component'")
+    return tuple(found)
+
+
+def _error(data: JSONObject, at: datetime, cursor: str) -> StreamError:
+    """A code that is not known here is told in the message: the error is what counts."""
+    message, word = _text(data.get("message")), data.get("code")
+    code = _CODES.get(word) if isinstance(word, str) else None
+    if code is None:
+        code = ErrorCode.SERVER
+        message = f"{word}: {message}" if isinstance(word, str) and word else message
+        if not message:
+            raise ValueError("without 'message'")
+    sources = _texts(data.get("sources"))[:MAX_SOURCES]
+    source = _text(data.get("source"))
+    waits = _seconds(data.get("retry_in")), _seconds(data.get("lasted"))
+    return StreamError(at, message, code, source, waits[0], cursor, sources, waits[1])
+
+
+def _seconds(value: object) -> Optional[float]:
+    """A number of seconds that can be meant; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value <= MAX_RETRY_IN_S else None
+
+
+def _few(data: JSONObject, key: str) -> list[Any]:
+    items = data.get(key)
+    if items is None and key != "items":
+        return []
+    if not isinstance(items, list):
+        raise ValueError(f"without {key!r}" if items is None else f"{key}: expected a list")
     if len(items) > MAX_ITEMS:
         raise ValueError(f"{len(items)} items, and at most {MAX_ITEMS} are read")
     return items
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"without {error}"
-    return str(error) or type(error).__name__
-
-
-def _as_known(data: JSONObject) -> JSONObject:
-    """The same, with words that are not known here replaced."""
-    known = dict(data)
-    if "code" in data and data["code"] not in _CODES:
-        known["code"] = ErrorCode.SERVER.value
-        known["message"] = f"{data['code']}: {data['message']}"
-    for key in ("items", "changes"):
-        if isinstance(data.get(key), list):
-            known[key] = [_item_as_known(item) for item in data[key]]
-    return known
-
-
-def _item_as_known(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    word = item["status"]
-    if word in _STATUSES:
-        return item
-    why = f'the server gave status "{word}", unknown here'
-    message = f"{why}: {item['message']}" if item["message"] else why
-    return {**item, "status": Status.UNKNOWN.value, "message": message}
 
 
 def _time(data: JSONObject, now: datetime) -> datetime:

@@ -202,7 +202,7 @@ def changed(line: bytes, **keys: Any) -> bytes:
         (b"\0\0\0\0\n", "not JSON: Expecting value at character 1"),
         (b"[" * 100_000 + b"\n", "JSON that is nested too deeply"),
         (b'{"type":"sneeze"}\n', "type 'sneeze', which is unknown here"),
-        (b'{"type":"heartbeat"}\n', "without 'generated_at'"),
+        (b'{"type":"snapshot"}\n', "without 'items'"),
         (b'{"type":"recording"}\n', "without 'format'"),
         (changed(event_line(1, DELTA), offset_s="1"), "a number of seconds is str"),
         (changed(event_line(1, DELTA), offset_s=-1), "a number of seconds is -1"),

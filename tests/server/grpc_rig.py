@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 import grpc
@@ -25,6 +26,7 @@ from agentctl.server.senders import CrewSize
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
 from agentctl.wire import events_pb
+from agentctl.wire.namespaces import Namespaces
 from bench.http2_reader import GrpcStreams
 from tests.server.replica import Replica
 
@@ -124,7 +126,11 @@ class Watch:
         self.call = call
 
     def next(self) -> Event:
-        return events_pb.from_message(next(self.call))
+        event = events_pb.from_message(
+            next(self.call), datetime.now(timezone.utc), Namespaces()
+        ).event
+        assert event is not None
+        return event
 
     def types(self, count: int) -> list[str]:
         return [self.next().type for _ in range(count)]

@@ -23,7 +23,7 @@ from agentctl.errors import (
     UnauthorizedError,
     UsageError,
 )
-from agentctl.model import ErrorCode, Heartbeat, Item, Snapshot, Status, StreamError
+from agentctl.model import Delta, ErrorCode, Heartbeat, Item, Snapshot, Status, StreamError
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.sources.base import Alive, Ended, Received
 from agentctl.sources.grpc import GrpcSource
@@ -112,8 +112,53 @@ def test_a_stream_with_an_event_needs_no_other_proof_of_life() -> None:
 
 
 def test_nothing_but_heartbeats() -> None:
-    with watched(sending(*[BEAT] * 5)) as watching:
-        assert [watching.event() for _ in range(5)] == [BEAT] * 5
+    with watched(sending(*[BEAT] * 5, SNAPSHOT, BEAT)) as watching:
+        assert [watching.event() for _ in range(2)] == [SNAPSHOT, BEAT]
+
+
+def test_deltas_before_any_snapshot_do_not_count() -> None:
+    with watched(sending(DELTA, SNAPSHOT)) as watching:
+        assert watching.event() == SNAPSHOT
+
+
+def test_a_stream_that_goes_on_from_a_cursor_needs_no_snapshot() -> None:
+    with watched(sending(DELTA, BEAT), cursor="c7") as watching:
+        assert [watching.event() for _ in range(2)] == [DELTA, BEAT]
+
+
+def test_a_first_snapshot_is_waited_for_longer_than_the_beat() -> None:
+    def slow(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        gone.wait(0.6)  # two and a half beats are long over
+        yield events_pb.encode(SNAPSHOT)
+        until_gone(context)
+
+    with watched(slow, heartbeat_s=0.1) as watching:
+        assert watching.event() == SNAPSHOT
+
+
+def test_a_server_that_only_beats_is_no_server() -> None:
+    def beats(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        while not gone.wait(0.02):
+            yield events_pb.encode(BEAT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agentctl.sources.remote.FIRST_EVENT_S", 0.3)
+        with watched(beats, heartbeat_s=0.1) as watching:
+            assert "no snapshot from" in watching.failure().message
+
+
+def test_an_item_without_a_namespace_changes_the_one_that_is_known() -> None:
+    item = SNAPSHOT.items[0]
+    change = Delta(NOW, (Item(item.component, "", Status.ERROR, "bad"),), (), "c2")
+    with watched(sending(SNAPSHOT, change)) as watching:
+        watching.event()
+        event = watching.event()
+    assert isinstance(event, Delta)
+    assert event.changes[0].key == item.key
 
 
 def test_a_snapshot_each_time() -> None:
@@ -125,9 +170,11 @@ def test_an_event_of_an_unknown_type_is_ignored(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.DEBUG)
     new = pb.ControlPlaneStatusEvent(cursor="c9")
     new.type = 77
-    with watched(raw(new.SerializeToString(), events_pb.encode(DELTA))) as watching:
-        assert watching.event() == DELTA
-    assert "type 77" in caplog.text
+    with watched(
+        raw(events_pb.encode(SNAPSHOT), new.SerializeToString(), events_pb.encode(DELTA))
+    ) as watching:
+        assert [watching.event() for _ in range(2)] == [SNAPSHOT, DELTA]
+    assert "type '77'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -136,10 +183,10 @@ def test_an_event_of_an_unknown_type_is_ignored(caplog: pytest.LogCaptureFixture
         b"",
         b"\xff\xff\xff\xff",
         events_pb.encode(SNAPSHOT)[:-3],
-        pb.ControlPlaneStatusEvent(type="DELTA").SerializeToString(),
+        pb.ControlPlaneStatusEvent(cursor="c").SerializeToString(),
         b"\x0a\x05\xff\xfe\xfd\xfc\xfb",
     ],
-    ids=["empty", "garbage", "half", "undated", "text"],
+    ids=["empty", "garbage", "half", "typeless", "text"],
 )
 def test_what_is_no_event_ends_the_attempt(message: bytes) -> None:
     with watched(raw(events_pb.encode(SNAPSHOT), message)) as watching:
@@ -215,6 +262,7 @@ def test_heartbeats_keep_a_stream_up() -> None:
     def beats(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
         gone = threading.Event()
         context.add_callback(gone.set)
+        yield events_pb.encode(SNAPSHOT)
         for at in range(8):
             yield events_pb.encode(Heartbeat(NOW, f"c{at}"))
             gone.wait(0.1)
@@ -222,6 +270,7 @@ def test_heartbeats_keep_a_stream_up() -> None:
         until_gone(context)
 
     with watched(beats, heartbeat_s=0.2) as watching:
+        assert watching.event() == SNAPSHOT
         for _ in range(8):
             assert isinstance(watching.event(), Heartbeat)
         assert watching.event() == DELTA

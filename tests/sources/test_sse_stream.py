@@ -282,7 +282,7 @@ def test_an_event_without_end_is_hung_up_on(piece: bytes, monkeypatch: pytest.Mo
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first event is given no longer than any other."""
-    monkeypatch.setattr(sse, "FIRST_EVENT_S", 0.0)
+    monkeypatch.setattr("agentctl.sources.remote.FIRST_EVENT_S", 0.0)
 
 
 def test_headers_and_trailers_without_end_are_hung_up_on(impatient: None) -> None:
