@@ -278,6 +278,7 @@ class Engine:
             self._finish(refused)
             return
         self._sources.look(now, at_once=True)
+        self._sources.give_up_waiting(now - self._started_at)
         # A one-shot that reached nobody has nothing to show but its error.
         if not self._policy.once or self._sources.reached:
             self._stream.begin(
@@ -337,7 +338,8 @@ class Engine:
             self._finish(self._sources.refused_everywhere() or self._second_hand(prefix))
             return
         failure = lost[0].failure
-        reason = failure.message if failure else f"no answer for {lost[0].name}"
+        waited_s = self._clock.monotonic() - self._started_at
+        reason = failure.message if failure else lost[0].silence(waited_s)
         self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
 
     def _second_hand(self, prefix: str) -> Outcome:

@@ -160,7 +160,10 @@ def _reasons() -> tuple[tuple[type[BaseException], str], ...]:
     return (
         (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
         (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
-        (client.RemoteDisconnected, "closed the connection without an answer"),
+        (
+            client.RemoteDisconnected,
+            "closed the connection without an answer; is a server behind it?",
+        ),
         (ConnectionResetError, "connection reset by the server"),
         (BrokenPipeError, "connection reset by the server"),
         (client.IncompleteRead, "the connection was lost in the middle of an answer"),

@@ -26,10 +26,14 @@ _NOT_CONNECTED = "failed to connect to all addresses"
 
 _CLOSED = "socket closed|connection reset|broken pipe"
 _CLOSED_TLS = (
-    "it closed the connection during TLS; does it want a client certificate (--tls-cert), "
-    "or another one?"
+    "it accepted the connection and closed it during TLS; is a server behind it, or does it "
+    "want a client certificate (--tls-cert), or another one?"
 )
-_CLOSED_PLAIN = "it closed the connection at once; does it want TLS (--tls)?"
+_CLOSED_PLAIN = (
+    "it accepted the connection and closed it without an answer; is a server behind it, or "
+    "does it want TLS (--tls)?"
+)
+"""A balancer that has no server behind it looks the same: grpc does not tell them apart."""
 
 _CONNECTING = (
     ("connection refused", "connection refused; is the server running, is the port right?"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
+from agentctl.duration import format_duration
 from agentctl.errors import RefusedError, SourceError
 from agentctl.policy import SourceVitals
 from agentctl.sources.base import Attempt, Message, Source, Stop
@@ -26,6 +27,8 @@ class SourceHealth:
     """Its first answer, good or bad, is in."""
     up: bool = False
     ever_up: bool = False
+    excused: bool = False
+    """It has no answer, and its server has said why."""
     up_since: Optional[float] = None
     """Since when it has been well; a failure clears it, so that each of one outage counts."""
     last_alive: float = 0.0
@@ -63,6 +66,10 @@ class SourceHealth:
     def lost(self) -> bool:
         """Down for want of a connection, not of a permission."""
         return self.down and not isinstance(self.failure, RefusedError)
+
+    def silence(self, waited_s: float) -> str:
+        """In words, that nothing at all has come of it for so long."""
+        return f"no answer from {self.name} within {format_duration(round(waited_s, 1))}"
 
     def vitals(self) -> SourceVitals:
         failure = self.failure

@@ -154,6 +154,7 @@ class Supervisor:
         if isinstance(failure, StreamingUnsupported):
             server.answered(now)
             return self._fall_back(health, failure, now)
+        unshown = at_start and not health.ever_up and not health.proves
         at_start = not health.ever_up and (at_start or not self.reached)
         if isinstance(failure, UnauthorizedError) and at_start:
             return Outcome(ExitCode.REFUSED, failure.message)
@@ -163,6 +164,8 @@ class Supervisor:
         news = health.fell(now, failure)
         if isinstance(failure, (ForbiddenError, NotFoundError)):
             health.blind = True
+            self._blind(health.name, failure.message)
+        elif unshown:
             self._blind(health.name, failure.message)
         delay = None if self._policy.once else self._retry(health, failure, up_since, now)
         if isinstance(failure, RefusedError):
@@ -182,6 +185,7 @@ class Supervisor:
         if isinstance(message, Pending):
             server.answered(now)
             if not health.ever_up:
+                health.excused = True
                 self._blind(health.name, message.reason)
             return False
         if isinstance(message, (Replaced, Received)) or (
@@ -193,6 +197,12 @@ class Supervisor:
         health.alive(now)
         server.answered(now)
         return True
+
+    def give_up_waiting(self, waited_s: float) -> None:
+        """What is shown now is shown without those that have not answered: say so."""
+        for health in self:
+            if not (health.answered or health.excused or health.proves):
+                self._blind(health.name, health.silence(waited_s))
 
     def lost_history(self, message: Warned, now: float) -> None:
         """A source reads everything anew, and is told of once that is there."""

@@ -512,6 +512,38 @@ def test_once_with_one_source_lost_prints_the_rest_and_is_5(make: Any) -> None:
     assert bench.engine.outcome.exit_code == ExitCode.DISCONNECTED
 
 
+def test_what_has_not_answered_by_the_end_is_named_with_the_time_that_it_had(make: Any) -> None:
+    bench = make("deployments", "leases", once=True)
+    bench.step(bench.listed("leases"))
+    (snapshot,) = bench.advance(10)
+    assert [item.message for item in snapshot.items] == ["no answer from pods within 10s", ""]
+    assert bench.engine.outcome.message == "no answer from pods within 10s"
+    assert bench.engine.outcome.exit_code == ExitCode.DISCONNECTED
+
+
+def test_a_timeout_before_the_first_answer_names_its_own_time(make: Any) -> None:
+    bench = make("a", "b", timeout_s=2.5, heartbeat_s=None)
+    bench.step(bench.listed("a"))
+    (snapshot,) = bench.advance(3)
+    assert snapshot.items[1].message == "no answer from b within 2.5s"
+    assert "still disconnected at --timeout: no answer from b" in bench.engine.outcome.message
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_what_failed_before_the_snapshot_says_of_what(make: Any, once: bool) -> None:
+    bench = make("a", "b", once=once, heartbeat_s=None)
+    events = bench.step(bench.listed("a"), bench.lost("b"))
+    assert events[0].items[1].message == "connection reset"
+
+
+def test_what_was_known_is_kept_through_a_failure(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None)
+    bench.step(bench.listed("a"))
+    bench.step(bench.lost("a"))
+    snapshot = bench.step(bench.listed("b"))[0]
+    assert [item.message for item in snapshot.items] == ["", ""]
+
+
 def test_stop_ends_with_the_code_given_even_when_the_inbox_is_full(make: Any) -> None:
     bench = make("a")
     while not bench.engine.inbox.full():

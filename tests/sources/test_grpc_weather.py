@@ -267,7 +267,7 @@ HTML = (
         (HTML, "HTTP/1.1"),
         (b"\x00\xff" * 500, "is not gRPC"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "is not gRPC"),
-        (b"", "it closed the connection at once"),
+        (b"", "closed it without an answer; is a server behind it"),
     ],
     ids=["html", "garbage", "ssh", "nothing"],
 )
