@@ -513,7 +513,7 @@ def test_once_with_one_source_lost_prints_the_rest_and_is_5(make: Any) -> None:
 
 
 def test_what_has_not_answered_by_the_end_is_named_with_the_time_that_it_had(make: Any) -> None:
-    bench = make("deployments", "leases", once=True)
+    bench = make("pods", "leases", once=True)
     bench.step(bench.listed("leases"))
     (snapshot,) = bench.advance(10)
     assert [item.message for item in snapshot.items] == ["no answer from pods within 10s", ""]
