@@ -1,13 +1,19 @@
-"""The JSON Schema of the four events: the contract with every consumer of JSON output."""
+"""JSON Schemas of the events: the contract with who reads our JSON, and with who writes for us."""
 
 from __future__ import annotations
 
+WRITTEN = "events.schema.json"
+"""The four events as they are written."""
 
-def text() -> str:
-    """The schema (draft 2020-12) as it is in the package, from a zip file as well."""
+ACCEPTED = "accepts.schema.json"
+"""What is read of any server and of a recording: a superset."""
+
+
+def text(name: str = WRITTEN) -> str:
+    """A schema (draft 2020-12) as it is in the package, from a zip file as well."""
     import pkgutil
 
-    data = pkgutil.get_data(__name__, "events.schema.json")
+    data = pkgutil.get_data(__name__, name)
     if data is None:
-        raise FileNotFoundError("events.schema.json: the package was loaded without its data")
+        raise FileNotFoundError(f"{name}: the package was loaded without its data")
     return data.decode("utf-8")

@@ -697,6 +697,8 @@ def test_version_names_what_it_runs_on(tmp_path: Path) -> None:
 
 def test_schema_is_json(tmp_path: Path) -> None:
     assert json.loads(run("schema", home=tmp_path).stdout)["title"] == "agentctl event"
+    accepts = run("schema", "--accepts", home=tmp_path)
+    assert json.loads(accepts.stdout)["title"] == "an event that agentctl reads"
 
 
 def test_catalog_show_can_be_used_as_a_catalog(tmp_path: Path, cluster: Cluster) -> None:

@@ -97,6 +97,7 @@ def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> No
     package = {name for name in built.source if name.startswith("agentctl/")}
     assert {
         "agentctl/catalog/agents.yaml",
+        "agentctl/schema/accepts.schema.json",
         "agentctl/schema/events.schema.json",
         "agentctl/py.typed",
     } <= package
@@ -155,6 +156,7 @@ def test_what_the_wheel_unpacks_to_runs(built: Built, tmp_path: Path) -> None:
     for arguments, begins in (
         (["--version"], f"agentctl {agentctl.__version__}"),
         (["schema"], "{"),
+        (["schema", "--accepts"], "{"),
         (["catalog", "show"], "name: agents"),
         (["completion", "zsh"], "#compdef agentctl"),
     ):

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from agentctl import schema
 from agentctl.model import Delta, ErrorCode, Event, Status
 
 SCHEMA = json.loads(schema.text())
+ACCEPTED = json.loads(schema.text(schema.ACCEPTED))
+ACCEPTS = jsonschema.Draft202012Validator(ACCEPTED)
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 ITEM = {"component": "grpc", "namespace": "agents", "status": "healthy", "message": ""}
@@ -48,8 +51,105 @@ ERROR = {
 }
 
 
-def test_it_is_a_schema_itself() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+@pytest.mark.parametrize("one", [SCHEMA, ACCEPTED], ids=["written", "accepted"])
+def test_it_is_a_schema_itself(one: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(one)
+
+
+KEYWORDS = {
+    "object": {"required", "properties", "minProperties"},
+    "array": {"items", "minItems", "maxItems"},
+    "string": {"pattern", "minLength", "maxLength"},
+    "number": {"minimum"},
+}
+"""Those in use, by the type that they speak of."""
+
+ALWAYS = {"$schema", "$id", "$defs", "$ref", "title", "description", "type", "const", "enum"}
+ALWAYS |= {"oneOf", "anyOf", "not"}
+
+
+def subschemas(one: Any) -> Iterator[dict[str, Any]]:
+    if not isinstance(one, dict):
+        assert one in (True, False)
+        return
+    yield one
+    for key in ("$defs", "properties"):
+        for inner in one.get(key, {}).values():
+            yield from subschemas(inner)
+    for key in ("oneOf", "anyOf"):
+        for inner in one.get(key, []):
+            yield from subschemas(inner)
+    for key in ("items", "not"):
+        if key in one:
+            yield from subschemas(one[key])
+
+
+@pytest.mark.parametrize("whole", [SCHEMA, ACCEPTED], ids=["written", "accepted"])
+def test_strict_compilers_take_it(whole: Any) -> None:
+    """The rules of ajv's strict mode: a keyword stands beside its type, what is required
+    beside its property, and there is no keyword that nobody knows."""
+    for one in subschemas(whole):
+        types = one["type"] if isinstance(one.get("type"), list) else [one.get("type")]
+        spoken = {kind for kind, words in KEYWORDS.items() if words & set(one)}
+        assert set(one) <= ALWAYS.union(*KEYWORDS.values()), one
+        assert spoken <= set(types), one
+        assert set(one.get("required", ())) <= set(one.get("properties", ())), one
+        assert len(types) == 1 or (len(types) == 2 and "null" in types), one
+
+
+@given(EVENTS)
+def test_what_is_written_is_accepted(event: Event) -> None:
+    ACCEPTS.validate(json.loads(json.dumps(event.to_json())))
+
+
+SAMPLES: list[dict[str, Any]] = [
+    {"type": "snapshot", "items": [{"component": "grpc", "status": "healthy"}]},
+    {"type": "snapshot", "generated_at": "2026-01-30T18:15:00.25+01:00", "items": []},
+    {"type": "snapshot", "items": [{"component": "x", "status": "on fire", "new": 1}]},
+    {
+        "type": "delta",
+        "generated_at": "2026-01-30T18:15:02Z",
+        "changes": [{"component": "grpc", "status": "degraded", "message": "retrying"}],
+    },
+    {"type": "delta", "removed": [{"component": "grpc"}]},
+    {"type": "delta", "changes": None},
+    {"type": "heartbeat"},
+    {"type": "heartbeat", "generated_at": None, "cursor": None, "new": {}},
+    {"type": "error", "message": "something the server met"},
+    {"type": "error", "code": "melted"},
+    {"type": "error", "message": "x", "code": "melted", "retry_in": None, "sources": ["a"]},
+    {"type": "progress", "percent": 40},
+]
+"""What other servers send, and older ones."""
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda one: json.dumps(one)[:40])
+def test_what_others_write_is_accepted(event: dict[str, Any]) -> None:
+    ACCEPTS.validate(event)
+    assert not VALIDATOR.is_valid(event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"type": 7},
+        {"type": "snapshot"},
+        {"type": "snapshot", "items": None},
+        {"type": "snapshot", "items": [{"status": "healthy"}]},
+        {"type": "snapshot", "items": [{"component": "grpc"}]},
+        {"type": "snapshot", "items": ["grpc"]},
+        {"type": "snapshot", "items": [{"component": "x", "status": "healthy", "namespace": 1}]},
+        {"type": "delta"},
+        {"type": "delta", "changes": {}},
+        {"type": "delta", "removed": ["grpc"]},
+        {"type": "error"},
+        {"type": "error", "message": "", "code": ""},
+    ],
+    ids=json.dumps,
+)
+def test_what_cannot_be_read_is_not_accepted(event: dict[str, Any]) -> None:
+    assert not ACCEPTS.is_valid(event)
 
 
 @given(EVENTS)

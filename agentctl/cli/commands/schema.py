@@ -12,15 +12,18 @@ NAME = "schema"
 HELP = "print the JSON Schema of the events"
 DESCRIPTION = """\
 Print the JSON Schema of the four events (snapshot, delta, heartbeat, error),
-as '-o json' and '-o ndjson' print them."""
+as '-o json' and '-o ndjson' print them. What is read of a server or a recording
+is more than is written: --accepts prints that."""
 
 
 def configure(parser: Parser) -> None:
-    pass
+    parser.add_argument(
+        "--accepts", action="store_true", help="print the schema of what is read instead"
+    )
 
 
 def run(args: Namespace, world: World) -> int:
     from agentctl import schema
 
-    world.stdout.write(schema.text())
+    world.stdout.write(schema.text(schema.ACCEPTED if args.accepts else schema.WRITTEN))
     return ExitCode.OK
