@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
@@ -108,6 +109,11 @@ class NodeFields:
         nodes = self._list(field, "names")
         return self._distinct(field, nodes, [self._choice(node, field, choices) for node in nodes])
 
+    def switches(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        nodes = self._list(field, "values")
+        plain = [replace(node, value=_as_written(node.value)) for node in nodes]
+        return self._distinct(field, nodes, [self._choice(one, field, values) for one in plain])
+
     def selector(self, field: str) -> Optional[LabelSelector]:
         node = self._values.get(field)
         if node is None:
@@ -201,6 +207,13 @@ class NodeFields:
     def _place(self, node: Node, field: str) -> int:
         # A value written by alias has its anchor's line: the key says more.
         return max(node.line, self.line_of(field))
+
+
+def _as_written(value: object) -> object:
+    """YAML's own numbers and booleans as the text that a variable has."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
 
 
 def listed(choices: Sequence[str]) -> str:

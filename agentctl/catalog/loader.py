@@ -23,6 +23,13 @@ from agentctl.catalog.fields import NodeFields, guess
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
 from agentctl.kube.checks import Check
+from agentctl.kube.conditions import (
+    PRESENT_FIELDS,
+    WHEN_FIELDS,
+    Condition,
+    parse_present,
+    parse_when,
+)
 from agentctl.kube.evaluate import Component, CycleError, evaluation_order
 
 DEFAULT = "agents.yaml"
@@ -31,6 +38,7 @@ KEYS = ("name", "components", "requires")
 
 MAX_COMPONENTS = 1000
 MAX_CHECKS = 50
+MAX_CONDITIONS = 10
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
 
 
@@ -106,7 +114,7 @@ def load(data: bytes, source: str) -> Catalog:
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []
     for node in top.mappings("components", MAX_COMPONENTS):
-        fields = NodeFields(node, source, "a component", ("name", "checks"))
+        fields = NodeFields(node, source, "a component", ("name", "checks", "present"))
         component = _component(fields, node, source, following)
         if component.name in components:
             first = components[component.name].line
@@ -134,22 +142,47 @@ def _component(
         expected = "a name of at most 100 letters, digits and ':._/-' as 'name'"
         raise fields.error(line, expected, repr(short(name)))
     parsed: list[Check] = []
+    conditions: list[tuple[Condition, ...]] = []
     for entry in fields.mappings("checks", MAX_CHECKS):
-        check = _check(entry, source)
+        check, when = _check(entry, source)
+        conditions.append(when)
         line_of_name = entry.key_lines.get("name", entry.line)
         following += [(followed, line_of_name) for followed in check.follows()]
         parsed.append(check)
-    return Component(name, tuple(parsed), line, node.plain())
+    return Component(
+        name,
+        tuple(parsed),
+        line,
+        node.plain(),
+        conditions=tuple(conditions) if any(conditions) else (),
+        presence=tuple(
+            parse_present(NodeFields(one, source, "a 'present' condition", PRESENT_FIELDS))
+            for one in _one_or_more(fields, "present")
+        ),
+    )
 
 
-def _check(node: Node, source: str) -> Check:
+def _one_or_more(fields: NodeFields, field: str) -> list[Node]:
+    """The mappings of a field that is one, or a list of them; none where it is not there."""
+    node = fields.node(field)
+    if node is None:
+        return []
+    return fields.mappings(field, MAX_CONDITIONS) if isinstance(node.value, list) else [node]
+
+
+def _check(node: Node, source: str) -> tuple[Check, tuple[Condition, ...]]:
     known = kinds()
     # Which fields are known depends on the kind, so that is read first.
     name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", tuple(known))
     kind = known[name]
-    fields = NodeFields(node, source, f"a check of kind {name!r}", ("kind", *kind.fields))
+    known_fields = ("kind", *kind.fields, "when")
+    fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields)
     check: Check = kind.parse(fields)
-    return check
+    when = tuple(
+        parse_when(NodeFields(one, source, "a 'when' condition", WHEN_FIELDS))
+        for one in _one_or_more(fields, "when")
+    )
+    return check, when
 
 
 class Kind(NamedTuple):

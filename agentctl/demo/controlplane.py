@@ -28,6 +28,9 @@ _TEMPORAL_IMAGE = "registry.local/temporal:1.24"
 _DATABASE = {"secretKeyRef": {"name": "agents-db-app", "key": "uri"}}
 _AGENTS_ENV = (
     {"name": "AGENTS_GRPC_ENABLED", "value": "1"},
+    {"name": "AGENTS_CONTROLLER_ENABLED", "value": "0"},
+    {"name": "AGENTS_ORCHESTRATION_CONTROLLER_ENABLED", "value": "0"},
+    {"name": "AGENTS_SUPPORTING_CONTROLLER_ENABLED", "value": "0"},
     {"name": "DATABASE_URL", "valueFrom": _DATABASE},
 )
 _CONTROLLERS_ENV = ({"name": "AGENTS_CONTROLLER_ENABLED", "value": "1"},)

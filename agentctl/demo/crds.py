@@ -29,6 +29,7 @@ DEFINITIONS = (
     Definition("implementationspecs", "agents", "ImplementationSpec"),
     Definition("implementationsources", "agents", "ImplementationSource"),
     Definition("memories", "agents", "Memory"),
+    Definition("versioncontrolproviders", "agents", "VersionControlProvider"),
     Definition("orchestrations", "orchestration", "Orchestration"),
     Definition("orchestrationruns", "orchestration", "OrchestrationRun"),
     Definition("tools", "tools", "Tool"),

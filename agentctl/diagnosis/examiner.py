@@ -47,7 +47,7 @@ class Examiner:
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
-        for check in component.checks:
+        for check in component.active(context):
             result = verdict(check, context)
             if result.status in GOOD:
                 continue

@@ -7,13 +7,15 @@ said that it may change by now, or when a component it follows is judged again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Callable, NamedTuple, Optional
 
 from agentctl.kube.checks import Check, Context, Result, worst
+from agentctl.kube.conditions import Condition
 from agentctl.kube.objects import cut_namespace
-from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
+from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.model import Item, ItemKey, Status
 from agentctl.sources.base import ObjectKey
@@ -35,11 +37,38 @@ class Component:
     """The same as plain data, as it was written."""
     shown: bool = True
     """False for one that is judged only because another follows it."""
+    conditions: tuple[tuple[Condition, ...], ...] = ()
+    """For each check those that must all hold, or it is left out."""
+    presence: tuple[Condition, ...] = ()
+    """One of these must hold, or there is no such component; none: it is always there."""
+
+    def needs(self, namespace: str) -> Iterator[Need]:
+        """What its checks and conditions want to know."""
+        for check in self.checks:
+            yield from check.needs(namespace)
+        for condition in (*chain(*self.conditions), *self.presence):
+            yield from condition.needs(namespace)
+
+    def active(self, context: Context) -> list[Check]:
+        """The checks that hold: those whose conditions do, or cannot be seen."""
+        conditions = self.conditions or ((),) * len(self.checks)
+        return [
+            check
+            for check, mine in zip(self.checks, conditions)
+            if all(one.holds(context) is not False for one in mine)
+        ]
+
+    def is_there(self, context: Context) -> Optional[bool]:
+        """Whether there is such a component; None where that cannot be seen."""
+        if not self.presence:
+            return True
+        found = [one.holds(context) for one in self.presence]
+        return True if True in found else (None if None in found else False)
 
     @property
     def static(self) -> bool:
         """Nothing of the cluster decides on it."""
-        return not any(check.needs("") or check.follows() for check in self.checks)
+        return not any(self.needs("")) and not self.follows()
 
     def follows(self) -> tuple[str, ...]:
         """The components that must be judged before this one."""
@@ -111,7 +140,7 @@ class Evaluator:
         self._redact = redact
         self._units = _units(components, namespaces)
         needs = {
-            index: [need for check in unit.component.checks for need in check.needs(unit.namespace)]
+            index: list(unit.component.needs(unit.namespace))
             for index, unit in enumerate(self._units)
         }
         for wanted in needs.values():
@@ -179,7 +208,8 @@ class Evaluator:
                     dirty.update(self._units[index].dependents)
         for index in sorted(dirty):
             self._judge(index, now)
-        return [self._items[unit.place] for unit in self._in_output_order(dirty)]
+        judged = self._in_output_order(dirty)
+        return [self._items[unit.place] for unit in judged if unit.place in self._items]
 
     def _in_output_order(self, indexes: Iterable[int]) -> list[_Unit]:
         units = [self._units[index] for index in indexes]
@@ -189,7 +219,16 @@ class Evaluator:
         component, namespace, place, _ = self._units[index]
         results = self._results[namespace]
         context = self.context(namespace, now)
-        result = worst([verdict(check, context) for check in component.checks])
+        there = component.is_there(context)
+        if there is False or (there is None and place not in self._items):
+            self._items.pop(place, None)
+            self._recheck.pop(index, None)
+            results[component.name] = Result(Status.CONFIGURED, "not there")
+            return
+        active = component.active(context)
+        result = worst([verdict(check, context) for check in active])
+        if not active:
+            result = Result(Status.CONFIGURED, "none of its checks holds")
         if result.recheck_at is None:
             self._recheck.pop(index, None)
         else:

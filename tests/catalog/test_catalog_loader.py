@@ -28,6 +28,7 @@ COMPONENTS = (
     "supporting-controller",
     "orchestration-controller",
     "runtime:workflow",
+    "runtime:job",
     "runtime:temporal",
     "runtime:custom",
     "database",
@@ -41,6 +42,7 @@ CRDS = {
     "agents-controller": {
         "agents.agents", "agentruns.agents", "agentproviders.agents",
         "implementationspecs.agents", "implementationsources.agents", "memories.agents",
+        "versioncontrolproviders.agents",
     },
     "orchestration-controller": SHARED
     | {"orchestrations.orchestration", "orchestrationruns.orchestration"},
@@ -70,7 +72,8 @@ def test_the_default_has_the_components_of_the_control_plane_in_order() -> None:
 @pytest.mark.parametrize("component", CRDS)
 def test_the_default_has_the_crds_of_each_controller(component: str) -> None:
     declared = next(c.declared for c in load_default().components if c.name == component)
-    (names,) = [check["names"] for check in declared["checks"] if check["kind"] == "crds"]
+    lists = [check["names"] for check in declared["checks"] if check["kind"] == "crds"]
+    names = [name for one in lists for name in one]
     assert len(names) == len(set(names))
     assert set(names) == {f"{name}.proompteng.ai" for name in CRDS[component]}
 
@@ -150,7 +153,7 @@ ERRORS = [
      "expected component, crds, endpoints, env, lease, namespace, static or workload as 'kind' "
      "in a check, got 'leese' (did you mean 'lease'?)"),
     (one("{kind: lease, nam: x}"), 4,
-     "expected as key kind, name, max_age or namespace in a check of kind 'lease', got 'nam' "
+     "expected as key kind, name, max_age, namespace or when in a check of kind 'lease', got 'nam' "
      "(did you mean 'name'?)"),
     (one("{kind: lease}"), 4, "expected a name as 'name' in a check of kind 'lease'"),
     (one("{kind: lease, name: Leader}"), 4, "got 'Leader'"),
@@ -314,7 +317,10 @@ def test_the_hash_is_of_the_content_and_not_of_its_form() -> None:
 def test_select_keeps_order_and_brings_what_is_followed_along_unseen() -> None:
     catalog = load_default()
     chosen = catalog.select(["runtime:*", "grpc"])
-    assert chosen.names == ("runtime:workflow", "runtime:temporal", "runtime:custom", "grpc")
+    assert chosen.names == (
+        *("runtime:workflow", "runtime:job", "runtime:temporal", "runtime:custom"),
+        "grpc",
+    )
     assert [c.name for c in chosen.components if not c.shown] == ["agents-controller"]
     assert chosen.hash != catalog.hash
     assert catalog.select([]) is catalog

@@ -206,7 +206,7 @@ def test_each_fault_is_told_with_its_cause_and_a_remedy(cluster: Cluster, name: 
     done = run("diagnose", *fault.flags, home=cluster.folder, extra=cluster.extra)
     table, _, sections = done.stdout.partition("\n\n")
     assert table.splitlines()[0].split() == ["COMPONENT", "NAMESPACE", "STATUS", "MESSAGE"]
-    assert len(table.splitlines()) == 10
+    assert len(table.splitlines()) == 11
     section = next(
         one for one in sections.split("\n\n") if one.startswith(f"{fault.component} is ")
     )

@@ -88,6 +88,7 @@ def test_status_prints_the_table_to_the_column(cluster: Cluster) -> None:
         "supporting-controller     agents     healthy\n"
         "orchestration-controller  agents     healthy\n"
         "runtime:workflow          agents     healthy\n"
+        "runtime:job               agents     healthy\n"
         "runtime:temporal          agents     configured\n"
         "runtime:custom            agents     unknown     custom runtime configured per AgentRun\n"
         "database                  agents     configured\n"

@@ -211,7 +211,7 @@ def test_component_narrows_what_is_shown(served: Served, transport: str) -> None
     way = served.way(transport)
     done = run("status", *way, "--component", "runtime:*", "-o", "ndjson", home=served.folder)
     assert done.returncode == 0
-    assert done.stdout.count('"component"') == 3
+    assert done.stdout.count('"component"') == 4
     done = run("status", *way, "--component", "runtim", home=served.folder)
     assert done.returncode == 2
     assert "runtime:temporal" in done.stderr

@@ -42,7 +42,7 @@ def test_reached(cluster: Cluster) -> None:
     with cluster.watch("--until", "healthy", "--timeout", "15s") as program:
         program.wait_lines(1)
         cluster.plane.grpc_recovers()
-        assert ended(program) == (0, "agentctl: healthy: all 8 components")
+        assert ended(program) == (0, "agentctl: healthy: all 9 components")
 
 
 def test_reached_on_the_snapshot(cluster: Cluster) -> None:

@@ -145,11 +145,13 @@ def test_the_install_holds_what_the_chart_makes():
     store = Store()
     ControlPlane(store).install()
     crds = store.objects("customresourcedefinitions")[0]
-    assert len(crds) == 18
+    assert len(crds) == 19
     assert all(len(str(stored.obj)) > 3000 for stored in crds)
     agents = store.get("deployments", "agents", "agents")
     (container,) = agents["spec"]["template"]["spec"]["containers"]
-    assert {e["name"] for e in container["env"]} == {"AGENTS_GRPC_ENABLED", "DATABASE_URL"}
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert {"AGENTS_GRPC_ENABLED", "DATABASE_URL"} < set(env)
+    assert env["AGENTS_CONTROLLER_ENABLED"] == "0"  # they run in agents-controllers
     lease = store.get(*LEASE)
     assert lease["spec"]["leaseDurationSeconds"] == 30
     assert lease["spec"]["holderIdentity"].startswith("agents-controllers-54b7cbbcd-k7v9p_")

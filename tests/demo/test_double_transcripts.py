@@ -114,7 +114,7 @@ def test_crds_as_metadata_are_the_recorded_ones(plane, client, transcript):
         if theirs["metadata"]["name"] in mine:
             own = mine[theirs["metadata"]["name"]]
             assert shape(own, drop) == shape(theirs, drop)
-    assert len(mine.keys() & {item["metadata"]["name"] for item in recorded["items"]}) == 18
+    assert len(mine.keys() & {item["metadata"]["name"] for item in recorded["items"]}) == 19
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_discovery_entries_are_the_recorded_ones(plane, client, transcript):
 
     mine, theirs = entries(answer.body), entries(recorded["body"])
     assert mine.keys() <= theirs.keys()
-    assert len(mine) == 27
+    assert len(mine) == 28
     for key, entry in mine.items():
         for field, value in theirs[key].items():
             if field != "shortNames" or not key[0].endswith("proompteng.ai"):

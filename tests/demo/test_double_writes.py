@@ -62,6 +62,9 @@ def test_strategic_merge_goes_by_the_names_in_lists(client):
     assert container["image"] == "registry.local/agents:1.0"
     assert [(e["name"], e.get("value")) for e in container["env"]] == [
         ("AGENTS_GRPC_ENABLED", "0"),
+        ("AGENTS_CONTROLLER_ENABLED", "0"),
+        ("AGENTS_ORCHESTRATION_CONTROLLER_ENABLED", "0"),
+        ("AGENTS_SUPPORTING_CONTROLLER_ENABLED", "0"),
         ("DATABASE_URL", None),
         ("NEW", "1"),
     ]

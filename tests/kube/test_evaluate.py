@@ -227,7 +227,7 @@ RECORDED = {
     "supporting-controller": ("healthy", ""),
     "orchestration-controller": ("healthy", ""),
     "runtime:workflow": ("healthy", ""),
-    "runtime:temporal": ("configured", ""),
+    "runtime:job": ("healthy", ""),
     "runtime:custom": ("unknown", "custom runtime configured per AgentRun"),
     "database": ("configured", ""),
     # That cluster has no kubelet: its pods have no addresses.

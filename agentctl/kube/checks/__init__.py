@@ -105,6 +105,9 @@ class Fields(Protocol):
     ) -> tuple[str, ...]:
         """One or more of ``choices``, in the order given."""
 
+    def switches(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """One or more of ``values``, quoted or as YAML's own numbers and booleans."""
+
     def selector(self, field: str) -> Optional[LabelSelector]:
         """A label selector as ``kubectl get -l`` takes it; None if not there."""
 

@@ -42,10 +42,7 @@ class EndpointsCheck:
     variables: tuple[str, ...] = ()
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
-        service = frozenset((fill(self.service, namespace),))
-        labels = LabelSelector((Requirement(SERVICE_LABEL, "In", service),))
-        where = place(self.namespace, namespace)
-        slices = Need(ENDPOINTSLICES, where, cut_endpoints, labels=labels)
+        slices = slices_of(fill(self.service, namespace), place(self.namespace, namespace))
         if self.unless is None:
             return (slices,)
         return (slices, *self.unless.needs(namespace, namespace, cut_env))
@@ -70,7 +67,7 @@ class EndpointsCheck:
         service = fill(self.service, context.namespace)
         about = (Ref("Service", service, where),)
         look = kubectl(where, "get", "service", service, "-o", "wide")
-        counts = _count(context, where, service)
+        counts = count(context, where, service)
         if counts is None or not counts[1]:
             return Finding(
                 f"make Service {service}, or have its selector name pods that run",
@@ -101,7 +98,7 @@ class EndpointsCheck:
         service = fill(self.service, context.namespace)
         address = f"{service}.{where}.svc.cluster.local:{self.port}"
         details = {"address": address} if self.show_address else {}
-        counts = _count(context, where, service)
+        counts = count(context, where, service)
         if counts is None:
             absent = self.absent is Status.CONFIGURED
             message = "" if absent else f"service {service} has no endpoints"
@@ -115,7 +112,13 @@ class EndpointsCheck:
         return Result(Status.HEALTHY, address if self.show_address else "", details)
 
 
-def _count(context: Context, where: str, service: str) -> Optional[tuple[int, int]]:
+def slices_of(service: str, where: str) -> Need:
+    """The EndpointSlices of one Service."""
+    labels = LabelSelector((Requirement(SERVICE_LABEL, "In", frozenset((service,))),))
+    return Need(ENDPOINTSLICES, where, cut_endpoints, labels=labels)
+
+
+def count(context: Context, where: str, service: str) -> Optional[tuple[int, int]]:
     """(ready, total), None without a slice.
 
     A dual-stack Service lists each pod once for each address family: the family that
