@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from agentctl.diagnosis.inquiry import BUDGET_S, OBJECTS
 from tests import docpage
+from tests.kubectl import KUBECTL, NO_KUBECTL
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+@pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
 def test_every_example_gives_what_it_shows(tmp_path: Path) -> None:
     docpage.run("diagnose.md", tmp_path)
 

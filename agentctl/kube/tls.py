@@ -148,7 +148,9 @@ def explain_tls(error: ssl.SSLError) -> str:
 
 def _explain_verification(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in _NAME_MISMATCH:
-        said = error.verify_message.rstrip(".")
-        return f"{said}; check the server's address or set tls-server-name"
+        return (
+            "the server's certificate is for another name; "
+            "check the server's address or set tls-server-name"
+        )
     other = f"the server's certificate is not good: {error.verify_message}"
     return _VERIFICATION.get(error.verify_code, other)

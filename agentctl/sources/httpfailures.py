@@ -47,7 +47,7 @@ def explained(error: BaseException, where: str, step: str = "") -> AgentctlError
                 reason = "certificate signed by unknown authority; give its CA with --tls-ca"
                 return DisconnectedError(f"{where}: {reason}")
             if cause.verify_code in _NAME_MISMATCH:
-                reason = f"{cause.verify_message.rstrip('.')}; check the address"
+                reason = "the server's certificate is for another name; check the address"
                 return DisconnectedError(f"{where}: {reason}, or give --tls-server-name")
         if isinstance(cause, (OSError, http.client.HTTPException)) and not _is_wrapper(cause):
             return explain(cause, where, step)

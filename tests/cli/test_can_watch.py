@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ from agentctl.demo import ApiDouble, ControlPlane
 from tests.cli.inprocess import Done, call
 from tests.cli.program import run
 from tests.deploy.authorizer import Asked, Granted
+from tests.kubectl import KUBECTL, NO_KUBECTL
 
-KUBECTL = shutil.which("kubectl")
 MISSING = (
     ("watch", "", "pods"),
     ("list", "coordination.k8s.io", "leases"),
@@ -204,7 +203,7 @@ def test_it_is_a_program(cluster: Cluster) -> None:
     assert "missing watch pods in agents" in done.stderr
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+@pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
 def test_kubectl_is_told_the_same(cluster: Cluster) -> None:
     cluster.double.denied = MISSING
     cluster.double.faults.status(403, "deployments", ["list"])

@@ -234,7 +234,10 @@ class TestWhatTheDiskMayDo:
         (tmp_path / ".config").write_text("a file, where a folder should be")
         done = config(tmp_path, "set", "mode", "sse")
         assert done.code == 2
-        assert done.stderr == f"agentctl: {file_of(tmp_path)}: cannot be read: Not a directory\n"
+        assert (
+            done.stderr
+            == f"agentctl: {file_of(tmp_path)}: cannot be read: {os.strerror(errno.ENOTDIR)}\n"
+        )
 
     def test_a_folder_that_cannot_be_made_is_one_line(self, tmp_path: Path) -> None:
         done = config(tmp_path, "set", "mode", "sse", XDG_CONFIG_HOME="/proc/nobody")
@@ -253,7 +256,7 @@ class TestWhatTheDiskMayDo:
         monkeypatch.setattr(os, "fsync", full)
         done = config(tmp_path, "set", "namespace", "team-a")
         assert done.code == 2
-        assert done.stderr == f"agentctl: cannot write {path}: No space left on device\n"
+        assert done.stderr == f"agentctl: cannot write {path}: {os.strerror(errno.ENOSPC)}\n"
         assert os.listdir(path.parent) == ["config.json"]
         assert written(tmp_path) == {"mode": "sse"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,10 +19,10 @@ from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
 from tests.cli.inprocess import Done, call
 from tests.cli.program import Program, run
 from tests.deploy.authorizer import Asked, Granted
+from tests.kubectl import KUBECTL, NO_KUBECTL
 from tests.sources.rig import eventually
 
-KUBECTL = shutil.which("kubectl")
-needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
 
 CRASHING = "agents-controllers-54b7cbbcd-x2x7k"
 

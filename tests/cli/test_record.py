@@ -167,7 +167,7 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    assert "Is a directory" in refused("--record", str(tmp_path), home=tmp_path)
+    assert os.strerror(errno.EISDIR) in refused("--record", str(tmp_path), home=tmp_path)
 
 
 def test_a_fifo_would_make_the_watch_wait(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import math
@@ -79,10 +80,10 @@ def test_what_is_no_recording(file: Path, command: str, content: bytes, said: st
 
 @pytest.mark.parametrize("command", ["replay", "timeline"])
 def test_what_cannot_be_opened_or_read(file: Path, command: str) -> None:
-    for path, why in ((f"{file}.none", "No such file or directory"), (file.parent, "Is a dir")):
+    for path, why in ((f"{file}.none", errno.ENOENT), (file.parent, errno.EISDIR)):
         done = call(command, str(path), home=file.parent)
         assert done.code == 2
-        assert f"{path}: cannot be read: {why}" in done.stderr
+        assert f"{path}: cannot be read: {os.strerror(why)}" in done.stderr
 
 
 def test_a_recording_of_nothing(file: Path) -> None:

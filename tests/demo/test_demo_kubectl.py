@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 
 import pytest
 
-KUBECTL = shutil.which("kubectl")
+from tests.kubectl import KUBECTL, NO_KUBECTL
 
 pytestmark = [
-    pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH"),
+    pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL),
     pytest.mark.usefixtures("plane"),
 ]
 

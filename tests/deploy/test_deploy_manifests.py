@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Optional
@@ -17,11 +16,11 @@ from agentctl.catalog.loader import load_default
 from agentctl.errors import UsageError
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.selectors import LabelSelector
+from tests.kubectl import KUBECTL, NO_KUBECTL
 
 SHUTDOWN_S = 5
 """How long the server takes to end its streams, at most."""
 
-KUBECTL = shutil.which("kubectl")
 OVERLAY = DEPLOY / "kubernetes-tls"
 
 
@@ -216,7 +215,7 @@ def test_the_image_has_the_version_of_this_tree() -> None:
     assert set(tags) == {agentctl.__version__}
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+@pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
 @pytest.mark.parametrize("folder", [KUBERNETES, OVERLAY], ids=lambda folder: str(folder.name))
 def test_kubectl_builds_the_kustomization(folder: Path) -> None:
     assert KUBECTL is not None

@@ -15,9 +15,10 @@ import yaml
 from authorizer import allowed, asked, granted
 from shipped import DEPLOY, ROOT, parsed
 
+from tests.kubectl import KUBECTL, NO_KUBECTL
+
 README = (DEPLOY / "README.md").read_text(encoding="utf-8")
-KUBECTL = shutil.which("kubectl")
-needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
 
 
 def marked(name: str) -> str:

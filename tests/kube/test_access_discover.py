@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def test_a_list_with_nothing_there_does_not_fall_back_to_home(tmp_path: Path, po
 
 
 def test_an_explicit_file_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gone: cannot read the kubeconfig: No such file"):
+    with pytest.raises(
+        ConfigError, match=f"gone: cannot read the kubeconfig: {os.strerror(errno.ENOENT)}"
+    ):
         discover(str(tmp_path / "gone"), None, IN_POD, str(tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -211,8 +212,10 @@ def test_a_file_that_cannot_be_used_says_why(content: str, said: str, tmp_path: 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
-    assert complaint(gone) == f"{gone}: cannot read the kubeconfig: No such file or directory"
-    assert complaint(str(tmp_path)).endswith("cannot read the kubeconfig: Is a directory")
+    assert complaint(gone) == f"{gone}: cannot read the kubeconfig: {os.strerror(errno.ENOENT)}"
+    assert complaint(str(tmp_path)).endswith(
+        f"cannot read the kubeconfig: {os.strerror(errno.EISDIR)}"
+    )
 
 
 def test_an_unknown_context_suggests_the_closest(tmp_path: Path) -> None:

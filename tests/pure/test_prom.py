@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from datetime import datetime, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -109,3 +112,16 @@ def test_every_name_comes_through(components: list[str]) -> None:
     assert {dict(labels)["component"] for name, labels in found if "component" in name} == set(
         components
     )
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+def test_promtool_has_nothing_to_say_against_it() -> None:
+    text = written(Item("grpc", "agents", Status.DEGRADED, 'it said "\\ü"\n'))
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=text.encode(),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -107,7 +108,9 @@ def test_a_bad_file_at_the_start_is_a_usage_error(
 
 
 def test_a_missing_file_at_the_start_is_a_usage_error(tmp_path: Path, clock: FakeClock) -> None:
-    with pytest.raises(ConfigError, match=r"--token-file .*gone: cannot be read: No such file"):
+    with pytest.raises(
+        ConfigError, match=rf"--token-file .*gone: cannot be read: {os.strerror(errno.ENOENT)}"
+    ):
         TokenGate.from_file(str(tmp_path / "gone"), clock)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -219,8 +221,8 @@ def test_files_that_cannot_be_used_are_named_with_their_flag(
     encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
     garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     cert_file, key_file = f"--tls-cert {files.certificate}", f"--tls-key {files.key}"
-    assert said(certificate=None) == f"{cert_file}: cannot be read: No such file or directory"
-    assert said(key=None) == f"{key_file}: cannot be read: No such file or directory"
+    assert said(certificate=None) == f"{cert_file}: cannot be read: {os.strerror(errno.ENOENT)}"
+    assert said(key=None) == f"{key_file}: cannot be read: {os.strerror(errno.ENOENT)}"
     assert said(certificate=key) == f"{cert_file}: holds no certificate in PEM form"
     assert said(key=certificate) == f"{key_file}: holds no private key in PEM form"
     assert said(key=encrypted) == f"{key_file}: is encrypted; give a key without a passphrase"

@@ -40,17 +40,17 @@ A, B = item("a"), item("b")
 class TestPort:
     def test_a_port_that_is_taken_is_told(self) -> None:
         with GrpcSite() as site:
-            with pytest.raises(OSError, match="in use") as told:
+            with pytest.raises(OSError, match=r".") as told:
                 GrpcServer(site.services, Address("127.0.0.1", site.server.port))
             assert told.value.errno == errno.EADDRINUSE
 
     def test_an_address_that_is_not_of_this_host(self) -> None:
-        with GrpcSite() as site, pytest.raises(OSError, match="assign") as told:
+        with GrpcSite() as site, pytest.raises(OSError, match=r".") as told:
             GrpcServer(site.services, Address("192.0.2.1", 0))
         assert told.value.errno == errno.EADDRNOTAVAIL
 
     def test_a_name_that_is_none(self) -> None:
-        with GrpcSite() as site, pytest.raises(OSError, match=r"name|Name"):
+        with GrpcSite() as site, pytest.raises(socket.gaierror):
             GrpcServer(site.services, Address("no-such-host.invalid", 0))
 
     def test_it_is_free_again_after_the_end(self) -> None:

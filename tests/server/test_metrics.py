@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
+import subprocess
 import threading
 
 import pytest
@@ -187,3 +189,13 @@ def test_a_pass_over_5000_readers_takes_well_under_10_ms() -> None:
         metrics.handed_over(lags)
         best = min(best, clock.monotonic() - started)
     assert best < 0.01
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+def test_promtool_has_nothing_to_say_against_it(made: Services) -> None:
+    page, _ = render(made)
+    ours = b"".join(line + b"\n" for line in page.splitlines() if b"agentctl_" in line)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=ours, capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -352,7 +353,7 @@ def test_a_unix_socket_where_nobody_listens(tmp_path: Path) -> None:
     with reading(GOOD, address=address) as bench:
         failure = bench.read().failure()
         assert type(failure) is DisconnectedError
-        assert failure.message == f"unix:{tmp_path}/none: No such file or directory"
+        assert failure.message == f"unix:{tmp_path}/none: {os.strerror(errno.ENOENT)}"
 
 
 # Proxies.
