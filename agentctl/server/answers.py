@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
+from urllib.parse import quote
 
 from agentctl.server.requests import Refusal
 
@@ -42,6 +44,17 @@ def refusal_answer(refusal: Refusal, headers: Headers = ()) -> Answer:
 
 def retry_after(seconds: int) -> Headers:
     return (("Retry-After", str(seconds)),)
+
+
+def warning(ignored: Sequence[str]) -> Headers:
+    """Names the parameters that were ignored; no header where there are none.
+
+    As Kubernetes warns (RFC 7234, 5.5); percent-encoded, since a client made them up.
+    """
+    if not ignored:
+        return ()
+    names = ", ".join(quote(name, safe="") for name in ignored)
+    return (("Warning", f'299 agentctl "unknown parameters are ignored: {names}"'),)
 
 
 def unauthorized() -> Answer:

@@ -15,10 +15,11 @@ from agentctl.server.answers import (
     refusal_answer,
     retry_after,
     unauthorized,
+    warning,
 )
 from agentctl.server.exchange import Request
 from agentctl.server.reader import Form
-from agentctl.server.requests import Refusal, Target, split_target, stream_request
+from agentctl.server.requests import Refusal, StreamRequest, Target, split_target, stream_request
 from agentctl.server.routes import STREAM, Routes
 from agentctl.server.services import Services
 from agentctl.server.subscription import Subscription
@@ -27,10 +28,10 @@ from agentctl.wire.sse import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
 log = logging.getLogger(__name__)
 
 FORMS = {
-    ("json", True): Form("sse", sse_chunk, chunked=True, hints=True),
-    ("json", False): Form("sse", sse_plain, chunked=False, hints=True),
-    ("ndjson", True): Form("ndjson", ndjson_chunk, chunked=True, hints=False),
-    ("ndjson", False): Form("ndjson", ndjson_plain, chunked=False, hints=False),
+    ("json", True): Form("sse", sse_chunk, chunked=True, frames=True),
+    ("json", False): Form("sse", sse_plain, chunked=False, frames=True),
+    ("ndjson", True): Form("ndjson", ndjson_chunk, chunked=True, frames=False),
+    ("ndjson", False): Form("ndjson", ndjson_plain, chunked=False, frames=False),
 }
 """By format, and whether the client can be sent chunks."""
 
@@ -111,14 +112,15 @@ class Dispatch:
             return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
         form = FORMS[wanted.format, request.chunks]
         if request.method == "HEAD":
-            return Answer(200, CONTENT_TYPES[wanted.format], None, STREAM_HEADERS)
+            headers = (*STREAM_HEADERS, *warning(wanted.ignored))
+            return Answer(200, CONTENT_TYPES[wanted.format], None, headers)
         full = services.count.enter(form.transport, peer)
         if full is not None:
             return refusal_answer(Refusal(429, full), retry_after(5))
         now = services.clock.monotonic()
         channel = channels[wanted.namespace]
         subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
-        head = _head(CONTENT_TYPES[wanted.format], form, services.clock.now())
+        head = _head(wanted, form, services.clock.now())
         return Opening(head, subscription, form, ticket, now)
 
     def _counted(self, request: Request, outcome: Outcome) -> Outcome:
@@ -151,13 +153,14 @@ def _nothing_here() -> Answer:
     return refusal_answer(Refusal(404, f"nothing here; the stream is at {STREAM}"))
 
 
-def _head(content_type: str, form: Form, now: datetime) -> bytes:
+def _head(wanted: StreamRequest, form: Form, now: datetime) -> bytes:
     """The first bytes of a stream."""
     headers = [
         ("Date", format_datetime(now, usegmt=True)),
-        ("Content-Type", content_type),
+        ("Content-Type", CONTENT_TYPES[wanted.format]),
         ("Cache-Control", "no-cache"),
         *STREAM_HEADERS,
+        *warning(wanted.ignored),
         ("Connection", "close"),
     ]
     if form.chunked:

@@ -11,7 +11,7 @@ from agentctl.server.deadlines import NEVER
 from agentctl.server.encoding import Encode
 from agentctl.server.sockets import NOT_NOW
 from agentctl.server.subscription import Subscription
-from agentctl.wire.sse import LAST_CHUNK, chunk, retry
+from agentctl.wire.sse import COMMENT, LAST_CHUNK, chunk, retry
 
 SURPLUS_MAX = 64 * 1024
 """A reader of a stream has nothing to say; what it says all the same is thrown away up to
@@ -25,16 +25,24 @@ class Form(NamedTuple):
     """As metrics and limits name it."""
     encode: Encode
     chunked: bool
-    hints: bool
-    """It has a way to say how long to wait before coming back."""
+    frames: bool
+    """It has lines beside the events: how long to wait before coming back, comments."""
 
     def hint(self, milliseconds: int) -> bytes:
-        data = retry(milliseconds) if self.hints else b""
-        return chunk(data) if data and self.chunked else data
+        return self._line(retry(milliseconds))
+
+    def comment(self) -> bytes:
+        """Bytes that say nothing; none where there is no such thing."""
+        return self._line(COMMENT)
 
     def farewell(self, milliseconds: int) -> bytes:
         """The last bytes of a stream that ends as it should."""
         return self.hint(milliseconds) + (LAST_CHUNK if self.chunked else b"")
+
+    def _line(self, data: bytes) -> bytes:
+        if not self.frames:
+            return b""
+        return chunk(data) if self.chunked else data
 
 
 class Gone(Exception):
@@ -59,6 +67,7 @@ class Reader:
         "subscription",
         "surplus",
         "ticket",
+        "written_at",
     )
 
     def __init__(
@@ -88,6 +97,8 @@ class Reader:
         """What the selector watches for."""
         self.made_at = 0.0
         """When a live delta that is pending was made; 0 for anything else."""
+        self.written_at = began_at
+        """When (monotonic) it was last sent anything."""
         self.due = self.queued = NEVER
 
     def flush(self) -> int:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentctl.server.answers import Answer, json_answer, refusal_answer, retry_after, text_answer
+from agentctl.server.answers import (
+    Answer,
+    json_answer,
+    refusal_answer,
+    retry_after,
+    text_answer,
+    warning,
+)
 from agentctl.server.metrics import render
 from agentctl.server.requests import Refusal, status_request
 from agentctl.server.services import Services
@@ -43,17 +50,17 @@ class Routes:
 
     def _status(self, query: str) -> Answer:
         broadcaster = self._services.broadcaster
-        namespace = status_request(query, broadcaster.channels)
-        if isinstance(namespace, Refusal):
-            return refusal_answer(namespace)
-        status = broadcaster.channel(namespace).status(self._services.clock.monotonic())
+        wanted = status_request(query, broadcaster.channels)
+        if isinstance(wanted, Refusal):
+            return refusal_answer(wanted)
+        status = broadcaster.channel(wanted.namespace).status(self._services.clock.monotonic())
         if status is None:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
         body = status.snapshot.to_json()
         if status.error is not None:
             body["errors"] = [status.error.to_json()]
-        return json_answer(body)
+        return json_answer(body, headers=warning(wanted.ignored))
 
     def _healthz(self, query: str) -> Answer:
         silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)

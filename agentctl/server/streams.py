@@ -23,6 +23,9 @@ from agentctl.server.sockets import NOT_NOW, close, reset
 
 log = logging.getLogger(__name__)
 
+QUIET_S = 15.0
+"""After so long without news a comment goes out: proxies cut what is silent for 60 s."""
+
 STUCK_S = 10.0
 """A write of which the kernel takes nothing for so long: its reader has stopped."""
 
@@ -77,6 +80,7 @@ class Streams:
         Nearly all lack its newest entry and nothing else: they are not asked one by one.
         """
         readers = self.of(channel)
+        now = self._clock.monotonic()
         newest = channel.newest()
         if newest is None:
             self.serve(readers)
@@ -89,7 +93,7 @@ class Streams:
                 others.append(reader)
                 continue
             try:
-                if not self._hand(reader, entry, lags):
+                if not self._hand(reader, entry, now, lags):
                     others.append(reader)
             except OSError as error:
                 self._lose(reader, error)
@@ -145,25 +149,38 @@ class Streams:
             return
         take = reader.subscription.take
         while (entry := take(now)) is not None:
-            if not self._hand(reader, entry, lags) and not self._flush(reader, now, lags):
+            if not self._hand(reader, entry, now, lags) and not self._flush(reader, now, lags):
                 return
-        self._deadlines.set(reader, reader.subscription.next_due())
+        due = reader.subscription.next_due()
+        if reader.form.frames:
+            if now - reader.written_at >= QUIET_S:
+                comment = reader.form.comment()
+                if not self._offer(reader, comment, now) and not self._flush(reader, now, lags):
+                    return
+            due = min(due, reader.written_at + QUIET_S)
+        self._deadlines.set(reader, due)
 
-    def _hand(self, reader: Reader, entry: Entry, lags: list[float]) -> bool:
+    def _hand(self, reader: Reader, entry: Entry, now: float, lags: list[float]) -> bool:
         """Offer one entry to the kernel; False if some of it stays pending."""
-        data = entry.encoded(reader.form.encode)
+        whole = self._offer(reader, entry.encoded(reader.form.encode), now)
+        # A delta from before its time is history that it asked for, and not late.
+        live = entry.made_at >= reader.began_at and isinstance(entry.event, Delta)
+        if whole and live:
+            lags.append(self._clock.monotonic() - entry.made_at)
+        if not whole:
+            reader.made_at = entry.made_at if live else 0.0
+        return whole
+
+    def _offer(self, reader: Reader, data: bytes, now: float) -> bool:
+        """Offer bytes to the kernel; False if some of them stay pending."""
+        reader.written_at = now
         try:
             sent = reader.sock.send(data)
         except NOT_NOW:
             sent = 0
-        # A delta from before its time is history that it asked for, and not late.
-        live = entry.made_at >= reader.began_at and isinstance(entry.event, Delta)
         if sent == len(data):
-            if live:
-                lags.append(self._clock.monotonic() - entry.made_at)
             return True
-        reader.pending, reader.sent = data, sent
-        reader.made_at = entry.made_at if live else 0.0
+        reader.pending, reader.sent, reader.made_at = data, sent, 0.0
         self._deadlines.set(reader, NEVER)
         return False
 
@@ -179,6 +196,7 @@ class Streams:
             if reader.sent != before or reader.due == NEVER:
                 self._deadlines.set(reader, now + STUCK_S)
             return False
+        reader.written_at = now
         if reader.made_at:
             lags.append(self._clock.monotonic() - reader.made_at)
             reader.made_at = 0.0

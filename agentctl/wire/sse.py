@@ -38,9 +38,21 @@ def ndjson_chunk(event: Event) -> bytes:
     return chunk(ndjson_plain(event))
 
 
+COMMENT = b":\n"
+"""A line that says nothing, for proxies that take silence for death.
+
+Without an empty line after it, as ``retry`` has none: either is part of the next event's
+block. Readers make an empty message of a block without data (httpx-sse), some of a comment
+too once they have an id.
+"""
+
+
 def retry(milliseconds: int) -> bytes:
-    """How long the reader is to wait before it comes back after the stream has ended."""
-    return b"retry: %d\n\n" % milliseconds
+    """How long the reader is to wait before it comes back after the stream has ended.
+
+    It counts from the end of its line on (WHATWG HTML, 9.2.6).
+    """
+    return b"retry: %d\n" % milliseconds
 
 
 def chunk(data: bytes) -> bytes:

@@ -189,8 +189,8 @@ class Client:
     def event(self) -> Event:
         """The next event; what it says of itself must agree."""
         while True:
-            lines = self.block()
-            if not lines[0].startswith("retry: "):
+            lines = [line for line in self.block() if not line.startswith(("retry: ", ":"))]
+            if lines:
                 break
         fields = dict(line.split(": ", 1) for line in lines)
         assert list(fields) == ["event", "id", "data"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agentctl.server.requests import (
     Refusal,
+    StatusRequest,
     StreamRequest,
     Target,
     split_target,
@@ -40,6 +41,16 @@ SERVED = ("", "agents", "other")
         ("since=%ff%00", {"since": "\ufffd\0"}),
         ("since=a=b", {"since": "a=b"}),
         ("since", {}),
+        ("lastEventId=new&since=old", {"since": "new"}),
+        ("since=old&lastEventId=", {"since": "old"}),
+        ("since=a&lastEventId=b&lastEventId=c", {"since": "c"}),
+        ("lastEventId=%zz", {"since": "%zz"}),
+        ("_=1", {"ignored": ("_",)}),
+        ("_=1&heartbeat=2s&_=2", {"heartbeat_s": 2.0, "ignored": ("_",)}),
+        ("t=%zz&nocache&once=1", {"ignored": ("t", "nocache", "once")}),
+        ("utm_source=a&ts=b&from=c", {"ignored": ("utm_source", "ts", "from")}),
+        ("=x", {"ignored": ("",)}),
+        ("x" * 100, {"ignored": ("x" * 40,)}),
         ("format=ndjson&since=x&heartbeat=2s&namespace=other",
          {"namespace": "other", "since": "x", "heartbeat_s": 2.0, "format": "ndjson"}),
     ],
@@ -69,7 +80,16 @@ def test_good_parameters(query: str, fields: dict[str, Any]) -> None:
         ("heartbaet=5s", 400,
          "unknown parameter 'heartbaet'; expected namespace, heartbeat, since, format"),
         ("Format=json", 400, "unknown parameter 'Format'"),
-        ("=x", 400, "unknown parameter ''"),
+        ("namespce=agents", 400, "unknown parameter 'namespce'"),
+        ("namespaces=agents", 400, "unknown parameter 'namespaces'"),
+        ("nmaespace=agents", 400, "unknown parameter 'nmaespace'"),
+        ("NAMESPACE=agents", 400, "unknown parameter 'NAMESPACE'"),
+        ("heart-beat=5s", 400, "unknown parameter 'heart-beat'"),
+        ("sicne=x", 400, "unknown parameter 'sicne'"),
+        ("fromat=json", 400, "unknown parameter 'fromat'"),
+        ("last_event_id=x", 400, "unknown parameter 'last_event_id'"),
+        ("lasteventid=x", 400, "unknown parameter 'lasteventid'"),
+        ("_=1&heartbaet=5s", 400, "unknown parameter 'heartbaet'"),
         ("format=xml", 400, "format: expected json or ndjson, got 'xml'"),
         ("format=JSON", 400, "format: expected json or ndjson"),
         ("namespace=nope", 404, "namespace 'nope' is not served here"),
@@ -93,6 +113,12 @@ def test_last_event_id_goes_before_since() -> None:
     assert request.since == "new"
 
 
+def test_the_header_goes_before_the_parameter_that_stands_in_for_it() -> None:
+    request = stream_request("lastEventId=old", ["new"], SERVED)
+    assert isinstance(request, StreamRequest)
+    assert request.since == "new"
+
+
 def test_an_empty_last_event_id_is_none() -> None:
     request = stream_request("since=old", [""], SERVED)
     assert isinstance(request, StreamRequest)
@@ -104,7 +130,7 @@ def test_any_query_is_answered(query: str) -> None:
     found = stream_request(query, [], SERVED)
     if isinstance(found, Refusal):
         assert found.status in (400, 404)
-    assert isinstance(status_request(query, SERVED), (str, Refusal))
+    assert isinstance(status_request(query, SERVED), (StatusRequest, Refusal))
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126)))
@@ -120,6 +146,9 @@ def test_any_cursor_is_taken(cursor: str) -> None:
         ("/a?b=c", Target("/a", "b=c")),
         ("/a?b?c#d", Target("/a", "b?c")),
         ("//healthz", Target("//healthz", "")),
+        ("/a/b/?c=d", Target("/a/b", "c=d")),
+        ("/a//", Target("/a", "")),
+        ("http://host:1/a/", Target("/a", "")),
         ("http://host:1/a?b", Target("/a", "b")),
         ("HTTPS://host", Target("/", "")),
         ("http://host?b", Target("/", "b")),
@@ -138,8 +167,9 @@ def test_targets_that_are_none(target: str) -> None:
 
 
 def test_the_one_shot_status_takes_a_namespace_only() -> None:
-    assert status_request("namespace=agents", SERVED) == "agents"
-    assert status_request("", SERVED) == ""
+    assert status_request("namespace=agents", SERVED) == StatusRequest("agents")
+    assert status_request("", SERVED) == StatusRequest("")
+    assert status_request("_=1", SERVED) == StatusRequest("", ("_",))
     assert status_request("namespace=x", SERVED) == Refusal(404, "namespace 'x' is not served here")
     refusal = status_request("heartbeat=1s", SERVED)
     assert isinstance(refusal, Refusal)

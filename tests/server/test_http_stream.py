@@ -10,6 +10,7 @@ import pytest
 from agentctl.clock import SystemClock
 from agentctl.model import Delta, Heartbeat, Snapshot, StreamError, event_from_json
 from agentctl.server.limits import StreamLimits
+from agentctl.server.streams import QUIET_S
 from tests.server.http_rig import PATIENCE_S, STREAM, Client, Site, eventually
 from tests.server.replica import item
 
@@ -41,11 +42,13 @@ def test_the_head_of_the_stream(site: Site) -> None:
         }
 
 
-def test_retry_comes_first_then_a_snapshot_then_deltas(site: Site) -> None:
+def test_retry_stands_in_the_block_of_the_snapshot_and_deltas_follow(site: Site) -> None:
     with site.client() as client:
         client.stream()
-        assert client.block() == ["retry: 1000"]
-        snapshot = client.event()
+        lines = client.block()
+        assert [line.partition(":")[0] for line in lines] == ["retry", "event", "id", "data"]
+        assert lines[0] == "retry: 1000"
+        snapshot = event_from_json(json.loads(lines[3].partition(": ")[2]))
         assert isinstance(snapshot, Snapshot)
         assert [one.component for one in snapshot.items] == ["a", "b"]
         change(site, "one", "two")
@@ -78,7 +81,7 @@ def test_http_1_0_gets_the_same_without_chunks(site: Site, form: str) -> None:
         else:
             assert json.loads(client.line())["type"] == "snapshot"
         site.http.drain()
-        assert client.finish() == (b"retry: 1000\n\n" if form == "json" else b"")
+        assert client.finish() == (b"retry: 1000\n" if form == "json" else b"")
 
 
 def test_head_is_the_head_alone(site: Site) -> None:
@@ -93,12 +96,17 @@ def test_head_is_the_head_alone(site: Site) -> None:
 def test_a_reader_that_comes_before_the_first_state_waits_for_it() -> None:
     with Site().serve() as site, site.client() as client:
         client.stream()
-        assert client.block() == ["retry: 1000"]
+        assert client.line() == "retry: 1000"
+        site.advance(QUIET_S)
+        assert client.line() == ":"
         site.replica.begin(item("a"))
-        assert client.event().type == "snapshot"
+        assert client.line() == "event: snapshot"
 
 
-@pytest.mark.parametrize("how", ["header", "since", "header over an older since"])
+HOW = ["header", "since", "header over an older since", "the polyfills' parameter"]
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_a_reader_resumes_with_each_delta_since(site: Site, how: str) -> None:
     with site.client() as client:
         client.stream()
@@ -110,6 +118,7 @@ def test_a_reader_resumes_with_each_delta_since(site: Site, how: str) -> None:
         "header": ("", [f"Last-Event-ID: {cursor}"]),
         "since": (f"?since={cursor}", []),
         "header over an older since": (f"?since={first}", [f"Last-Event-ID: {cursor}"]),
+        "the polyfills' parameter": (f"?since={first}&_=1&lastEventId={cursor}", []),
     }[how]
     with site.client() as client:
         client.stream(query, *headers)
@@ -154,6 +163,35 @@ def test_each_reader_has_its_own_fixed_beat(site: Site) -> None:
                 beats.append(slow.event())
         assert all(isinstance(beat, Heartbeat) for beat in beats)
         assert len(beats) == 6
+
+
+def test_a_quiet_stream_gets_a_comment_which_is_a_line_and_no_block(site: Site) -> None:
+    with site.client() as client:
+        client.stream("?heartbeat=5m")
+        assert client.event().type == "snapshot"
+        site.advance(QUIET_S)
+        assert client.line() == ":"
+        change(site, "one")
+        assert client.line() == "event: delta"
+
+
+def test_parameters_that_are_not_known_are_ignored_and_named(site: Site) -> None:
+    with site.client() as client:
+        head = client.stream("?_=1706638500&t=%22%0d%0a")
+        assert head.headers["warning"] == ('299 agentctl "unknown parameters are ignored: _, t"')
+        assert client.event().type == "snapshot"
+    answer = site.get("/api/agents/control-plane/status?%22%0d%0a=1")
+    assert answer.status == 200
+    assert answer.headers["warning"].endswith('ignored: %22%0D%0A"')
+    assert "warning" not in site.get("/api/agents/control-plane/status").headers
+
+
+def test_a_slash_at_the_end_is_no_other_place(site: Site) -> None:
+    for path in ("/api/agents/control-plane/status/", "/healthz/", "/metrics/"):
+        assert site.get(path).status == 200
+    with site.client() as client:
+        client.stream("/?heartbeat=1s")
+        assert client.event().type == "snapshot"
 
 
 def test_what_is_amiss_is_told_in_the_beat_s_place(site: Site) -> None:

@@ -11,7 +11,7 @@ import pytest
 from agentctl.model import Item, Status
 from agentctl.server.dispatch import FORMS
 from agentctl.server.reader import SURPLUS_MAX, Reader
-from agentctl.server.streams import STUCK_S, Streams
+from agentctl.server.streams import QUIET_S, STUCK_S, Streams
 from agentctl.server.subscription import Subscription
 from tests.server.http_rig import Site
 from tests.server.replica import item
@@ -32,7 +32,7 @@ class Bench:
         self.site.replica.begin(item("a"))
         self.version = 1
 
-    def reader(self) -> tuple[Reader, socket.socket]:
+    def reader(self, form: str = "json", chunks: bool = True) -> tuple[Reader, socket.socket]:
         near, far = socket.socketpair()
         self.ends.append(far)
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
@@ -40,9 +40,9 @@ class Bench:
         far.setblocking(False)
         now = self.clock.monotonic()
         subscription = Subscription(self.site.replica.channel, now, None, 60.0)
-        form = FORMS["json", True]
-        assert self.site.services.count.enter(form.transport, "peer") is None
-        reader = Reader(near, b"head", subscription, form, "peer", b"", now)
+        written = FORMS[form, chunks]
+        assert self.site.services.count.enter(written.transport, "peer") is None
+        reader = Reader(near, b"head", subscription, written, "peer", b"", now)
         self.streams.add(reader)
         self.streams.serve([reader])
         return reader, far
@@ -188,8 +188,43 @@ def test_a_stream_that_ends_while_stuck_says_goodbye_after_what_is_pending(bench
     bench.publish("large", LARGE)
     bench.streams.end(bench.streams.all(), [1200])
     assert b'"message":"large"' in (found := bench.read(far))
-    assert found.endswith(b"\r\nd\r\nretry: 1200\n\n\r\n0\r\n\r\n")
+    assert found.endswith(b"\r\nc\r\nretry: 1200\n\r\n0\r\n\r\n")
     assert bench.streams.all() == []
+
+
+@pytest.mark.parametrize(
+    ("form", "chunks", "comment"),
+    [("json", True, b"2\r\n:\n\r\n"), ("json", False, b":\n"), ("ndjson", True, b"")],
+)
+def test_silence_is_broken_each_15_s_where_there_are_comments(
+    bench: Bench, form: str, chunks: bool, comment: bytes
+) -> None:
+    _, far = bench.reader(form, chunks)
+    bench.read(far)
+    heard = {}
+    for second in range(1, 60):
+        if second == 20:
+            bench.publish("news")
+            bench.read(far)
+        bench.advance(1)
+        if said := bench.read(far):
+            heard[second] = said
+    # The news at 19 s is what the next 15 s are counted from.
+    assert heard == (dict.fromkeys((15, 34, 49), comment) if comment else {})
+    bench.advance(1)
+    assert b"heartbeat" in bench.read(far)
+
+
+def test_a_comment_waits_for_its_room_and_is_no_reason_to_cut(bench: Bench) -> None:
+    slow, far = bench.reader()
+    bench.publish("large", LARGE)
+    bench.advance(STUCK_S - 1)
+    assert bench.read(far)
+    bench.advance(QUIET_S - 1)
+    assert bench.read(far) == b""
+    bench.advance(1)
+    assert bench.read(far) == b"2\r\n:\n\r\n"
+    assert bench.streams.all() == [slow]
 
 
 def test_a_fault_in_one_stream_spares_the_others(
