@@ -156,11 +156,13 @@ class Engine:
     def start(self) -> None:
         """Begin all sources' first attempts and set the clocks."""
         now = self._clock.monotonic()
-        self._started_at = self._looked_at = now
+        began = now if self._policy.began_at is None else self._policy.began_at
+        self._looked_at = now
+        self._started_at = began if self._policy.once else now
         if self._policy.heartbeat_s:
             self._beat_at = now + self._policy.heartbeat_s
         if self._policy.timeout_s is not None:
-            self._timeout_at = now + self._policy.timeout_s
+            self._timeout_at = began + self._policy.timeout_s
         self._sources.start(self.inbox, now)
         for companion in self._companions:
             companion.start()

@@ -45,6 +45,10 @@ class StreamPolicy:
     first_answer_s: float = 10.0
     """How long the snapshot waits for the slowest source."""
 
+    began_at: Optional[float] = None
+    """Since when (monotonic) ``timeout_s`` counts, and ``first_answer_s`` of one shot; None:
+    since the start of the engine."""
+
     look_s: Optional[float] = None
     """Look around at least this often, so that the vitals tell that the engine is alive."""
 

@@ -24,7 +24,7 @@ def test_the_plugins_codes_and_bounds() -> None:
     told = [row.split("|")[1:3] for row in page.splitlines() if row[:3] in ("| 0", "| 1", "| 2")]
     made = [row.split("|")[1:3] for row in readme.plugin_codes().splitlines()[2:5]]
     assert told == made
-    assert f"waits {TIMEOUT_S:.0f} s" in page
+    assert f"takes {TIMEOUT_S:.0f} s at most" in page
     assert f"{LINE_BYTES:,} bytes" in page
 
 

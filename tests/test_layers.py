@@ -17,7 +17,7 @@ ROOT = Path(agentctl.__file__).parent
 LAYERS = (
     ("clock", "duration", "schema", "rpc", "rpc_settings"),
     ("model", "redact"),
-    ("errors", "diff", "backoff"),
+    ("errors", "diff", "backoff", "backlog"),
     ("cursor", "cursortext", "policy", "verdict", "wire"),
     ("sources.base", "kube.selectors", "harmless", "recording"),
     ("kube",),
@@ -33,7 +33,7 @@ LAYERS = (
 """Lowest first; the longest prefix of a module's name decides."""
 
 PURE = (
-    *("model", "diff", "cursor", "redact", "wire", "harmless", "recording", "timeline"),
+    *("model", "diff", "backlog", "cursor", "redact", "wire", "harmless", "recording", "timeline"),
     *("kube.checks", "kube.objects", "kube.facts", "kube.finding", "kube.evaluate"),
     *("diagnosis.examiner", "diagnosis.text"),
 )

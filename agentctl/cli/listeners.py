@@ -7,7 +7,7 @@ import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple, Optional
 
 from agentctl.cli.world import World
@@ -142,11 +142,9 @@ def greet(
         )
     if exposed and args.insecure_no_auth:
         lines.append(f"warning: whoever can connect to {exposed[0].address} may read")
-    # Not by way of the log: it would redact the examples' Authorization. That nobody reads
-    # it is no reason not to serve.
-    with suppress(OSError):
-        world.stderr.write("".join(f"agentctl: {line}\n" for line in lines))
-        world.stderr.flush()
+    # Not by way of the log: it would redact the examples' Authorization.
+    world.stderr.write("".join(f"agentctl: {line}\n" for line in lines))
+    world.stderr.flush()
 
 
 def _example(args: Namespace, listener: Listener) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import signal
 from argparse import Namespace
 from collections.abc import Iterator
@@ -16,9 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Callable, Optional
 
+from agentctl.cli.fd_output import END_S
+from agentctl.cli.output_thread import takes_more
 from agentctl.cli.outputs import Output
 from agentctl.cli.world import World
-from agentctl.errors import UsageError
+from agentctl.errors import ExitCode, UsageError
 from agentctl.live.board import Board, Size
 from agentctl.live.screen import Screen
 from agentctl.live.view import LiveView
@@ -37,12 +38,13 @@ class FdTerminal:
         self._out = world.stdout
 
     def write(self, text: str) -> None:
-        try:
-            self._out.write(text)
-        except OSError as error:
-            if error.errno == errno.EIO:  # as a pipe that nobody reads: somebody hung up
-                raise BrokenPipeError from None
-            raise
+        with _hung_up():
+            self._out.patient.write(text)
+
+    def write_last(self, text: str) -> None:
+        """What is shown at the end, unless nobody sees it."""
+        with _hung_up():
+            self._out.write_within(text, END_S)
 
     def size(self) -> Size:
         try:
@@ -58,9 +60,18 @@ class FdTerminal:
             return True
 
     def takes_more(self, patience_s: float) -> bool:
-        poller = select.poll()
-        poller.register(self._out.fd, select.POLLOUT)
-        return any(event & select.POLLOUT for _, event in poller.poll(patience_s * 1000))
+        return takes_more(self._out.fd, patience_s)
+
+
+@contextmanager
+def _hung_up() -> Iterator[None]:
+    """As a pipe that nobody reads any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise BrokenPipeError from None
+        raise
 
 
 class LiveOutput(Output):
@@ -73,15 +84,15 @@ class LiveOutput(Output):
         super().__init__(self._view, world.stdout.fd)
 
     @contextmanager
-    def shown(self, give_up: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    def shown(self, give_up: Callable[[int], None]) -> Iterator[Callable[[], None]]:
         with _signals(self._screen, self._view):
             try:
-                self._view.start(give_up)
+                self._view.start(lambda: give_up(ExitCode.INTERNAL))
                 yield self._screen.close
             finally:
                 self._view.close()
         lines = self._view.summary(self._terminal.size().columns)
-        self._terminal.write("".join(line + "\n" for line in lines))
+        self._terminal.write_last("".join(line + "\n" for line in lines))
 
 
 def is_live(args: Namespace, world: World) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from agentctl import __version__
 from agentctl.cli.commands import Command, commands
 from agentctl.cli.parser import Parser, guess
+from agentctl.cli.process import children, end_all
 from agentctl.cli.world import World
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 from agentctl.policy import Outcome
@@ -39,13 +41,14 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
     ``name`` is what usage calls it; ``first`` comes before the arguments.
     """
     world = World.real(name)
+    before = children()
     code = main([*first, *sys.argv[1:]], world)
-    try:
-        world.stderr.flush()
-    except OSError:
-        # Python would try again at its end, fail again, and make the exit code 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    sys.exit(int(code))
+    world.stderr.close()
+    if threading.active_count() > 1:
+        # Stuck: in a write that nobody reads, a name lookup, a credential plugin.
+        end_all(children() - before)
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str], world: World) -> int:
@@ -53,6 +56,13 @@ def main(argv: Sequence[str], world: World) -> int:
 
     An output format may have another place for that line, and other codes.
     """
+    code = int(_code(argv, world))
+    if world.stdout.lost:
+        complain(world, f"nobody reads the output: {world.stdout.lost} not written", code)
+    return code
+
+
+def _code(argv: Sequence[str], world: World) -> int:
     try:
         return _run(argv, world)
     except AgentctlError as error:
@@ -122,11 +132,8 @@ def complain(world: World, message: str, code: int) -> int:
     """One line on stderr, redacted; returns the code."""
     from agentctl.redact import redact
 
-    try:
-        world.stderr.write(f"agentctl: {redact(message)}\n")
-        world.stderr.flush()
-    except OSError:
-        pass  # nobody to tell; the exit code still does
+    world.stderr.write(f"agentctl: {redact(message)}\n")
+    world.stderr.flush()
     return int(code)
 
 
@@ -143,7 +150,12 @@ def log_to(world: World, level: int, form: str) -> None:
         def format(self, record: logging.LogRecord) -> str:
             return redact(super().format(record), limit=4096)
 
-    handler = logging.StreamHandler(world.stderr)
+    class Lines:
+        """Without ``flush``: nobody waits until a line of the log is out."""
+
+        write = staticmethod(world.stderr.write)
+
+    handler = logging.StreamHandler(Lines)
     handler.setFormatter(Redacting(form))
     logger = logging.getLogger("agentctl")
     logger.handlers = [handler]

@@ -142,8 +142,8 @@ WATCH_FLAGS = (
 """What makes sense on a stream only."""
 
 
-TIMEOUT = "end after this time: 0 if connected then, 5 if not (default none)"
-ONE_SHOT_TIMEOUT = "; of one shot, how long to wait for answers (default 10s, for nagios 8s)"
+TIMEOUT = "end after this time, the start included: 0 if connected then, 5 if not (default none)"
+ONE_SHOT_TIMEOUT = "; of one shot, how long it may take (default 10s, for nagios 8s)"
 
 
 def add_watch(

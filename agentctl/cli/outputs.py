@@ -14,78 +14,156 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn, Optional
 
 from agentctl import renderers
+from agentctl.backlog import Backlog
+from agentctl.cli.fd_output import END_S
+from agentctl.cli.output_thread import OutputThread, Waiting
 from agentctl.cli.wholefile import check_place, write_whole
 from agentctl.cli.world import World
-from agentctl.errors import AgentctlError, UsageError
+from agentctl.errors import AgentctlError, ExitCode, UsageError
+from agentctl.model import Event
 from agentctl.policy import Outcome
-from agentctl.renderers import Renderer, Style
+from agentctl.renderers import Style
+from agentctl.stream import Sink
 
 MODE = 0o644
 """Another user has to be able to read the file: node_exporter, a web server."""
 
 
+Patience = Callable[[], float]
+"""For how many seconds from now a reader who takes nothing is waited for."""
+
+
+class Text:
+    """What a renderer writes, until it is taken."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def write(self, text: str) -> None:
+        self._parts.append(text)
+
+    def take(self) -> str:
+        parts, self._parts = self._parts, []
+        return "".join(parts)
+
+
 class OutputFile:
-    """Takes text until ``commit``. Raises UsageError for what cannot be such a file."""
+    """A file for one text. Raises UsageError for what cannot be such a file."""
 
     def __init__(self, path: str) -> None:
         check_place(path)
         self._path = path
-        self._text: list[str] = []
 
-    def write(self, text: str) -> None:
-        self._text.append(text)
-
-    def commit(self) -> None:
-        """Put what was taken in place; nothing happens where that is nothing."""
-        if self._text:
-            write_whole(self._path, "".join(self._text), MODE)
+    def commit(self, text: str) -> None:
+        """Put it in place; nothing happens where it is empty."""
+        if text:
+            write_whole(self._path, text, MODE)
 
 
 class Output:
-    """A renderer, and the file that stdout is (None where nothing is written to it)."""
+    """``sink`` takes the events; ``fd`` is the file that stdout is (None where no event is
+    written to it)."""
 
-    def __init__(self, renderer: Renderer, fd: Optional[int]) -> None:
-        self.renderer = renderer
+    def __init__(self, sink: Sink, fd: Optional[int]) -> None:
+        self.sink = sink
         self.fd = fd
 
     @contextmanager
-    def shown(self, give_up: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    def shown(self, give_up: Callable[[int], None]) -> Iterator[Callable[[], None]]:
         """For the time of the run; what it yields is to be called when that is told to stop.
 
-        ``give_up`` is called if nothing can be shown any more.
+        ``give_up`` is called with an exit code if nothing can be shown any more. Raises what
+        showing has raised.
         """
         yield lambda: None
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """Say how the run ended, where the format says it; what the process is to end with."""
-        return renderers.conclude(self.renderer, outcome)
+        return outcome
 
 
-class _ToFile(Output):
-    def __init__(self, renderer: Renderer, file: OutputFile) -> None:
-        super().__init__(renderer, None)
-        self._file = file
+class StreamOutput(Output):
+    """Events on stdout as they come. What its reader does not take in time is merged."""
+
+    def __init__(self, name: str, style: Style, world: World, patience: Patience) -> None:
+        super().__init__(self, world.stdout.fd)
+        self._stdout = world.stdout
+        self._patience = patience
+        self._text = Text()
+        self._renderer = renderers.create(name, self._text, style)
+        backlog: Waiting[Event] = Backlog()
+        self._thread = OutputThread(world.stdout.fd, backlog, self._rendered)
+
+    def emit(self, event: Event) -> None:
+        """Never waits. Raises what writing has raised."""
+        self._thread.put(event)
+
+    @contextmanager
+    def shown(self, give_up: Callable[[int], None]) -> Iterator[Callable[[], None]]:
+        def failed(error: Exception) -> None:
+            gone = isinstance(error, BrokenPipeError)
+            give_up(ExitCode.PIPE_CLOSED if gone else ExitCode.INTERNAL)
+
+        self._thread.failed = failed
+        try:
+            yield lambda: None
+        finally:
+            if not self._thread.end(self._patience()):
+                left = self._thread.left()
+                self._stdout.lost = "1 event" if left == 1 else f"{left} events"
+        if self._thread.error is not None:
+            raise self._thread.error
 
     def conclude(self, outcome: Outcome) -> Outcome:
-        concluded = super().conclude(outcome)
-        self._file.commit()
-        return concluded
+        outcome = renderers.conclude(self._renderer, outcome)
+        self._stdout.write_within(self._text.take(), END_S)
+        return outcome
+
+    def _rendered(self, event: Event) -> str:
+        self._renderer.emit(event)
+        return self._text.take()
 
 
-def _opened(name: str, path: Optional[str], style: Style, world: World) -> Output:
-    """Raises UsageError for a file that cannot be one."""
-    if path is None:
-        return Output(renderers.create(name, world.stdout, style), world.stdout.fd)
-    file = OutputFile(path)
-    return _ToFile(renderers.create(name, file, style), file)
+class CollectedOutput(Output):
+    """One state and how the run ended, all at its end: to stdout or to a file."""
+
+    def __init__(
+        self, name: str, style: Style, commit: Callable[[str], None], fd: Optional[int]
+    ) -> None:
+        self._text = Text()
+        self._renderer = renderers.create(name, self._text, style)
+        self._commit = commit
+        super().__init__(self._renderer, fd)
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        outcome = renderers.conclude(self._renderer, outcome)
+        self._commit(self._text.take())
+        return outcome
 
 
-def output(args: Namespace, namespace: str, world: World, watch: bool) -> Output:
-    """What the flags ask for."""
+def output(
+    args: Namespace, namespace: str, world: World, watch: bool, patience: Patience
+) -> Output:
+    """What the flags ask for. ``patience`` says how long a reader may have at the end, in
+    seconds. Raises UsageError for a file that cannot be one."""
     path = getattr(args, "output_file", None)
     color = world.color(args.color) if path is None or args.color == "always" else False
     style = Style(color=color, stream=watch, namespace=namespace, clock=world.clock)
-    return _opened(args.output, path, style, world)
+    if path is None and not renderers.is_one_shot(args.output):
+        return StreamOutput(args.output, style, world, patience)
+    return _collected(args.output, path, style, world, patience)
+
+
+def _collected(
+    name: str, path: Optional[str], style: Style, world: World, patience: Patience
+) -> CollectedOutput:
+    if path is not None:
+        return CollectedOutput(name, style, OutputFile(path).commit, None)
+
+    def commit(text: str) -> None:
+        world.stdout.write_within(text, patience())
+
+    return CollectedOutput(name, style, commit, world.stdout.fd)
 
 
 def failed(argv: Sequence[str], world: World, outcome: Outcome) -> Outcome:
@@ -101,15 +179,11 @@ def failed(argv: Sequence[str], world: World, outcome: Outcome) -> Outcome:
     outcome = Outcome(outcome.exit_code, redact(outcome.message))
     style = Style(stream=False, namespace=_namespace(asked, world), clock=world.clock)
     try:
-        return _opened(asked.output, asked.output_file, style, world).conclude(outcome)
+        found = _collected(asked.output, asked.output_file, style, world, lambda: END_S)
+        return found.conclude(outcome)
     except (OSError, AgentctlError):
-        mute = renderers.create(asked.output, _Nowhere(), style)
+        mute = renderers.create(asked.output, Text(), style)
         return Outcome(renderers.conclude(mute, outcome).exit_code, outcome.message)
-
-
-class _Nowhere:
-    def write(self, text: str) -> None:
-        pass
 
 
 class _Parser(argparse.ArgumentParser):

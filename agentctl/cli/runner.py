@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Optional, Protocol
+from typing import NamedTuple, Optional, Protocol
 
 from agentctl.errors import ExitCode
 from agentctl.policy import Outcome
@@ -25,6 +25,9 @@ STOP_S = 1.5
 
 SERVER_STOP_S = 5.0
 """The same for a server, which has readers to say goodbye to."""
+
+LOOK_S = 3600.0
+"""Of one wait; the system's own limit is some days."""
 
 JOIN_S = 1.0
 """How long a thread that has said all may take to be gone: a busy host is slow in this too."""
@@ -47,12 +50,20 @@ class Running(Protocol):
         """End the run, from any thread; never waits."""
 
 
+class Last(NamedTuple):
+    """The end of all patience: when (monotonic), and how the run has ended then."""
+
+    at: float
+    outcome: Callable[[], Outcome]
+
+
 class Runner:
     """One run of one engine or server; use it once, from the main thread.
 
     ``stdout_fd`` is None for what prints no events: that nobody reads them is no end.
     ``on_stop`` is called once the run is told to end early, possibly inside of a signal's
-    handler: it must not wait.
+    handler: it must not wait. ``last`` is the moment (monotonic) at which a run that should
+    have ended by itself is left behind, and says what is its outcome then.
     """
 
     def __init__(
@@ -61,7 +72,9 @@ class Runner:
         stdout_fd: Optional[int],
         stop_s: float = STOP_S,
         on_stop: Callable[[], None] = lambda: None,
+        last: Optional[Last] = None,
     ) -> None:
+        self._last = last
         self._on_stop = on_stop
         self._engine = engine
         self._stdout_fd = stdout_fd
@@ -77,7 +90,10 @@ class Runner:
         self._code = int(ExitCode.OK)
 
     def run(self) -> Outcome:
-        """Returns how the run ended; raises what the engine's sink raised."""
+        """Returns how the run ended; raises what the engine's sink raised.
+
+        The thread may be left behind, if it is stuck: the process must not be kept by it.
+        """
         os.set_blocking(self._signal, False)
         try:
             with self._signals():
@@ -124,14 +140,20 @@ class Runner:
             if stdout_fd is not None and ready.get(stdout_fd, 0) & _GONE:
                 poller.unregister(stdout_fd)
                 self._stop(ExitCode.PIPE_CLOSED)
-            if self._stop_by is not None and time.monotonic() > self._stop_by:
-                # As in a write that nobody will read: leave without the niceties.
-                os._exit(self._code)
+            now = time.monotonic()
+            if self._stop_by is not None and now > self._stop_by:
+                self._outcome = Outcome(self._code)
+                return
+            if self._last is not None and now > self._last.at:
+                self._outcome = self._last.outcome()
+                return
 
     def _patience_ms(self) -> Optional[float]:
-        if self._stop_by is None:
+        moments = [self._stop_by, self._last.at if self._last is not None else None]
+        first = min((moment for moment in moments if moment is not None), default=None)
+        if first is None:
             return None
-        return max(0.0, self._stop_by - time.monotonic()) * 1000 + 1
+        return min(max(0.0, first - time.monotonic()), LOOK_S) * 1000 + 1
 
     def _stop(self, code: int) -> None:
         if self._stop_by is None:

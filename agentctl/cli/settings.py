@@ -11,11 +11,11 @@ from agentctl.backoff import Backoff
 from agentctl.cli.configfile import config_path, read_config
 from agentctl.cli.options import TRANSPORTS
 from agentctl.cli.parser import guess
+from agentctl.cli.time_limit import ONE_SHOT_S, TimeLimit
 from agentctl.cli.world import World
 from agentctl.errors import UsageError
 from agentctl.model import Status
 from agentctl.policy import Goal, StreamPolicy
-from agentctl.renderers import timeout_s
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ def resolve(args: Namespace, world: World) -> Settings:
     )
 
 
-def policy(args: Namespace, once: bool) -> StreamPolicy:
+def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:
     """How the stream behaves, from the flags."""
+    once = limit.once
 
     def given(name: str, default: float) -> Optional[float]:
         """A duration; 0 means never."""
@@ -89,17 +90,15 @@ def policy(args: Namespace, once: bool) -> StreamPolicy:
         fail_on=Status(args.fail_on) if args.fail_on else None,
         components=tuple(args.component),
     )
-    patience = StreamPolicy.first_answer_s
-    if once:
-        patience = args.timeout or timeout_s(args.output) or patience
     return StreamPolicy(
         goal=Goal() if once else goal,
         heartbeat_s=given("heartbeat", 30.0),
         retry=args.retry is not False,
         backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),
         fallback_poll=bool(args.fallback_poll),
-        timeout_s=None if once else args.timeout or None,
-        first_answer_s=patience,
+        timeout_s=None if once else limit.seconds,
+        first_answer_s=limit.seconds or ONE_SHOT_S if once else StreamPolicy.first_answer_s,
+        began_at=None if limit.seconds is None else limit.began_at,
         max_staleness_s=given("max_staleness", 120.0),
         follow_only=bool(args.follow_only),
         since=args.since,

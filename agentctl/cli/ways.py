@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -83,31 +84,29 @@ def _first_that_works(args: Namespace, settings: Settings, world: World) -> Buil
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
         reasons: list[str] = []
-        ends_at = world.clock.monotonic() + policy.first_answer_s
-
-        def rest() -> StreamPolicy:
-            """One shot ends in time, however long the others have taken."""
-            if not policy.once:
-                return policy
-            return replace(policy, first_answer_s=max(0.0, ends_at - world.clock.monotonic()))
-
+        now = world.clock.monotonic()
+        # One shot ends in time, and a watch at its --timeout, however long the others take.
+        began_at = now if policy.began_at is None else policy.began_at
+        counted = replace(policy, began_at=began_at)
+        limit = policy.first_answer_s if policy.once else policy.timeout_s
+        ends_at = math.inf if limit is None else began_at + limit
         for transport in candidates:
             found = _from_server(transport, args, settings, world)
-            reason = _why_not(found, rest())
+            reason = _why_not(found, counted, max(0.0, ends_at - world.clock.monotonic()))
             if not reason:
-                return _told(transport, found(rest(), sink), reasons)
+                return _told(transport, found(counted, sink), reasons)
             reasons.append(f"{transport}: {reason}")
             log.debug("transport %s: %s", transport, reason)
-        return _told("kube", _from_cluster(settings, world)(rest(), sink), reasons)
+        return _told("kube", _from_cluster(settings, world)(counted, sink), reasons)
 
     return build
 
 
-def _why_not(build: Build, policy: StreamPolicy) -> str:
+def _why_not(build: Build, policy: StreamPolicy, left_s: float) -> str:
     """Ask once; empty if that went well."""
-    patience = min(TRY_S, policy.first_answer_s / 2)
+    patience = min(TRY_S, left_s / 2)
     once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False)
-    once = replace(once, timeout_s=patience)
+    once = replace(once, timeout_s=patience, began_at=None)
     outcome = build(once, _Nowhere()).run()
     return outcome.message if outcome.exit_code else ""
 

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import os
-import select
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Optional, Protocol
 
+from agentctl.cli.fd_output import FdErrors, FdOutput
+from agentctl.cli.process import Begun
 from agentctl.clock import Clock, SystemClock
 
 
-class FdOutput:
-    """Text to a file descriptor, unbuffered: out when the call returns, or an exception.
+class ErrorOutput(Protocol):
+    """What stderr has to be: it never fails, whoever reads it or not."""
 
-    Always UTF-8: what a pipe carries must not depend on the locale of a cron job.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def write(self, text: str) -> None:
-        """Write all of it. Raises BrokenPipeError when the reader has gone."""
-        data = memoryview(text.encode("utf-8", "replace"))
-        while data:
-            try:
-                data = data[os.write(self.fd, data) :]
-            except BlockingIOError:  # somebody made our stdout non-blocking (ssh does)
-                select.select([], [self.fd], [])
-
-    def isatty(self) -> bool:
-        return os.isatty(self.fd)
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -40,18 +27,23 @@ class World:
 
     environ: Mapping[str, str]
     stdout: FdOutput
-    stderr: TextIO
+    stderr: ErrorOutput
     clock: Clock = field(default_factory=SystemClock)
     name: str = "agentctl"
     """How the program was called: ``kubectl agentctl`` as a plugin of kubectl."""
+    begun: Optional[Begun] = None
+    """When this process began; None where it is no part of the run."""
 
     @classmethod
     def real(cls, name: str = "agentctl") -> World:
         """This process's own. Call it before anything else opens a file."""
         take_the_places_of_closed_streams()
-        # Python has no sys.stderr in a process that was started without one.
-        stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        return cls(environ=os.environ, stdout=FdOutput(1), stderr=stderr, name=name)
+        return cls(os.environ, FdOutput(1), FdErrors(2), name=name, begun=Begun.look())
+
+    @property
+    def has_user(self) -> bool:
+        """Whether somebody may be there to answer a credential plugin's questions."""
+        return os.isatty(0)
 
     @property
     def home(self) -> str:

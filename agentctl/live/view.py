@@ -23,7 +23,7 @@ TICK_S = 1.0
 GAP_S = 0.05
 """At least between two frames: nobody sees more of them."""
 
-JOIN_S = 1.0
+JOIN_S = 0.5
 """How long a frame that is being drawn may still take at the end."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 
 import pytest
 
-from agentctl.cli.runner import Runner
+from agentctl.cli.runner import Last, Runner
 from agentctl.policy import Outcome
 
 
@@ -34,3 +36,37 @@ def test_a_thread_that_is_slow_to_be_gone_is_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr(threading, "Thread", Preempted)
     assert Runner(Done(), None).run() == Outcome(0)
+
+
+class Stuck:
+    """An engine that does not hear anything, until ``over``."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def run(self) -> Outcome:
+        self.over.wait()
+        return Outcome(1)
+
+    def stop(self, exit_code: int) -> None:
+        pass
+
+
+@pytest.mark.timeout(10)
+def test_an_engine_that_is_stuck_is_left_behind_at_its_time() -> None:
+    engine = Stuck()
+    try:
+        last = Last(time.monotonic() + 0.05, lambda: Outcome(5, "late"))
+        assert Runner(engine, None, last=last).run() == Outcome(5, "late")
+    finally:
+        engine.over.set()
+
+
+@pytest.mark.timeout(10)
+def test_an_engine_that_is_stuck_is_left_behind_after_a_signal() -> None:
+    engine = Stuck()
+    threading.Timer(0.05, signal.raise_signal, [signal.SIGTERM]).start()
+    try:
+        assert Runner(engine, None, stop_s=0.05).run() == Outcome(143)
+    finally:
+        engine.over.set()

@@ -147,10 +147,10 @@ def test_component_narrows_what_is_shown_and_what_is_asked(cluster: Cluster) -> 
 
 def test_timeout_while_connected_is_0(cluster: Cluster) -> None:
     started = time.monotonic()
-    done = cluster.run("status", "watch", "--timeout", "1s", "-o", "ndjson")
+    done = cluster.run("status", "watch", "--timeout", "2s", "-o", "ndjson")
     assert done.returncode == 0
     assert done.stderr == ""
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 5
     snapshot_of(done.stdout.splitlines())
 
 
@@ -158,7 +158,7 @@ def test_timeout_while_disconnected_is_5(tmp_path: Path, free_port: int) -> None
     cluster = Cluster(tmp_path, port=free_port)
     with cluster.double:
         cluster.write()
-    done = cluster.run("status", "watch", "--timeout", "1s")
+    done = cluster.run("status", "watch", "--timeout", "2s")
     assert done.returncode == 5
     assert "connection refused" in one_line(done.stderr)
 
@@ -628,7 +628,7 @@ def test_debug_says_transport_cursor_and_reconnects_but_no_token(tmp_path: Path)
 
 
 def test_a_bare_retry_does_not_eat_the_next_word(cluster: Cluster) -> None:
-    assert cluster.run("status", "--retry", "watch", "--timeout", "300ms").returncode == 0
+    assert cluster.run("status", "--retry", "watch", "--until", "healthy").returncode == 0
 
 
 def test_a_config_file_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_drawn_ticking_resized_and_ended(terminal: Tmux) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("kill -TERM", 143), ("kill -HUP", 129), ("--timeout 1s", 0)]
+    ("end", "code"),
+    [("kill -TERM", 143), ("kill -HUP", 129), ("--until healthy --stable-for 1s", 0)],
 )
 def test_however_it_ends_the_terminal_is_given_back(terminal: Tmux, end: str, code: int) -> None:
     flags = end if end.startswith("--") else ""
@@ -107,7 +108,7 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
 
 
 def test_a_terminal_that_can_do_no_more_than_lines_gets_lines(terminal: Tmux) -> None:
-    terminal.type("TERM=dumb ./agentctl demo --no-script --live --timeout 1s; echo over")
+    terminal.type("TERM=dumb ./agentctl demo --no-script --live --until healthy; echo over")
     lines = terminal.until(lambda lines: "over" in lines)
     assert "---" in lines
     assert terminal.flags == GIVEN_BACK
@@ -148,7 +149,7 @@ def test_somebody_hangs_up(ends: tuple[int, int]) -> None:
     gave_up = threading.Event()
 
     def hang_up() -> None:
-        with output(slave).shown(gave_up.set):
+        with output(slave).shown(lambda code: gave_up.set()):
             os.close(master)
             assert gave_up.wait(10)
 
@@ -157,7 +158,7 @@ def test_somebody_hangs_up(ends: tuple[int, int]) -> None:
 
 
 def test_a_pipe_gets_the_same_as_without_it(tmp_path: Path) -> None:
-    done = run("demo", "--no-script", "--live", "--timeout", "500ms", home=tmp_path)
+    done = run("demo", "--no-script", "--live", "--until", "healthy", home=tmp_path)
     assert "\x1b" not in done.stdout
     assert done.stdout.splitlines()[-1] == "---"
 

@@ -61,7 +61,7 @@ def test_without_any_stream_the_exit_code_still_tells(
 def test_a_closed_stdin_or_stderr_takes_nothing_from_the_output(
     tmp_path: Path, extra: dict[str, str], redirection: str
 ) -> None:
-    args = ("status", "watch", "--timeout", "500ms")
+    args = ("status", "watch", "--until", "healthy")
     done = shell(redirection, *args, home=tmp_path, extra=extra)
     assert done.returncode == 0
     assert done.stdout == run(*args, home=tmp_path, extra=extra).stdout
@@ -75,7 +75,9 @@ def test_a_mistake_with_stderr_closed_is_still_2(tmp_path: Path) -> None:
 def test_the_demo_goes_on_when_its_greeting_cannot_be_written(tmp_path: Path) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
-    done = shell("2>/dev/full", "demo", "--timeout", "500ms", home=tmp_path, extra={})
+    done = shell(
+        "2>/dev/full", "demo", "--no-script", "--until", "healthy", home=tmp_path, extra={}
+    )
     assert done.returncode == 0
     assert "\n---\n" in done.stdout
 

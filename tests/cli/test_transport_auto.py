@@ -12,7 +12,7 @@ from agentctl.demo import DemoControlPlane
 from tests.campaign.test_replicas import Site, free_ports
 from tests.cli.program import Program, run
 
-FLAGS = ("status", "watch", "--transport", "auto", "-o", "ndjson", "--timeout", "1s")
+FLAGS = ("status", "watch", "--transport", "auto", "-o", "ndjson", "--timeout", "3s")
 
 
 def events(done: Any) -> list[dict[str, Any]]:

@@ -185,7 +185,7 @@ def test_follow_only_prints_no_snapshot(served: Served, transport: str) -> None:
 
 @pytest.mark.parametrize("transport", REMOTE)
 def test_since_prints_exactly_what_changed(served: Served, transport: str) -> None:
-    flags = ("-o", "ndjson", "--timeout", "1s", *served.way(transport))
+    flags = ("-o", "ndjson", "--timeout", "2s", *served.way(transport))
     first = run("status", "watch", *flags, home=served.folder)
     assert first.returncode == 0
     cursor = first.stdout.split('"cursor":"')[-1].split('"')[0]

@@ -52,7 +52,7 @@ def test_reached_on_the_snapshot(cluster: Cluster) -> None:
 
 
 def test_flapping_is_not_healthy(cluster: Cluster) -> None:
-    flags = ("--until", "healthy", "--stable-for", "2s", "--timeout", "3s")
+    flags = ("--until", "healthy", "--stable-for", "2s", "--timeout", "4s")
     with cluster.watch(*flags) as program:
         program.wait_lines(1)
         while program.process.poll() is None:
@@ -78,14 +78,14 @@ def test_failing_fast(cluster: Cluster) -> None:
 
 def test_never_reached(cluster: Cluster) -> None:
     cluster.plane.temporal_degrades()
-    with cluster.watch("--until", "healthy", "--timeout", "1s") as program:
+    with cluster.watch("--until", "healthy", "--timeout", "2s") as program:
         code, line = ended(program)
     assert code == 1
     assert line.startswith("agentctl: not healthy before --timeout: runtime:temporal is degraded")
 
 
 def test_disconnected_at_the_end(cluster: Cluster) -> None:
-    with cluster.watch("--until", "healthy", "--stable-for", "1m", "--timeout", "2s") as program:
+    with cluster.watch("--until", "healthy", "--stable-for", "1m", "--timeout", "3s") as program:
         program.wait_lines(1)
         cluster.double.faults.refuse()
         cluster.double.faults.cut("")

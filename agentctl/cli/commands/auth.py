@@ -49,12 +49,14 @@ def run(args: Namespace, world: World) -> int:
     from agentctl.cli.kubemode import access_of, watched
     from agentctl.cli.main import complain
     from agentctl.cli.settings import Layers, checked_namespace, resolve
+    from agentctl.cli.time_limit import one_shot_limit
 
     chosen = Layers(world).pick(None, "AGENTCTL_NAMESPACE", "namespace")
     names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]
     args.transport, args.namespace = "kube", names[0]
     settings = resolve(args, world)
-    access = access_of(watched(settings, list(dict.fromkeys(names)), world))
+    wanted = list(dict.fromkeys(names))
+    access = access_of(one_shot_limit(world).prepared(lambda: watched(settings, wanted, world)))
     world.stdout.write(render(access, args.output))
     for hint in bind_hint(access):
         complain(world, hint, ExitCode.OK)

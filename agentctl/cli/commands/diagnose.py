@@ -63,12 +63,14 @@ def tell_what_is_missing(args: Namespace, world: World) -> None:
     from agentctl.cli.kubemode import access_of, watched
     from agentctl.cli.main import complain
     from agentctl.cli.settings import resolve
+    from agentctl.cli.time_limit import time_limit
 
     settings = resolve(args, world)
     if settings.transport != "kube":
         return
+    limit = time_limit(args, world, once=not args.watch)
     try:
-        access = access_of(watched(settings, [settings.namespace], world))
+        access = limit.prepared(lambda: access_of(watched(settings, [settings.namespace], world)))
     except SourceError:
         return
     if access.missing:

@@ -78,7 +78,8 @@ def run(args: Namespace, world: World) -> int:
         complain(world, text, 0)
 
     style = renderers.Style(color=world.color(args.color), stream=True)
-    sink: Sink = renderers.create(args.output, world.stdout, style)
+    # A pager has all the time that it wants: this waits for its reader, until a signal.
+    sink: Sink = renderers.create(args.output, world.stdout.patient, style)
     if args.component:
         sink = Selecting(sink, args.component)
     with Input(args.file) as source:
