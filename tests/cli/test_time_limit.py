@@ -43,11 +43,10 @@ def fifo(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     yield path
-    # Somebody who opens it, and says nothing, lets go whoever waits for it.
-    os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    for thread in threading.enumerate():
-        if thread.name == "prepare":
-            thread.join(5)
+    # Somebody who opens it, and says nothing, lets go whoever waits for it, or is about to.
+    while left := [thread for thread in threading.enumerate() if thread.name == "prepare"]:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+        left[0].join(0.01)
 
 
 def plugin(path: Path, command: str) -> str:

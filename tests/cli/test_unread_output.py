@@ -51,7 +51,7 @@ CASES = {
     "--until": (("status", "watch", *WELL), 0),
     "--until, diagnosed": (("diagnose", "--watch", *WELL, "-o", "ndjson"), 0),
     "--fail-on": (("status", "watch", "--fail-on", "healthy"), 1),
-    "not in time": (("status", "watch", "--until", "error", "--timeout", "50ms"), 1),
+    "not in time": (("status", "watch", "--until", "error", "--timeout", "2s"), 1),
     "demo": (("demo", "--no-script", *WELL), 0),
 }
 
