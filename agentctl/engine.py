@@ -342,6 +342,7 @@ class Engine:
         failure = lost[0].failure
         waited_s = self._clock.monotonic() - self._started_at
         reason = failure.message if failure else lost[0].silence(waited_s)
+        reason = lost[0].excuse or reason
         self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
 
     def _second_hand(self, prefix: str) -> Outcome:
@@ -358,9 +359,11 @@ class Engine:
 
 def _missing(health: SourceHealth, now: float) -> Missing:
     failure, retry_at = health.failure, health.retry_at
-    return Missing(
-        health.name,
-        failure.code if failure else ErrorCode.DISCONNECTED,
-        failure.message if failure else "no answer yet",
-        None if retry_at is None else max(0.0, retry_at - now),
-    )
+    if health.excuse:
+        return Missing(health.name, ErrorCode.SERVER, health.excuse, None)
+    if failure is not None:
+        wait = None if retry_at is None else max(0.0, retry_at - now)
+        return Missing(health.name, failure.code, failure.message, wait)
+    # Nobody fails where history is read anew.
+    code = ErrorCode.RESYNC if health.ever_up else ErrorCode.DISCONNECTED
+    return Missing(health.name, code, "no answer yet", None)

@@ -43,6 +43,11 @@ class ApiReader:
         """End whatever is being waited for; later requests fail at once."""
         self._switch.kill()
 
+    @property
+    def connected_at(self) -> float:
+        """When (monotonic) the connection in use was opened."""
+        return self._session.connected_at
+
     @contextmanager
     def get(
         self, path: str, query: Mapping[str, str], accept: str, timeouts: Timeouts
@@ -54,6 +59,12 @@ class ApiReader:
         """
         with self._answer(path, query, accept, timeouts, None) as response:
             yield response
+
+    @contextmanager
+    def get_anonymously(self, path: str, timeouts: Timeouts) -> Iterator[Response]:
+        """The answer to who gives no credentials, whatever its status."""
+        with self._session.open(path, {}, "*/*", *timeouts, self._switch, anonymous=True) as found:
+            yield found
 
     @contextmanager
     def post(self, path: str, value: Mapping[str, Any], timeouts: Timeouts) -> Iterator[Response]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Optional
 
-from agentctl.errors import NotFoundError, ServerError
+from agentctl.errors import NotFoundError, RefusedError, ServerError
 from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
 from agentctl.kube.resources import CRDS
+from agentctl.kube.tolerant import mapping, mappings, text
 
 PATH = "/apis"
 ACCEPT = (
@@ -24,8 +25,12 @@ ACCEPT = (
 )
 MAX_BYTES = 16 << 20
 
-MAX_ASKED = 10
-"""CRDs that are asked for one by one: each may be 100 KB and more."""
+FEW = 3
+"""CRDs that are asked for one by one without looking first which exist."""
+
+MAX_PAGES = 20
+
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 ESTABLISHED = ("Established", "True")
 
@@ -53,22 +58,42 @@ def established(api: ApiReader, names: Iterable[str]) -> frozenset[str]:
     """Those of these CRDs that say themselves that they are established.
 
     Discovery follows a CRD by controllers of its own, late: what it does not name yet is
-    asked for one by one, a few at most. Needs the permission to list CRDs, as their watch
-    does; where it is missing, none is. Raises DisconnectedError.
+    asked for one by one, as each may be 100 KB. Needs the permission to list CRDs, as their
+    watch does; where it is missing, none is. Raises DisconnectedError.
     """
+    asked = sorted(names)
+    try:
+        if len(asked) > FEW:
+            installed = _installed(api)
+            asked = [name for name in asked if name in installed]
+        return frozenset(name for name in asked if _is_established(api, name))
+    except RefusedError:
+        return frozenset()
+
+
+def _installed(api: ApiReader) -> set[str]:
+    """All CRDs there are, by their metadata."""
     found: set[str] = set()
-    for name in sorted(names)[:MAX_ASKED]:
-        query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
-        with api.get(CRDS.path(""), query, "application/json", Timeouts()) as response:
-            if response.status != 200:
-                return frozenset(found)
-            answer = json_object(response.read_all(MAX_BYTES))
-        for item in _dicts(answer.get("items")):
-            status = item.get("status")
-            conditions = _dicts(status.get("conditions")) if isinstance(status, dict) else []
-            if any((one.get("type"), one.get("status")) == ESTABLISHED for one in conditions):
-                found.add(name)
-    return frozenset(found)
+    query = {"limit": "500"}
+    for _ in range(MAX_PAGES):
+        page = _get(api, CRDS.path(""), METADATA_LIST, query)
+        found |= {text(mapping(item, "metadata"), "name") for item in _dicts(page.get("items"))}
+        token = text(mapping(page, "metadata"), "continue")
+        if not token:
+            break
+        query["continue"] = token
+    return found
+
+
+def _is_established(api: ApiReader, name: str) -> bool:
+    query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
+    answer = _get(api, CRDS.path(""), "application/json", query)
+    conditions = (
+        condition
+        for item in _dicts(answer.get("items"))
+        for condition in mappings(mapping(item, "status"), "conditions")
+    )
+    return any((one.get("type"), one.get("status")) == ESTABLISHED for one in conditions)
 
 
 def from_aggregated(answer: Mapping[str, Any]) -> frozenset[str]:
@@ -109,8 +134,10 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)]
 
 
-def _get(api: ApiReader, path: str) -> dict[str, Any]:
-    with api.get(path, {}, ACCEPT, Timeouts()) as response:
+def _get(
+    api: ApiReader, path: str, accept: str = ACCEPT, query: Optional[Mapping[str, str]] = None
+) -> dict[str, Any]:
+    with api.get(path, query or {}, accept, Timeouts()) as response:
         if response.status != 200:
             raise refusal(response, "read", "API discovery")[0]
         body = response.read_all(MAX_BYTES)

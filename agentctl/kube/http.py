@@ -32,6 +32,7 @@ __all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retr
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
+_WHO_ASKS = ("Authorization", "Impersonate-")
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ class Session:
         self._clock = clock
         self._kept: Optional[Connection] = None
         self._kept_generation = 0
+        self.connected_at = clock.monotonic()
+        """When (monotonic) the connection in use was opened."""
 
     def open(
         self,
@@ -147,11 +150,13 @@ class Session:
         body_timeout: float,
         switch: KillSwitch,
         body: Optional[bytes] = None,
+        anonymous: bool = False,
     ) -> Response:
         """GET ``path``, or POST ``body`` (JSON) to it; returns when the headers are there.
 
         Whatever the status. A POST may be sent twice, where a kept connection turns out to
         be closed: it is for what changes nothing, as the reviews of access do.
+        ``anonymous`` leaves out who asks, but for a client certificate.
         Timeouts in seconds: for the connection with its handshakes, from the request to
         the end of the headers, and for each wait on the body. Raises DisconnectedError;
         ServerError for a redirect, which is not followed; UnauthorizedError where
@@ -163,6 +168,8 @@ class Session:
         if query:
             target += "?" + urlencode(query)
         headers = [*way.headers, ("Accept", accept)]
+        if anonymous:
+            headers = [one for one in headers if not one[0].startswith(_WHO_ASKS)]
         if body is not None:
             headers += [("Content-Type", JSON), ("Content-Length", str(len(body)))]
         while True:
@@ -171,6 +178,7 @@ class Session:
             try:
                 if fresh:
                     conn.dial(connect_timeout, switch)
+                    self.connected_at = self._clock.monotonic()
                 step = f"after {header_timeout:g}s waiting for an answer"
                 answer = conn.ask(target, headers, header_timeout, switch, body)
             except Exception as error:

@@ -101,7 +101,7 @@ class ListWatch:
         rng: random.Random,
     ) -> None:
         self._spec = spec
-        self._api = api
+        self.api = api
         self._clock = clock
         self._settings = settings
         self._rng = rng
@@ -149,6 +149,13 @@ class ListWatch:
             }
         )
 
+    def prove(self, narrowed: bool) -> None:
+        """List one object through the server's storage; ``narrowed`` as the watch is.
+
+        Without a resourceVersion no cache can answer alone.
+        """
+        self._fetch({"limit": "1"}, narrowed)
+
     def watch(self, resource_version: str) -> Generator[WatchBatch, None, None]:
         """What happens after ``resource_version``, until the server ends the watch.
 
@@ -169,7 +176,7 @@ class ListWatch:
             term + settings.read_margin_s,
         )
         accept = _PARTIAL.format("") if self._spec.resource.metadata_only else JSON
-        with self._api.get(self._path, self._narrowed(query), accept, timeouts) as response:
+        with self.api.get(self._path, self._narrowed(query), accept, timeouts) as response:
             if response.status in (405, 501):
                 raise StreamingUnsupported(
                     f"{self._noun} cannot be watched there (HTTP {response.status}): "
@@ -212,13 +219,16 @@ class ListWatch:
         if splitter.pending:
             log.debug("%s: dropped a line cut off after %d bytes", self._noun, splitter.pending)
 
-    def _fetch(self, query: Mapping[str, str]) -> tuple[dict[str, Any], Seen]:
+    def _fetch(
+        self, query: Mapping[str, str], narrowed: bool = True
+    ) -> tuple[dict[str, Any], Seen]:
         settings = self._settings
         accept = _PARTIAL.format("List") if self._spec.resource.metadata_only else JSON
         timeouts = Timeouts(
             settings.connect_timeout_s, settings.list_timeout_s, settings.list_timeout_s
         )
-        with self._api.get(self._path, self._narrowed(query), accept, timeouts) as response:
+        asked = self._narrowed(query) if narrowed else query
+        with self.api.get(self._path, asked, accept, timeouts) as response:
             seen = self._seen(response, self._clock.monotonic())
             if response.status != 200:
                 raise self._failure(response, "list")

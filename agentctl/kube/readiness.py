@@ -8,10 +8,15 @@ known, the first half minute after a connect counts as the start.
 from __future__ import annotations
 
 import logging
+import math
+import re
+import threading
 from enum import Enum
+from typing import Optional
 
+from agentctl.clock import Clock
 from agentctl.errors import (
-    DisconnectedError,
+    ForbiddenError,
     RefusedError,
     ServerError,
     SourceError,
@@ -32,6 +37,10 @@ AGAIN_S = 2.0
 UNKNOWN_FOR_S = 30.0
 """How long a server that does not tell may be starting, from the connect."""
 
+_FAILING = re.compile(rb"^\[-\](\S+)", re.MULTILINE)
+_STORAGE = {b"etcd", b"etcd-readiness"}
+"""What fails at a server that has started long ago, when its storage does not answer."""
+
 
 class Readiness(Enum):
     READY = "ready"
@@ -40,60 +49,77 @@ class Readiness(Enum):
     """It may be starting, and does not tell."""
 
 
+class Anonymous:
+    """What ``/readyz`` says to who gives no credentials, asked for all sources together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked_at = -math.inf
+        self._answer = (0, b"")
+
+    def ask(self, api: ApiReader, clock: Clock) -> tuple[int, bytes]:
+        """Status and body, at most 2 s old."""
+        with self._lock:
+            if clock.monotonic() - self._asked_at >= AGAIN_S:
+                with api.get_anonymously(PATH, TIMEOUTS) as response:
+                    self._answer = response.status, response.read_all(MAX_BYTES)
+                self._asked_at = clock.monotonic()
+            return self._answer
+
+
 class Startup:
     """One source's view of its server's start; for its thread only."""
 
-    def __init__(self, monotonic: float) -> None:
-        self._connected_at = monotonic
-        self._lost = True
+    def __init__(self, clock: Clock, anonymous: Anonymous) -> None:
+        self._clock = clock
+        self._anonymous = anonymous
         self._worked = False
+        self._doubted_since: Optional[float] = None
+        """When (monotonic) the connection was made on which it first could not be told."""
 
-    def worked(self, now: float) -> None:
+    def worked(self) -> None:
         """The server has answered as it was asked to."""
-        self._worked = True
-        self.connected(now)
+        self._worked, self._doubted_since = True, None
 
-    def connected(self, now: float) -> None:
-        """The server has answered; the first answer after a loss begins the count."""
-        if self._lost:
-            self._lost, self._connected_at = False, now
+    def ask(self, api: ApiReader, anonymous: bool = False) -> Readiness:
+        """One question to ``/readyz``, on the connection that is open.
 
-    def lost(self) -> None:
-        """The server could not be reached: it may be another one that answers next."""
-        self._lost = True
-
-    def ask(self, api: ApiReader, now: float) -> Readiness:
-        """One question to ``/readyz``, on the connection that is open."""
+        An ``anonymous`` one may be answered where credentials are refused.
+        """
+        connected_at = api.connected_at
         try:
-            with api.get(PATH, {}, "*/*", TIMEOUTS) as response:
-                response.read_all(MAX_BYTES)
-                status = response.status
+            if anonymous:
+                status, body = self._anonymous.ask(api, self._clock)
+            else:
+                with api.get(PATH, {}, "*/*", TIMEOUTS) as response:
+                    status, body = response.status, response.read_all(MAX_BYTES)
         except SourceError as error:
             log.debug("%s: %s", PATH, error.message)
-            status = 0
-        if status == 200:
+            status, body = 0, b""
+        failing = set(_FAILING.findall(body)) if status == 500 else set()
+        if status == 200 or (failing and failing <= _STORAGE):
+            self._doubted_since = None
             return Readiness.READY
-        if status >= 500:
+        if status == 500:
             return Readiness.STARTING
-        young = now - self._connected_at < UNKNOWN_FOR_S
+        if self._doubted_since is None:
+            self._doubted_since = connected_at
+        young = self._clock.monotonic() - self._doubted_since < UNKNOWN_FOR_S
         return Readiness.UNKNOWN if young else Readiness.READY
 
-    def judged(self, error: SourceError, api: ApiReader, now: float) -> SourceError:
+    def judged(self, error: SourceError, api: ApiReader) -> SourceError:
         """The failure as it is, or as that of a server that is not ready."""
-        answered = isinstance(error, (RefusedError, ServerError))
-        if not answered:
-            if isinstance(error, DisconnectedError):
-                self.lost()
+        if not isinstance(error, (RefusedError, ServerError)):
+            self._doubted_since = None  # nobody answered: it may be another that does next
             return error
-        self.connected(now)
         if isinstance(error, StartingError) or error.retry_after is not None:
             return error
-        if isinstance(error, UnauthorizedError) and not self._worked:
-            return error  # credentials that were never good: hammering gets hosts banned
-        readiness = self.ask(api, now)
-        refusal = error if isinstance(error, RefusedError) else None
+        # Credentials that were never good are not tried for long: it gets hosts banned.
+        never_good = isinstance(error, UnauthorizedError) and not self._worked
+        readiness = self.ask(api, anonymous=never_good)
         if readiness is Readiness.STARTING:
             return StartingError(error.message, AGAIN_S)
-        if readiness is Readiness.UNKNOWN and refusal is not None:
-            return StartingError(error.message, AGAIN_S, refusal)
+        passing = isinstance(error, (ForbiddenError, UnauthorizedError)) and not never_good
+        if isinstance(error, RefusedError) and passing and readiness is Readiness.UNKNOWN:
+            return StartingError(error.message, AGAIN_S, error)
         return error

@@ -8,7 +8,7 @@ from typing import Optional
 from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
 from agentctl.kube.api import ApiReader
-from agentctl.kube.readiness import AGAIN_S, Readiness, Startup
+from agentctl.kube.readiness import AGAIN_S, Readiness
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.sources.base import Attempt, Pending, Replaced, Source
 from agentctl.sources.kube import KubeContext
@@ -34,7 +34,9 @@ class DiscoverySource:
         self._context = context
         self._once = once
         self._poked = threading.Event()
-        self._startup = Startup(context.clock.monotonic())
+        self._startup = context.startup()
+        self._absent = frozenset[str]()
+        """What a server that was ready did not name."""
         self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
 
     def credentials(self) -> object:
@@ -48,6 +50,7 @@ class DiscoverySource:
         self._poked.set()
 
     def run(self, attempt: Attempt) -> None:
+        self._absent = frozenset()
         # Being stopped pokes too, so that one wait serves both.
         with self._context.reader(attempt, wake=self._poked.set) as api:
             while not attempt.stopping:
@@ -66,19 +69,14 @@ class DiscoverySource:
     def _look(self, attempt: Attempt, api: ApiReader) -> bool:
         """Tell what is served; False where that is not the last word."""
         try:
-            names = discovery.served(api, self._wanted)
+            told = self._served(api)
         except SourceError as error:
-            raise self._startup.judged(error, api, self._now()) from error
-        self._startup.worked(self._now())
-        established = frozenset[str]()
-        if not self._wanted <= names:
-            # What a starting server does not name says nothing, and it may just have ended.
-            if self._startup.ask(api, self._now()) is not Readiness.READY:
-                attempt.put(Pending(self.name, attempt.epoch, STARTING))
-                return False
-            names = discovery.served(api, self._wanted)
-            established = discovery.established(api, self._wanted - names)
-        seen = Seen(self._now(), 0.0)
+            raise self._startup.judged(error, api) from error
+        if told is None:
+            attempt.put(Pending(self.name, attempt.epoch, STARTING))
+            return False
+        names, established = told
+        seen = Seen(self._context.clock.monotonic(), 0.0)
         changes = tuple(
             self._spec.change({"metadata": {"name": name}, "served": name in names}, seen)
             for name in sorted((names | established) & self._wanted)
@@ -86,5 +84,14 @@ class DiscoverySource:
         attempt.put(Replaced(self.name, attempt.epoch, changes, ""))
         return not established
 
-    def _now(self) -> float:
-        return self._context.clock.monotonic()
+    def _served(self, api: ApiReader) -> Optional[tuple[frozenset[str], frozenset[str]]]:
+        """What is served, and what is established and will be; None while nobody can say."""
+        names = discovery.served(api, self._wanted)
+        if not self._wanted - names <= self._absent:
+            # What a starting server does not name says nothing, and it may just have ended.
+            if self._startup.ask(api) is not Readiness.READY:
+                return None
+            names = discovery.served(api, self._wanted)
+        self._startup.worked()
+        self._absent = self._wanted - names
+        return names, discovery.established(api, self._absent)

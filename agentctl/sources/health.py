@@ -8,7 +8,7 @@ from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
-from agentctl.errors import RefusedError, SourceError
+from agentctl.errors import RefusedError, SourceError, StartingError
 from agentctl.policy import SourceVitals
 from agentctl.sources.base import Attempt, Message, Source, Stop
 
@@ -27,11 +27,13 @@ class SourceHealth:
     """Its first answer, good or bad, is in."""
     up: bool = False
     ever_up: bool = False
-    excused: bool = False
-    """It has no answer, and its server has said why."""
+    excuse: str = ""
+    """Why its server has answered, and nothing can be told of it yet; until there is."""
     up_since: Optional[float] = None
     """Since when it has been well; a failure clears it, so that each of one outage counts."""
     last_alive: float = 0.0
+    idle: bool = False
+    """Its last attempt ended without a failure: there was nothing for it to do."""
     blind: bool = False
     """What rests on it has turned unknown."""
     failure: Optional[SourceError] = None
@@ -105,7 +107,8 @@ class SourceHealth:
         """Proof of life."""
         self.last_alive = now
         self.answered = self.ever_up = True
-        self.blind = False
+        self.blind = self.idle = False
+        self.excuse = ""
         if not self.up:
             self.up = True
             self.up_since = now if self.up_since is None else self.up_since
@@ -124,7 +127,9 @@ class SourceHealth:
         """
         before = self.failure
         self.failure = self.last_failure = failure
-        self.answered = True
+        # What a starting server says is no answer yet: it is looked at again.
+        self.answered = self.answered or not isinstance(failure, StartingError)
+        self.excuse = ""
         if not running:
             self.attempt = None
         news = self.up or before is None or before.code is not failure.code

@@ -8,6 +8,7 @@ the engine then waits and starts the next one.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,13 @@ from agentctl.errors import (
     ForbiddenError,
     ServerError,
     SourceError,
+    StartingError,
     StreamingUnsupported,
 )
 from agentctl.kube.api import ApiReader, reader
 from agentctl.kube.http import ApiClient
 from agentctl.kube.listwatch import ListWatch, TooLargeVersionError, WatchSettings
-from agentctl.kube.readiness import Startup
+from agentctl.kube.readiness import Anonymous, Startup
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import ErrorCode
@@ -48,6 +50,13 @@ TOO_LARGE_WAIT_MAX_S = 5.0
 """What is honoured of a longer one: the source says nothing meanwhile."""
 
 
+@dataclass
+class LastProof:
+    """When (monotonic) an answer last went through a server's storage; for all threads."""
+
+    at: float = -math.inf
+
+
 @dataclass(frozen=True)
 class KubeContext:
     """What all sources of one cluster share."""
@@ -57,6 +66,12 @@ class KubeContext:
     settings: WatchSettings = field(default_factory=WatchSettings)
     rng: random.Random = field(default_factory=random.Random)
     poll_interval_s: float = 10.0
+    proof: LastProof = field(default_factory=LastProof)
+    anonymous: Anonymous = field(default_factory=Anonymous)
+
+    def startup(self) -> Startup:
+        """For one source: what it can tell of its server's start."""
+        return Startup(self.clock, self.anonymous)
 
     def credentials(self) -> object:
         """What can be compared of the files that the credentials come from."""
@@ -93,10 +108,17 @@ class KubeContext:
             try:
                 yield ListWatch(spec, api, self.clock, self.settings, self.rng)
             except SourceError as error:
-                judged = startup.judged(error, api, self.clock.monotonic())
+                judged = startup.judged(error, api)
                 if judged is error:
                     raise
                 raise judged from error
+
+    def list_into(self, attempt: Attempt, listwatch: ListWatch) -> str:
+        """List, hand the result over in one message, and return its resourceVersion."""
+        found = patiently(attempt, listwatch.list)
+        self.proof.at = self.clock.monotonic()
+        attempt.put(Replaced(attempt.source, attempt.epoch, found.changes, found.resource_version))
+        return found.resource_version
 
 
 class KubeSource:
@@ -120,7 +142,7 @@ class KubeSource:
         self._spec = spec
         self._context = context
         self._on_change = on_change or (lambda: None)
-        self._startup = Startup(context.clock.monotonic())
+        self._startup = context.startup()
         self._watch_refused: Optional[bool] = None
         """Whether the last watch was forbidden; None before the first answer."""
 
@@ -137,8 +159,8 @@ class KubeSource:
             while not attempt.stopping:
                 try:
                     if not version:
-                        version = list_into(attempt, listwatch)
-                        self._startup.worked(self._context.clock.monotonic())
+                        version = self._context.list_into(attempt, listwatch)
+                        self._startup.worked()
                         self._on_change()
                     version = self._watch(attempt, listwatch, version)
                     expired = 0
@@ -169,6 +191,7 @@ class KubeSource:
         batches = listwatch.watch(version)
         try:
             next(batches)
+            self._startup.worked()
             self._watch_refused = False
             attempt.put(Alive(self.name, attempt.epoch, version))
             for batch in batches:
@@ -180,6 +203,9 @@ class KubeSource:
                 else:
                     attempt.put(Alive(self.name, attempt.epoch, version))
         except ForbiddenError as error:
+            judged = self._startup.judged(error, listwatch.api)
+            if isinstance(judged, StartingError):
+                raise judged from error
             # One refusal may pass, or be the first of all; the next says which.
             passing, self._watch_refused = self._watch_refused is False, True
             if passing:
@@ -223,7 +249,7 @@ class KubePollSource:
         self._context = context
         self._on_change = on_change or (lambda: None)
         self._once = once
-        self._startup = Startup(context.clock.monotonic())
+        self._startup = context.startup()
 
     def credentials(self) -> object:
         return self._context.credentials()
@@ -234,18 +260,11 @@ class KubePollSource:
     def run(self, attempt: Attempt) -> None:
         with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
             while not attempt.stopping:
-                list_into(attempt, listwatch)
-                self._startup.worked(self._context.clock.monotonic())
+                self._context.list_into(attempt, listwatch)
+                self._startup.worked()
                 self._on_change()
                 if self._once or attempt.wait(self._context.poll_interval_s):
                     return
-
-
-def list_into(attempt: Attempt, listwatch: ListWatch) -> str:
-    """List, hand the result over in one message, and return its resourceVersion."""
-    listing = patiently(attempt, listwatch.list)
-    attempt.put(Replaced(attempt.source, attempt.epoch, listing.changes, listing.resource_version))
-    return listing.resource_version
 
 
 def patiently(attempt: Attempt, call: Callable[[], T]) -> T:

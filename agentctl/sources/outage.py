@@ -65,7 +65,7 @@ class ServerHealth:
     @property
     def proves(self) -> bool:
         """Whether a source of its own asks its storage whether it is alive."""
-        return any(health.proves for health in self.members)
+        return any(health.proves and not health.idle for health in self.members)
 
     @property
     def down(self) -> list[SourceHealth]:

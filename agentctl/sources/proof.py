@@ -9,10 +9,19 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Optional
 
-from agentctl.errors import DisconnectedError, ForbiddenError, ServerError
-from agentctl.kube.api import ApiReader, Timeouts, refusal
+from agentctl.errors import (
+    DisconnectedError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    StartingError,
+)
+from agentctl.kube.api import ApiReader
+from agentctl.kube.listwatch import ListWatch
 from agentctl.kube.resources import SERVED, WatchSpec
 from agentctl.sources.base import Alive, Attempt, Source
 from agentctl.sources.kube import KubeContext
@@ -24,9 +33,14 @@ NAME = "storage"
 PERIOD_S = 30.0
 """At most; a third of what staleness allows, so that two may fail before it is reached."""
 
-TIMEOUTS = Timeouts(10.0, 5.0, 5.0)
-MAX_BYTES = 8 << 20
-"""One object: etcd holds none over 1.5 MiB."""
+ANSWER_S = 5.0
+"""One object of a namespace: who takes longer is not slow but silent..."""
+
+AGAIN_S = 0.5
+"""...unless it is only busy, which a second question shows."""
+
+AGAIN_MAX_S = 5.0
+"""What is honoured of a longer wait that the server asks for."""
 
 
 class ProofSource:
@@ -40,14 +54,21 @@ class ProofSource:
     def __init__(
         self, specs: Sequence[WatchSpec], context: KubeContext, max_staleness_s: Optional[float]
     ) -> None:
-        # In the watched namespace if possible, and nothing that is large or of the cluster.
-        asked = [spec for spec in specs if spec.resource is not SERVED]
-        self._paths = [
-            (spec.resource.path(spec.namespace), spec.resource.plural)
-            for spec in sorted(asked, key=lambda spec: not spec.namespace)
-        ]
         self._context = context
+        self._settings = replace(context.settings, list_timeout_s=ANSWER_S)
         self._period_s = min(PERIOD_S, (max_staleness_s or PERIOD_S * 3) / 3)
+        self._startup = context.startup()
+        listed = [spec for spec in specs if spec.resource is not SERVED]
+        # In the watched namespace if possible. Who may list single objects by their name
+        # may not list without one: those are asked for last, as their watch asks.
+        named = [(spec, True) for spec in listed if spec.field_selector]
+        self._places = [
+            *((spec, False) for spec in listed if spec.namespace and not spec.field_selector),
+            *((spec, False) for spec in listed if not spec.namespace or spec.field_selector),
+            *named,
+        ]
+        self._place = 0
+        """Where the last answer came from."""
 
     def credentials(self) -> object:
         return None
@@ -56,50 +77,74 @@ class ProofSource:
         return None
 
     def run(self, attempt: Attempt) -> None:
-        """The first question at once after a failure, else when the first period is over."""
-        first = attempt.epoch == 1
+        """Ends where nothing may be listed at all; after a failure it asks at once."""
+        rests = attempt.epoch == 1
         with self._context.reader(attempt) as api:
             while not attempt.stopping:
-                if first and attempt.wait(self._wait_s()):
+                if rests and self._rest(attempt):
                     return
-                first = True
-                if not self._ask(api):
+                rests = True
+                if not self._ask(attempt, api):
                     log.debug("no permission to list anything: storage cannot be asked")
                     return
                 attempt.put(Alive(self.name, attempt.epoch, consistent=True))
 
-    def _wait_s(self) -> float:
-        return self._period_s * self._context.rng.uniform(0.75, 1.0)
+    def _rest(self, attempt: Attempt) -> bool:
+        """Wait until the last proof, whoever had it, is old; True when stopped."""
+        since = self._context.clock.monotonic()
+        while True:
+            due = since + self._period_s * self._context.rng.uniform(0.75, 1.0)
+            if attempt.wait(max(0.0, due - self._context.clock.monotonic())):
+                return True
+            if self._context.proof.at <= since:
+                return False
+            since = self._context.proof.at
 
-    def _ask(self, api: ApiReader) -> bool:
-        """Whether there was anything that may be asked; a slow answer is asked for twice."""
-        for path, noun in list(self._paths):
+    def _ask(self, attempt: Attempt, api: ApiReader) -> bool:
+        """Whether there was anything that may be listed."""
+        refused: Optional[RefusedError] = None
+        for offset in range(len(self._places)):
+            place = (self._place + offset) % len(self._places)
             try:
-                self._list(api, path, noun)
-            except ForbiddenError:
-                self._paths.remove((path, noun))
+                self._list(attempt, api, *self._places[place])
+            except (ForbiddenError, NotFoundError) as error:
+                refused = refused or error
                 continue
-            except DisconnectedError as error:
-                if not isinstance(error.__cause__, socket.timeout):
-                    raise
-                log.debug("storage: %s; asking once more", error.message)
-                self._again(api, path, noun)
+            self._place = place
+            self._startup.worked()
             return True
+        judged = self._startup.judged(refused, api) if refused is not None else None
+        if isinstance(judged, StartingError):
+            raise judged
         return False
 
-    def _again(self, api: ApiReader, path: str, noun: str) -> None:
+    def _list(self, attempt: Attempt, api: ApiReader, spec: WatchSpec, narrowed: bool) -> None:
+        """One list; what may be only slow, or busy, is asked once more."""
+        context = self._context
+        listwatch = ListWatch(spec, api, context.clock, self._settings, context.rng)
         try:
-            self._list(api, path, noun)
+            listwatch.prove(narrowed)
         except DisconnectedError as error:
-            if not isinstance(error.__cause__, socket.timeout):
+            if not _may_be_slow(error):
+                raise
+            log.debug("storage: %s; asking once more", error.message)
+            if attempt.wait(min(error.retry_after or AGAIN_S, AGAIN_MAX_S)):
+                raise
+            self._again(listwatch, narrowed)
+
+    def _again(self, listwatch: ListWatch, narrowed: bool) -> None:
+        try:
+            listwatch.prove(narrowed)
+        except DisconnectedError as error:
+            if not _may_be_slow(error):
                 raise
             raise ServerError(
-                f"the API server's storage does not answer ({error.message}): "
-                "what it still tells comes from its caches"
+                f"the API server's storage does not answer ({error.message}); "
+                "what its watches say comes from a cache",
+                error.retry_after,
             ) from error
 
-    def _list(self, api: ApiReader, path: str, noun: str) -> None:
-        with api.get(path, {"limit": "1"}, "application/json", TIMEOUTS) as response:
-            if response.status != 200:
-                raise refusal(response, "list", noun)[0]
-            response.read_all(MAX_BYTES)
+
+def _may_be_slow(error: DisconnectedError) -> bool:
+    """Whether the server is there: it answered, or let the time pass."""
+    return isinstance(error, ServerError) or isinstance(error.__cause__, socket.timeout)

@@ -16,6 +16,7 @@ from typing import Optional, Union
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.errors import (
+    STARTING,
     DisconnectedError,
     ExitCode,
     ForbiddenError,
@@ -148,6 +149,7 @@ class Supervisor:
         server = self._server(health)
         health.stop()
         if failure is None:
+            health.idle = True
             if not self._policy.once:
                 self._retry(health, None, health.up_since, now)
             return None
@@ -162,12 +164,16 @@ class Supervisor:
             return Outcome(ExitCode.DISCONNECTED, failure.message)
         up_since = health.up_since
         news = health.fell(now, failure)
+        starting = isinstance(failure, StartingError)
         if isinstance(failure, (ForbiddenError, NotFoundError)):
             health.blind = True
             self._blind(health.name, failure.message)
+        elif starting and not health.ever_up:
+            self._blind(health.name, STARTING)
         elif unshown:
             self._blind(health.name, failure.message)
-        delay = None if self._policy.once else self._retry(health, failure, up_since, now)
+        again = starting or not self._policy.once
+        delay = self._retry(health, failure, up_since, now) if again else None
         if isinstance(failure, RefusedError):
             server.refused(health, now)
             if news:
@@ -184,8 +190,8 @@ class Supervisor:
         server = self._server(health)
         if isinstance(message, Pending):
             server.answered(now)
+            health.excuse = message.reason
             if not health.ever_up:
-                health.excused = True
                 self._blind(health.name, message.reason)
             return False
         if isinstance(message, (Replaced, Received)) or (
@@ -201,7 +207,8 @@ class Supervisor:
     def give_up_waiting(self, waited_s: float) -> None:
         """What is shown now is shown without those that have not answered: say so."""
         for health in self:
-            if not (health.answered or health.excused or health.proves):
+            known = health.answered or health.excuse or health.failure is not None
+            if not known and not health.proves:
                 self._blind(health.name, health.silence(waited_s))
 
     def lost_history(self, message: Warned, now: float) -> None:

@@ -58,7 +58,7 @@ SERVICE = "agentctl"
 _FINE = (Status.HEALTHY, Status.CONFIGURED)
 _BAD = (Status.DEGRADED, Status.ERROR)
 _RUNNING = (*_FINE, Status.DEGRADED)
-_CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds")
+_CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds", "unserved_crds")
 
 
 def to_response(

@@ -73,6 +73,18 @@ def test_crds(state: tuple, expected: tuple) -> None:
     assert crds(*state).says() == expected
 
 
+def test_crds_that_are_established_and_not_served_yet_are_no_error() -> None:
+    cluster = crds("abcde")
+    late = [{**crd(name), "served": False} for name in CRD_NAMES]
+    assert cluster.has("apis", *late).says() == (
+        "degraded",
+        "established, not served yet: a.example.com, b.example.com, c.example.com and 2 more",
+    )
+    assert cluster.item().details == {"unserved_crds": CRD_NAMES}
+    # Beside what is wrong they are no part of it.
+    assert cluster.has("apis", *late[1:]).says()[0] == "degraded"
+
+
 def test_crds_details_list_all_that_are_missing() -> None:
     assert crds("").item().details == {"missing_crds": CRD_NAMES}
 

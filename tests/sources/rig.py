@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Optional, TypeVar
 
 from agentctl.catalog.loader import load_default
-from agentctl.clock import SystemClock
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.clock import Clock, SystemClock
+from agentctl.demo import ApiDouble, ControlPlane, Store
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.http import ApiClient
@@ -41,9 +41,11 @@ class Rig:
         name: str = "deployments",
         tokens: Optional[set[str]] = None,
         token: str = "",
+        clock: Optional[Clock] = None,
         **settings: Any,
     ) -> None:
-        self.double = ApiDouble(tokens=tokens)
+        self.clock = clock or SystemClock()
+        self.double = ApiDouble(store=Store(self.clock), tokens=tokens)
         self.plane = ControlPlane(self.double.store)
         self.plane.install()
         self.name = name
@@ -55,7 +57,7 @@ class Rig:
 
     def __enter__(self) -> Rig:
         self.double.start()
-        clock = SystemClock()
+        clock = self.clock
         provider = AccessProvider(
             lambda: ClusterAccess(server=self.double.url, token=self.token), clock
         )

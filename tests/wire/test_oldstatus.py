@@ -236,6 +236,7 @@ def test_what_is_bad_stays_bad_for_an_older_client_and_back(state: Any) -> None:
         (item("a", Status.UNKNOWN, "no data for 2m0s"), False, False),
         (item("a", Status.DEGRADED, "missing CRDs: x", missing_crds=["x"]), True, False),
         (item("a", Status.DEGRADED, "", unestablished_crds=["x"]), True, False),
+        (item("a", Status.DEGRADED, "", unserved_crds=["x"]), True, False),
         (item("a", Status.DEGRADED, "", deleting_crds=["x"]), True, False),
         (item("a", Status.ERROR, "0/2 ready", ready=0, desired=2), False, True),
         (item("a", Status.ERROR, "lease l expired"), False, True),

@@ -76,6 +76,9 @@ class CrdsCheck:
         elif deleting:
             remedy = "its objects are being deleted first: wait, or see which finalizer holds them"
             commands = []
+        elif not result.details.get("unestablished_crds"):
+            remedy = "wait: the API server serves it as soon as it has seen it"
+            commands = []
         else:
             remedy = "the API server does not serve it: its conditions say why"
             commands = []
