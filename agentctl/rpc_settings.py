@@ -9,12 +9,26 @@ from __future__ import annotations
 
 Option = tuple[str, int]
 
+
+def client_ping_s(heartbeat_s: float) -> float:
+    """How often to ask a server that is to be heard of each ``heartbeat_s``.
+
+    One that is silent for two and a half beats is given up: so it is asked twice at most
+    without having said anything, which any server allows.
+    """
+    return max(CLIENT_PING_S, heartbeat_s)
+
+
 SERVER_PING_S = 30.0
 """How often the server asks a silent client whether it is there."""
 
 CLIENT_PING_S = 20.0
-"""How often a client asks a silent server. Heartbeats come each 30 s by default, and a
-stream that is dead for longer than one of them should have been noticed."""
+"""The most often that a client asks a silent server whether it is there."""
+
+DEFAULT_RULE_S = 300.0
+"""What grpc's servers ask for where nobody set anything: each ping that comes sooner after
+the last is a strike, unless the server has sent something in between, and the third ends
+the connection (gRFC A8; Go and the C core alike)."""
 
 PING_ANSWER_S = 10.0
 """How long either waits for the answer before it gives the connection up."""

@@ -19,9 +19,10 @@ from agentctl.errors import (
 )
 from agentctl.model import Snapshot, StreamError
 from agentctl.rpc import agentctl_pb2 as pb
+from agentctl.rpc_settings import DEFAULT_RULE_S, client_ping_s
 from agentctl.sources.base import Attempt
 from agentctl.sources.grpc_channel import Answers, calling, credentials
-from agentctl.sources.grpc_failures import Asked, failure_of
+from agentctl.sources.grpc_failures import Asked, failure_of, was_pinged_too_often
 from agentctl.sources.remote import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
 from agentctl.sources.serveraccess import ServerAccess
 from agentctl.sources.watchdog import Settling, Watchdog
@@ -34,6 +35,10 @@ T = TypeVar("T")
 
 ANSWER_S = 10.0
 """For an answer that is no stream."""
+
+PROXY_BEAT_S = 30.0
+"""Proxies cut a stream that is silent for a minute, and gRPC has no comments: a server is
+asked for a sign of life this often, however seldom the user wants to be shown one."""
 
 _UNREADABLE = (ValueError, DecodeError, RecursionError)
 """The last, and UnicodeDecodeError, come from protobuf in pure Python alone."""
@@ -59,6 +64,8 @@ class GrpcSource:
         self._clock = clock
         self._patient_until: Optional[float] = None
         self._complaints: set[str] = set()
+        self._ping_s = client_ping_s(access.heartbeat_s)
+        """What the server has been found to allow: it outlives connections."""
 
     def credentials(self) -> object:
         return self._access.credentials()
@@ -83,10 +90,13 @@ class GrpcSource:
         where, cursor = access.address, receiver.cursor
         log.debug("grpc: watching %s at %s from %s", access.namespace, where, cursor or "nothing")
         request = pb.WatchControlPlaneStatusRequest(
-            namespace=access.namespace, heartbeat=_duration(access.heartbeat_s), cursor=cursor
+            namespace=access.namespace,
+            heartbeat=_duration(min(access.heartbeat_s, PROXY_BEAT_S)),
+            cursor=cursor,
         )
         heard = False
-        with calling(access, attempt, "WatchControlPlaneStatus", request) as call:
+        method, ping_s = "WatchControlPlaneStatus", self._ping_s
+        with calling(access, attempt, method, request, ping_s=ping_s) as call:
             with Watchdog(self._clock, receiver.silence_s, call.close) as dog:
                 try:
                     call.answers.initial_metadata()
@@ -102,6 +112,9 @@ class GrpcSource:
             if dog.barked:
                 raise receiver.silent()
             failure = _failure(call.answers, access, streaming=True)
+            if was_pinged_too_often(call.answers.details() or ""):
+                self._ping_s = max(2 * ping_s, DEFAULT_RULE_S)
+                log.debug("grpc: %s; from now on each %gs", failure.message, self._ping_s)
         if heard and isinstance(failure, UnauthorizedError):
             # The token was good until now: the next attempt reads it anew.
             raise DisconnectedError(failure.message)

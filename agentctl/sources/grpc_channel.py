@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from agentctl import __version__
 from agentctl.errors import ConfigError, DisconnectedError
 from agentctl.rpc import agentctl_pb2 as pb
-from agentctl.rpc_settings import CLIENT_OPTIONS, PING_ANSWER_S
+from agentctl.rpc_settings import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
 from agentctl.sources.base import Attempt
 from agentctl.sources.serveraccess import ClientTls, ServerAccess, ServerAddress
 
@@ -67,14 +67,16 @@ def calling(
     method: str,
     request: Message,
     timeout_s: Optional[float] = None,
+    ping_s: float = CLIENT_PING_S,
 ) -> Iterator[Call]:
     """A call, on a channel of its own, until the attempt is stopped or this is left.
 
-    A single answer comes as a stream of one. Raises DisconnectedError where files of
+    A single answer comes as a stream of one. The server is asked whether it is there when
+    it was silent for ``ping_s``. Raises DisconnectedError where files of
     ``access`` cannot be used: they may just be being replaced.
     """
     try:
-        sent, channel = _metadata(access), _channel(access)
+        sent, channel = _metadata(access), _channel(access, ping_s)
     except ConfigError as error:
         raise DisconnectedError(error.message) from None
     # Cancelling would not do instead: a call that waits for headers holds the lock that
@@ -114,9 +116,9 @@ def _exhaust(answers: Answers) -> None:
         consume()
 
 
-def _channel(access: ServerAccess) -> grpc.Channel:
+def _channel(access: ServerAccess, ping_s: float) -> grpc.Channel:
     target = _target(access.address)
-    options = list(_options(access.address, access.tls).items())
+    options = list(_options(access.address, access.tls, ping_s).items())
     if access.tls is None:
         return grpc.insecure_channel(target, options)
     return grpc.secure_channel(target, credentials(access.tls), options)
@@ -153,10 +155,11 @@ def _target(address: ServerAddress) -> str:
     return f"dns:///{quote(address.authority, safe='[]:')}"
 
 
-def _options(address: ServerAddress, tls: Optional[ClientTls]) -> Options:
+def _options(address: ServerAddress, tls: Optional[ClientTls], ping_s: float) -> Options:
     options: Options = dict(CLIENT_OPTIONS)
     options.update(
         {
+            "grpc.keepalive_time_ms": int(ping_s * 1000),
             "grpc.primary_user_agent": f"agentctl/{__version__}",
             # One thread reads: half the CPU time for each event, and no wait for another.
             "SingleThreadedUnaryStream": 1,

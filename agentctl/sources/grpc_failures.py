@@ -82,13 +82,20 @@ _CONNECTING = (
 )
 """What to look for in a failure to connect, and what to say."""
 
+TOO_MANY_PINGS = "too.many.pings"
+"""What a server says that was pinged more often than it allows."""
+
 _LOST = (
     (
         "^(dns resolution failed|errors resolving|address lookup failed)",
         "cannot look up the name; check the server's address and DNS",
     ),
     ("^(keepalive|ping timeout)", "the connection is dead: a ping was not answered"),
-    ("^(goaway|too_many_pings)", "the server ended the connection"),
+    (
+        TOO_MANY_PINGS,
+        "the server ended the connection: it wants to be asked less often whether it is there",
+    ),
+    ("^goaway", "the server ended the connection"),
     (
         "^(socket closed|connection reset|connection dropped|broken pipe|recvmsg|sendmsg"
         "|endpoint closing|stream removed)",
@@ -145,6 +152,11 @@ def failure_of(code: str, details: str, asked: Asked) -> SourceError:
         what = "sent more than fits into one message"
     because = f": {said}" if said else ""
     return kind(f"{asked.where}: {what}{because}{hint}")
+
+
+def was_pinged_too_often(details: str) -> bool:
+    """Whether a call ended because its server allows fewer pings."""
+    return re.search(TOO_MANY_PINGS, details, re.IGNORECASE) is not None
 
 
 def _meaning(code: str, asked: Asked) -> tuple[type[SourceError], str, str]:

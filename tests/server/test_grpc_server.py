@@ -220,6 +220,7 @@ def test_both_ends_agree_on_pings() -> None:
     least = server["grpc.http2.min_ping_interval_without_data_ms"]
     assert client["grpc.keepalive_time_ms"] > least
     assert least < rpc_settings.MIN_CLIENT_PING_S * 1000
+    assert min(map(rpc_settings.client_ping_s, (0.1, 1.0, 30.0, 300.0))) * 1000 > least
     for end in (server, client):
         assert end["grpc.keepalive_permit_without_calls"] == 1
         assert end["grpc.http2.max_pings_without_data"] == 0

@@ -122,6 +122,8 @@ SSL = "SSL_ERROR_SSL: error:1000007d:SSL routines:OPENSSL_internal:"
         (HERE, "recvmsg:Connection reset by peer", "connection was lost"),
         (HERE, "Stream removed (ping timeout)", "ping"),
         (HERE, "keepalive watchdog timeout", "ping"),
+        (HERE, "Too many pings", "less often"),
+        (HERE, "GOAWAY received; Error code: 11; Debug Text: too_many_pings", "less often"),
         (HERE, "GOAWAY received; Error code: 2; Debug Text: Server shutting down", "ended"),
         (HERE, "Received http2 header with status: 502", "HTTP 502"),
         (HERE, "no state is known yet: try again", "unavailable: no state is known yet"),

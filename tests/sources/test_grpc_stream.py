@@ -12,6 +12,7 @@ from typing import Any, Optional
 import grpc
 import pytest
 
+from agentctl import rpc_settings
 from agentctl.clock import SystemClock
 from agentctl.errors import (
     DisconnectedError,
@@ -79,6 +80,33 @@ def test_the_request_says_namespace_heartbeat_and_cursor() -> None:
     (request,) = watching.server.watches
     assert (request.namespace, request.cursor, request.follow_only) == ("prod", "c7", False)
     assert request.heartbeat.ToMilliseconds() == 1500
+
+
+def test_a_server_is_asked_for_a_sign_of_life_that_proxies_do_not_miss() -> None:
+    with watched(sending(SNAPSHOT), heartbeat_s=300.0) as watching:
+        watching.event()
+    (request,) = watching.server.watches
+    assert request.heartbeat.ToSeconds() == 30
+
+
+def test_a_quiet_server_is_not_asked_more_often_than_any_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By grpc's own rules the third ping without a word from the server ends a stream."""
+    monkeypatch.setattr(rpc_settings, "CLIENT_PING_S", 1.0)  # the least that grpc's core does
+    with watched(sending(SNAPSHOT), heartbeat_s=1.6) as watching:
+        assert "nothing heard from" in watching.failure().message
+
+
+def test_a_server_that_was_asked_too_often_is_asked_less_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agentctl.sources.grpc.client_ping_s", lambda heartbeat_s: 1.0)
+    with watched(sending(SNAPSHOT)) as watching:
+        failure = watching.failure()
+        assert type(failure) is DisconnectedError
+        assert "wants to be asked less often" in failure.message
+        assert watching.source._ping_s == rpc_settings.DEFAULT_RULE_S
 
 
 def test_a_resumed_stream_is_alive_before_its_first_event() -> None:
