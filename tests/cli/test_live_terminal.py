@@ -44,21 +44,21 @@ def test_drawn_ticking_resized_and_ended(terminal: Tmux) -> None:
     terminal.type(f"./{DEMO}; echo code $?")
     lines = terminal.until_shown("grpc")
     assert terminal.flags == TAKEN
-    assert lines[0].startswith("agents: 6 healthy, 2 configured, 1 unknown")
+    assert lines[0].startswith("agents: 7 healthy, 2 configured, 1 unknown")
     assert lines[1].split()[:2] == ["COMPONENT", "NAMESPACE"]
     before = age(lines)
     terminal.until(lambda lines: age(lines) > before + 1)
 
     terminal.resize(48, 7)
     lines = terminal.until(lambda lines: len(lines) == 7 and "more:" in lines[5])
-    assert lines[0].startswith("agents: 6 healthy")
+    assert lines[0].startswith("agents: 7 healthy")
     assert lines[1].startswith("COMPONENT")
     names = [line.split()[0] for line in lines[2:5]]
     assert names == ["runtime:custom", "namespace", "agents-controller"]
 
-    terminal.resize(140, 14)
-    lines = terminal.until(lambda lines: len(lines) == 14 and lines[10].startswith("grpc"))
-    assert lines[10].endswith("agents-grpc.agents.svc.cluster.local:50051")
+    terminal.resize(140, 15)
+    lines = terminal.until(lambda lines: len(lines) == 15 and lines[11].startswith("grpc"))
+    assert lines[11].endswith("agents-grpc.agents.svc.cluster.local:50051")
     terminal.until(lambda lines: lines[-1].startswith("HEARTBEAT"))
 
     terminal.press("C-c")
@@ -91,7 +91,7 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
     terminal.until_shown("Stopped")
     assert terminal.flags == GIVEN_BACK
     terminal.type("fg")
-    terminal.until(lambda lines: lines[0].startswith("agents: 6 healthy"))
+    terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
     assert terminal.flags == TAKEN
     terminal.press("C-z")
     terminal.until_shown("Stopped")
@@ -101,7 +101,7 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
     assert terminal.flags == GIVEN_BACK
     assert not any(line.startswith("grpc") for line in lines)
     terminal.type("fg")
-    terminal.until(lambda lines: lines[0].startswith("agents: 6 healthy"))
+    terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
     terminal.press("C-c")
     terminal.until(lambda lines: lines[-1].startswith("$") or "$ " in lines)
     assert terminal.flags == GIVEN_BACK

@@ -61,7 +61,7 @@ def samples(text: str) -> dict[str, float]:
 
 class TestNagios:
     def test_all_four_codes(self, cluster: Cluster) -> None:
-        assert cluster.check() == (0, "healthy: all 8 components")
+        assert cluster.check() == (0, "healthy: all 9 components")
         cluster.plane.grpc_degrades()
         assert cluster.check() == (1, "grpc is degraded: agents-grpc: 1/2 endpoints ready")
         cluster.plane.grpc_degrades(not_ready=2)

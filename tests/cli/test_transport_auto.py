@@ -33,7 +33,7 @@ def test_auto_takes_the_first_transport_that_answers(tmp_path: Path, listener: s
             Site.wait_until_ready(probe)
             found = events(run(*FLAGS, "--server", here, home=tmp_path))
     assert found[0]["type"] == "snapshot"
-    assert len(found[0]["items"]) == 9
+    assert len(found[0]["items"]) == 10
     told = [event for event in found if event["type"] == "error"]
     if listener == "grpc":
         assert told == []

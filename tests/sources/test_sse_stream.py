@@ -237,7 +237,7 @@ def test_an_answer_that_is_none_is_a_lost_connection(answer: bytes) -> None:
         b"event: delta\ndata: {nonsense\n\n",
         b"event: delta\ndata: <html>\n\n",
         b"event: delta\ndata\n\n",
-        event("delta", changes=[{"component": "x"}]),
+        event("delta", changes="x"),
         event("error", message="m", code="server", retry_in=float("nan")),
     ],
 )
