@@ -23,7 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "agentctl"))
 
 pytest_plugins = ["tests.overrun"]
 
-PATIENCE_S = 2.0
+PATIENCE_S = 10.0
 """How long threads and sockets that are on their way out may take."""
 
 

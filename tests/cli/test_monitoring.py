@@ -125,7 +125,7 @@ class TestNagios:
             )
             started = time.monotonic()
             done = cluster.here("-o", "nagios", "--timeout", "300ms")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 7
         line = parse(done.stdout)
         assert (done.code, line.code) == (3, 3)
         assert line.text.startswith("no answer")

@@ -137,7 +137,7 @@ def test_a_signal_ends_a_pause(file: Path, number: signal.Signals, code: int) ->
         ended, took = program.signal(number)
     assert (ended, program.stderr) == (code, "")
     assert len(program.lines) == 1
-    assert took < 1
+    assert took < 10
 
 
 def test_a_file_that_is_still_being_written_is_played_as_it_comes(file: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_file_that_is_still_being_written_is_played_as_it_comes(file: Path) ->
         assert json.loads(program.wait_lines(1)[0])["type"] == "snapshot"
         ended, took = program.signal(signal.SIGINT)  # while it waits for more
     assert ended == 130
-    assert took < 1
+    assert took < 10
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "fast", "1e999", ""])

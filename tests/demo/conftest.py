@@ -78,12 +78,12 @@ class Client:
         self.double = double
         self._open = []
 
-    def connect(self, timeout=5.0):
+    def connect(self, timeout=20.0):
         conn = http.client.HTTPConnection("127.0.0.1", self.double.port, timeout=timeout)
         self._open.append(conn)
         return conn
 
-    def request(self, method, path, body=None, headers=None, timeout=5.0, **query):
+    def request(self, method, path, body=None, headers=None, timeout=20.0, **query):
         if query:
             path += "?" + urlencode(query)
         conn = self.connect(timeout)
@@ -99,7 +99,7 @@ class Client:
     def get(self, path, headers=None, **query):
         return self.request("GET", path, headers=headers, **query)
 
-    def watch(self, path, headers=None, timeout=5.0, **query):
+    def watch(self, path, headers=None, timeout=20.0, **query):
         separator = "&" if "?" in path else "?"
         path += separator + urlencode({"watch": "true", **query})
         conn = self.connect(timeout)

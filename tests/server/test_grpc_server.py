@@ -98,7 +98,7 @@ class TestEnd:
             eventually(lambda: site.streams() == 155)
             began = time.monotonic()
             site.server.stop(4.0)
-            assert time.monotonic() - began < 5.0
+            assert time.monotonic() - began < 10.0
             assert {watch.failure() for watch in watches} == {(grpc.StatusCode.UNAVAILABLE, ENDING)}
             assert site.streams() == 0
 

@@ -95,7 +95,7 @@ class Reading:
         self.attempt = Attempt(source, 1, resume, self.inbox)
         self.attempt.start()
 
-    def next(self, timeout: float = 5) -> Message:
+    def next(self, timeout: float = 20) -> Message:
         message: Message = self.inbox.get(timeout=timeout)
         self.messages.append(message)
         return message
@@ -111,7 +111,7 @@ class Reading:
     def events(self, count: int) -> list[Event]:
         return [self.event() for _ in range(count)]
 
-    def failure(self, timeout: float = 5) -> SourceError:
+    def failure(self, timeout: float = 20) -> SourceError:
         """What it ended with."""
         deadline = time.monotonic() + timeout
         while True:
@@ -131,7 +131,7 @@ class Reading:
 
     def close(self) -> None:
         self.attempt.stop()
-        assert self.attempt.join(2)
+        assert self.attempt.join(10)
 
 
 class Bench:

@@ -409,7 +409,7 @@ attempt.start()
 print(type(inbox.get(timeout=10).event).__name__, flush=True)
 if sys.argv[2] == "stop":
     attempt.stop()
-    assert attempt.join(1.0)
+    assert attempt.join(10.0)
 """
 
 

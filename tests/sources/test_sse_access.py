@@ -345,7 +345,7 @@ def test_a_unix_socket(unix: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert server.requests[1].startswith(b"GET /elsewhere HTTP/1.1\r\nHost: localhost\r\n")
         assert b"Bearer t0p" in server.requests[1]
         read.attempt.stop()
-        assert read.attempt.join(1)
+        assert read.attempt.join(10)
 
 
 def test_a_unix_socket_where_nobody_listens(tmp_path: Path) -> None:
@@ -410,7 +410,7 @@ def test_https_goes_through_a_tunnel_that_can_be_freed(
                 assert b"t0p" not in proxy.requests[0]
                 assert b"Bearer t0p" in server.requests[0]
                 read.attempt.stop()
-                assert read.attempt.join(1)
+                assert read.attempt.join(10)
             server.done.set()
 
 
