@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from agentctl.clock import format_time
 from agentctl.diagnosis.text import reasons, sections
@@ -14,6 +15,7 @@ from agentctl.model import (
     Event,
     Heartbeat,
     Item,
+    ItemKey,
     Snapshot,
     Status,
     StreamError,
@@ -33,31 +35,60 @@ _COLORS = {
 }
 
 
+class _Shown(NamedTuple):
+    """All that is to be seen of an item."""
+
+    status: Status
+    message: str
+    reasons: tuple[str, ...]
+
+
 class TableRenderer:
+    """A line for what can be seen to have changed, and one for components that say the same."""
+
     def __init__(self, out: TextSink, style: Style) -> None:
         self._out = out
         self._style = style
+        self._shown: dict[ItemKey, _Shown] = {}
 
     def emit(self, event: Event) -> None:
-        self._out.write("".join(line + "\n" for line in self._lines(event)))
+        lines = self._lines(event)
+        if lines:
+            self._out.write("".join(line + "\n" for line in lines))
 
     def _lines(self, event: Event) -> list[str]:
         at = format_time(event.generated_at)
         if isinstance(event, Snapshot):
+            self._shown = {item.key: _shown(item) for item in event.items}
             lines = self._table(event.items) + sections(event.items)
             return lines + (["---"] if self._style.stream else [])
         if isinstance(event, Delta):
+            for key in event.removed:
+                self._shown.pop(key, None)
             lines, said = [], dict[str, str]()
-            for item in event.changes:
+            for group in self._changed(event.changes):
+                first = group[0]
+                names = ",".join(item.component for item in group)
                 lines.append(
-                    f"UPDATE {at} {item.component} status={self._paint(item.status)} "
-                    f"message={quoted(item.message)}"
+                    f"UPDATE {at} {names} status={self._paint(first.status)} "
+                    f"message={quoted(first.message)}"
                 )
-                lines += reasons(item, said)
+                lines += reasons(first, said)
             return lines + [f"REMOVED {at} {key.component}" for key in event.removed]
         if isinstance(event, Heartbeat):
             return [f"HEARTBEAT {at}"]
         return [self._error(event, at)]
+
+    def _changed(self, changes: Iterable[Item]) -> list[list[Item]]:
+        """Those that do not look as they did, in groups that look alike: one workload
+        carries several components."""
+        groups: dict[tuple[str, _Shown], list[Item]] = {}
+        for item in changes:
+            looks = _shown(item)
+            if self._shown.get(item.key) != looks:
+                self._shown[item.key] = looks
+                groups.setdefault((item.namespace, looks), []).append(item)
+        return list(groups.values())
 
     def _error(self, event: StreamError, at: str) -> str:
         if event.code is ErrorCode.RECOVERED:
@@ -98,6 +129,10 @@ class TableRenderer:
         if not self._style.color:
             return status.value
         return f"{_COLORS[status]}{status.value}{_RESET}"
+
+
+def _shown(item: Item) -> _Shown:
+    return _Shown(item.status, item.message, tuple(reasons(item, {})))
 
 
 def _sources(event: StreamError) -> list[str]:
