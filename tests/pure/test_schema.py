@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import EVENTS
 
 import agentctl
 from agentctl import schema
 from agentctl.model import Delta, ErrorCode, Event, Status
+from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Read, event_in
 
 SCHEMA = json.loads(schema.text())
 ACCEPTED = json.loads(schema.text(schema.ACCEPTED))
@@ -129,6 +134,45 @@ def test_what_others_write_is_accepted(event: dict[str, Any]) -> None:
     assert not VALIDATOR.is_valid(event)
 
 
+def read(event: dict[str, Any]) -> Read:
+    now = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
+    return event_in(event, now, Namespaces("agents"))
+
+
+VALUES = st.sampled_from(
+    [None, "", "x", "grpc", "healthy", "2026-01-30T18:15:00Z", 1, -2.5, True, [], ["a"], [1], {}]
+)
+ANY_ITEM = VALUES | st.dictionaries(
+    st.sampled_from(["component", "namespace", "status", "message", "details", "new"]), VALUES
+)
+ANY_EVENT = st.builds(
+    lambda kind, fields, lists: {"type": kind, **fields, **lists},
+    st.sampled_from(["snapshot", "delta", "heartbeat", "error", "progress", 7]),
+    st.dictionaries(
+        st.sampled_from(
+            ["generated_at", "cursor", "message", "code", "source", "sources", "retry_in", "lasted"]
+        ),
+        VALUES,
+    ),
+    st.dictionaries(
+        st.sampled_from(["items", "changes", "removed"]), VALUES | st.lists(ANY_ITEM, max_size=3)
+    ),
+)
+
+
+@given(ANY_EVENT | st.sampled_from(SAMPLES))
+@settings(max_examples=300)
+def test_what_is_accepted_is_read_whole(event: dict[str, Any]) -> None:
+    if ACCEPTS.is_valid(event):
+        assert read(event).passed_over == ()
+
+
+def test_what_others_write_is_read() -> None:
+    for event in SAMPLES:
+        found = read(event)
+        assert (found.event is None) == (event["type"] == "progress")
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -150,6 +194,8 @@ def test_what_others_write_is_accepted(event: dict[str, Any]) -> None:
 )
 def test_what_cannot_be_read_is_not_accepted(event: dict[str, Any]) -> None:
     assert not ACCEPTS.is_valid(event)
+    with contextlib.suppress(ValueError):
+        assert read(event).passed_over
 
 
 @given(EVENTS)
