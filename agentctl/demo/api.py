@@ -29,7 +29,7 @@ from agentctl.demo.objects import encode
 from agentctl.demo.reading import Watch, listing
 from agentctl.demo.routes import Target, target_of
 from agentctl.demo.store import Store
-from agentctl.demo.weather import HEALTH, Weather
+from agentctl.demo.weather import HEALTH, Weather, selected_name
 from agentctl.demo.wire import Request
 from agentctl.demo.writing import Writer, scale_of
 from agentctl.model import JSONObject
@@ -83,7 +83,7 @@ class Api:
             self.weather.refuse(request, target, self.user)
             if target.kind is None:
                 return self._document(request)
-            self._authorize(target, target.kind)
+            self._authorize(request, target, target.kind)
             if target.kind in REVIEWS:
                 return self._review(request, target.kind)
             return self._resource(request, target, target.kind)
@@ -102,11 +102,11 @@ class Api:
         if scheme.lower() != "bearer" or token not in self.tokens:
             raise failures.unauthorized()
 
-    def _authorize(self, target: Target, kind: Kind) -> None:
+    def _authorize(self, request: Request, target: Target, kind: Kind) -> None:
         if kind in REVIEWS:
             return
         if self._denies(target.verb, kind.group, kind.plural, target.namespace):
-            where = target.namespace, target.name
+            where = target.namespace, target.name or selected_name(request)
             raise failures.forbidden(self.user, target.verb, kind, *where)
 
     def _denies(self, verb: str, group: str, plural: str, namespace: str) -> bool:

@@ -19,7 +19,7 @@ from agentctl.demo.routes import Target
 from agentctl.demo.wire import Request
 
 HEALTH = ("healthz", "livez", "readyz")
-"""Answered to everyone, and without anybody's permission."""
+"""Answered to everyone, by a role of its own that is as late as all others at a start."""
 
 DISCOVERY = ("api", "apis", "openapi")
 
@@ -146,10 +146,12 @@ class Weather:
             raise failures.storage_timeout()
         if start is None or kind in REVIEWS:
             return
-        if passed < start.roles_s and (kind is not None or target.plural in DISCOVERY):
-            if kind is None:
+        if passed < start.roles_s:
+            if kind is not None:
+                name = target.name or selected_name(request)
+                raise failures.forbidden(user, target.verb, kind, target.namespace, name)
+            if target.plural in DISCOVERY or target.plural in HEALTH:
                 raise failures.forbidden_path(user, request.path)
-            raise failures.forbidden(user, target.verb, kind, target.namespace, target.name)
         if kind is not None and passed < start.storage_s and _needs_cache(request, target):
             raise failures.storage_initializing()
 
@@ -198,6 +200,12 @@ class Weather:
     @property
     def _passed(self) -> float:
         return self._clock.monotonic() - self._began
+
+
+def selected_name(request: Request) -> str:
+    """The one object that a list or a watch is about, as refusals name it."""
+    field, _, name = request.query.get("fieldSelector", "").partition("=")
+    return name if field == "metadata.name" else ""
 
 
 def _needs_storage(request: Request, target: Target) -> bool:
