@@ -57,6 +57,12 @@ class State(Protocol):
     def blind(self, source: str, reason: str) -> None:
         """Nothing can be said of what rests on this source, for this reason."""
 
+    def lost(self, source: str, now: float) -> None:
+        """Its connection is lost: it says nothing new, and what it said still stands."""
+
+    def found(self, source: str, now: float) -> None:
+        """It is connected, for the first time or again."""
+
     def items(self, now: float) -> Sequence[Item]:
         """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
 
@@ -112,6 +118,8 @@ class Engine:
             rng or random.Random(),
             tell=self._stream.tell,
             blind=lambda source, reason: state.blind(source, redact(reason)),
+            lost=state.lost,
+            found=state.found,
         )
         self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
         self.outcome: Optional[Outcome] = None
@@ -263,7 +271,7 @@ class Engine:
         together, or not at all where it was undone.
         """
         items = self._state.items(now)
-        self._sources.tell_resync(lambda: self._stream.differs(items))
+        self._sources.tell_resync(lambda: self._stream.differs(items), now)
         self._withheld = now < self._quiet_until and not at_once
         if self._withheld:
             return

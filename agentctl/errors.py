@@ -69,15 +69,19 @@ class SourceError(AgentctlError):
     """One attempt of a source is over.
 
     ``retry_after`` is the server's own wish in seconds before the next attempt,
-    None when it named none.
+    None when it named none; ``put_off`` says that it named it for this very request, as
+    when to come again, and not only as the least of waits.
     """
 
     exit_code = ExitCode.DISCONNECTED
     code = ErrorCode.DISCONNECTED
 
-    def __init__(self, message: str, retry_after: Optional[float] = None) -> None:
+    def __init__(
+        self, message: str, retry_after: Optional[float] = None, put_off: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.put_off = put_off
 
 
 class RefusedError(SourceError):

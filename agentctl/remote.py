@@ -74,6 +74,12 @@ class RemoteState:
         if reason != self._blind:
             self._blind, self._shown = reason, None
 
+    def lost(self, source: str, now: float) -> None:
+        """What the server said still stands, however long it lasts."""
+
+    def found(self, source: str, now: float) -> None:
+        """What it says now follows."""
+
     def items(self, now: float) -> Sequence[Item]:
         if self._shown is None:
             self._shown = [self._as_seen(item) for item in self._items.values()]

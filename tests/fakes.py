@@ -61,6 +61,7 @@ class FakeState:
         self.messages = dict.fromkeys(names, "no data yet")
         self.statuses = dict.fromkeys(names, Status.UNKNOWN)
         self.gone = ""
+        self.lost_at: dict[str, float] = {}
         self.deadline: Optional[float] = None
         self.judge: Callable[[float], None] = lambda now: None
 
@@ -72,6 +73,12 @@ class FakeState:
     def blind(self, source: str, reason: str) -> None:
         self.statuses[source] = Status.UNKNOWN
         self.messages[source] = reason
+
+    def lost(self, source: str, now: float) -> None:
+        self.lost_at[source] = now
+
+    def found(self, source: str, now: float) -> None:
+        self.lost_at.pop(source, None)
 
     def items(self, now: float) -> Sequence[Item]:
         self.judge(now)

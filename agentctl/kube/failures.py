@@ -69,7 +69,8 @@ def failure_of(
     from http.client import responses
 
     phrase = responses.get(status, "")
-    return ServerError(f"{what}: HTTP {status} {phrase}".rstrip() + because, wait)
+    message = f"{what}: HTTP {status} {phrase}".rstrip() + because
+    return ServerError(message, wait, put_off=bool(wait))
 
 
 def retry_after(headers: Headers, now: Optional[datetime] = None) -> Optional[float]:

@@ -35,6 +35,13 @@ class KubeState:
         if self._evaluator.view.mark_blind(source, reason) and self._dirty is not None:
             self._dirty.add(source)
 
+    def lost(self, source: str, now: float) -> None:
+        self._evaluator.view.mark_lost(source, now)
+
+    def found(self, source: str, now: float) -> None:
+        if self._evaluator.view.mark_found(source, now) and self._dirty is not None:
+            self._dirty.add(source)
+
     def items(self, now: float) -> Sequence[Item]:
         if self._evaluator.evaluate(self._dirty, now):
             self._items = self._evaluator.items()

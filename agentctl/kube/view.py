@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Callable, Optional, TypeVar
 
 from agentctl.kube.resources import Cut, Resource, WatchSpec
@@ -11,6 +12,10 @@ from agentctl.sources.base import Change, ObjectKey
 
 Table = dict[ObjectKey, Any]
 T = TypeVar("T")
+
+RENEWED_WITHIN_S = 10.0
+"""What could not be renewed for want of an API server is renewed by then: client-go's
+leaders try each 2 s, and give up after 10."""
 
 
 @dataclass
@@ -20,6 +25,9 @@ class SourceView:
     spec: WatchSpec
     tables: dict[Cut, Table] = field(default_factory=dict)
     blind: str = "no answer yet"
+    lost_at: Optional[float] = None
+    """When (monotonic) its connection was last lost; it may be back since."""
+    back_at: Optional[float] = None
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
     """What was worked out of the tables since they last changed."""
 
@@ -75,6 +83,33 @@ class View:
         differs = view.blind != reason
         view.blind = reason
         return differs
+
+    def mark_lost(self, source: str, now: float) -> None:
+        """The watch's connection is lost."""
+        view = self.sources[source]
+        if view.back_at is not None and now < view.back_at + RENEWED_WITHIN_S:
+            view.back_at = None  # back too shortly: the loss goes on
+        elif view.lost_at is None or view.back_at is not None:
+            view.lost_at, view.back_at = now, None
+
+    def mark_found(self, source: str, now: float) -> bool:
+        """It is connected; True if it was lost before."""
+        view = self.sources[source]
+        if view.lost_at is None or view.back_at is not None:
+            return False
+        view.back_at = now
+        return True
+
+    def lapses_at(self, resource: Resource, namespace: str, moment: float) -> float:
+        """When (monotonic) what ends at ``moment`` without an event counts as ended.
+
+        Not while it cannot be seen whether it was renewed, nor at once after that: nobody
+        could renew it meanwhile. Infinite until it is known.
+        """
+        view = self.source_of(resource, namespace)
+        if view.lost_at is None or moment < view.lost_at:
+            return moment
+        return inf if view.back_at is None else max(moment, view.back_at + RENEWED_WITHIN_S)
 
     def mark_seeing(self, source: str) -> bool:
         """The watch's objects are current (again); True if that is news."""

@@ -89,4 +89,4 @@ def status_error(status: object, noun: str) -> SourceError:
     details = body.get("details")
     wait = details.get("retryAfterSeconds") if isinstance(details, dict) else None
     asked = float(wait) if isinstance(wait, int) and 0 < wait <= 300 else None
-    return ServerError(f"watching {noun}: {message}", asked)
+    return ServerError(f"watching {noun}: {message}", asked, put_off=asked is not None)

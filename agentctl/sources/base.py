@@ -72,6 +72,8 @@ class Replaced:
     epoch: int
     changes: tuple[Change, ...]
     resource_version: str
+    consistent: bool = True
+    """As ``Alive.consistent``: a list without a resourceVersion is."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,8 @@ class DiscoverySource:
             self._spec.change({"metadata": {"name": name}, "served": name in names}, seen)
             for name in sorted((names | established) & self._wanted)
         )
-        attempt.put(Replaced(self.name, attempt.epoch, changes, ""))
+        # Discovery is what the server itself remembers: its storage may be silent meanwhile.
+        attempt.put(Replaced(self.name, attempt.epoch, changes, "", consistent=False))
         return not established
 
     def _served(self, api: ApiReader) -> Optional[tuple[frozenset[str], frozenset[str]]]:

@@ -40,6 +40,8 @@ class SourceHealth:
     last_failure: Optional[SourceError] = None
     not_before: float = 0.0
     """Until when (monotonic) its server does not want to be asked."""
+    began_at: float = 0.0
+    """When the attempt that is under way began."""
     retry_at: Optional[float] = None
     stream_at: Optional[float] = None
     """When polling may be left for another try of the stream."""
@@ -84,10 +86,11 @@ class SourceHealth:
             failure.message if failure is not None else "",
         )
 
-    def start(self, inbox: queue.Queue[Union[Message, Stop]]) -> None:
+    def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin the next attempt; whatever an earlier one still says is not listened to."""
         self.stop()
         self.retry_at = None
+        self.began_at = now
         self.epoch += 1
         # What turned unknown is not resumed but read anew: replaying history would first
         # show the old state as if it were the present one.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from typing import NamedTuple, Optional, Protocol
 
 from agentctl.duration import format_duration
-from agentctl.errors import RefusedError
+from agentctl.errors import RefusedError, ServerError, SourceError, StartingError
 from agentctl.model import ErrorCode
 from agentctl.sources.health import SourceHealth
 
@@ -22,6 +23,19 @@ SETTLE_S = 0.5
 WAKE_S = 1.0
 """Within which those that wait are tried, once their server answers; spread, so that it is
 not asked for everything at once."""
+
+LONG_SILENCE_S = 10.0
+"""After so long, whoever gets the first answer, and no good one, is eager again itself. Not
+sooner: a balancer whose servers take turns in failing would be asked without a pause."""
+
+
+class Reach(IntEnum):
+    """How well a server answers since it last was silent; each step up wakes who waits."""
+
+    SILENT = 0
+    ANSWERS = 1
+    """Something, if only that it cannot answer now."""
+    WELL = 2
 
 
 class Tell(Protocol):
@@ -58,9 +72,14 @@ class ServerHealth:
         """Its storage has been silent for too long: what its caches say does not count."""
         self._rng = rng
         self._tell = tell
-        self._silent = False
+        self._reach = Reach.WELL
+        self._silent_since = 0.0
+        self._unanswered: set[str] = set()
+        """Whose attempts did not reach it since it last answered anybody."""
         self._outage: Optional[_Outage] = None
         self._resynced: dict[str, str] = {}
+        self._resync_at: Optional[float] = None
+        self._resync_told = False
 
     @property
     def proves(self) -> bool:
@@ -73,18 +92,41 @@ class ServerHealth:
         found = [health for health in self.members if health.down]
         return [health for health in found if not health.proves] or found
 
+    @property
+    def _watchers(self) -> list[SourceHealth]:
+        """Those that notice at once when the server goes: not who asks it now and then."""
+        return [health for health in self.members if health.stream.essential] or self.members
+
     # Outages.
+
+    def failed(
+        self,
+        health: SourceHealth,
+        failure: SourceError,
+        retry_in: Optional[float],
+        news: bool,
+        now: float,
+    ) -> None:
+        """An attempt is over: an outage, a refusal, or, unless it is ``news``, the same again."""
+        if isinstance(failure, RefusedError):
+            self._refused(health, now)
+            if news:
+                self._tell(health.name, failure.code, failure.message, retry_in)
+        elif news:
+            self.fell(health, now)
+        if not isinstance(failure, (RefusedError, ServerError)):
+            self._unreachable(health, now)
+        elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
+            self.answered(health, now, well=False)
 
     def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
         """A source has lost its connection, and that is news; ``told``: it is being told."""
-        if all(one.down for one in self.members if not one.proves):
-            self._silent = True
         if self._outage is None:
             self._outage = _Outage((), now, None if told else now + SETTLE_S)
         if health.name not in self._outage.names:
             self._outage = self._outage._replace(names=(*self._outage.names, health.name))
 
-    def refused(self, health: SourceHealth, now: float) -> None:
+    def _refused(self, health: SourceHealth, now: float) -> None:
         """It answered, and the answer was no: that is another matter, told by itself."""
         outage = self._outage
         if outage is None or health.name not in outage.names:
@@ -97,16 +139,42 @@ class ServerHealth:
         if outage.tell_at is None:
             self._tell_end(outage, now)
 
-    def answered(self, now: float) -> None:
-        """An answer, of whatever kind: the first after a silence wakes all who wait."""
-        if not self._silent:
+    # Silence, and who sleeps through its end.
+
+    def _unreachable(self, health: SourceHealth, now: float) -> None:
+        """An attempt ended without an answer; silent is a server that answers nobody."""
+        self._unanswered.add(health.name)
+        if self._reach is not Reach.SILENT and all(
+            one.name in self._unanswered or isinstance(one.failure, RefusedError)
+            for one in self._watchers
+        ):
+            self._reach, self._silent_since = Reach.SILENT, now
+
+    def answered(self, health: SourceHealth, now: float, well: bool) -> None:
+        """Somebody has an answer; the first of its kind after a silence wakes all who wait."""
+        self._unanswered.clear()
+        before, reach = self._reach, Reach.WELL if well else Reach.ANSWERS
+        if reach <= before:
             return
-        self._silent = False
+        self._reach = reach
+        silence = now - self._silent_since if before is Reach.SILENT else 0.0
+        self.wake(now, None if silence >= LONG_SILENCE_S else health, before is Reach.SILENT)
+
+    def wake(self, now: float, awake: Optional[SourceHealth] = None, hanging: bool = False) -> None:
+        """Have those that wait tried within a moment, each not before its server's own wish.
+
+        With ``hanging`` also those whose attempts are older than that: they talk to one that
+        did not answer.
+        """
         for health in self.members:
-            if health.retry_at is not None and not isinstance(health.failure, RefusedError):
+            if health is awake or not health.down or isinstance(health.failure, RefusedError):
+                continue
+            wake_at = max(now + self._rng.uniform(0.0, WAKE_S), health.not_before)
+            if health.retry_at is not None:
                 health.retry.forget()
-                wake_at = now + self._rng.uniform(0.0, WAKE_S)
-                health.retry_at = min(health.retry_at, max(wake_at, health.not_before))
+                health.retry_at = min(health.retry_at, wake_at)
+            elif hanging and health.attempt is not None and now - health.began_at > WAKE_S:
+                health.retry_at = wake_at
 
     def look(self, now: float, at_once: bool = False) -> None:
         """Tell what is due: an outage that has settled, and one that is over."""
@@ -115,7 +183,7 @@ class ServerHealth:
             return
         down = {health.name: health for health in self.members if health.lost}
         over = not any(name in down for name in outage.names)
-        everyone = len(down) >= len([one for one in self.members if not one.proves])
+        everyone = all(one.lost for one in self._watchers)
         if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
             self._tell_loss(outage, down, now)
             outage = self._outage = outage._replace(tell_at=None)
@@ -146,28 +214,43 @@ class ServerHealth:
 
     # Lost history.
 
-    def lost_history(self, health: SourceHealth, message: str) -> None:
+    def lost_history(self, health: SourceHealth, message: str, now: float) -> None:
         """A source reads everything anew; what that brings decides what is told."""
         self._resynced[health.name] = message
+        self._resync_at = now + SETTLE_S
 
-    def tell_resync(self, differs: Callable[[], bool]) -> None:
-        """Say once for all of them what the new lists brought, before that itself is told."""
-        if not self._resynced:
+    def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
+        """Say once for all of them what the new lists brought, before that itself is told.
+
+        That nothing differs is known when the lists of all are there, in an outage at its
+        end; and is not worth a word where it was told before that something does.
+        """
+        if self._resync_at is None:
             return
         lost = [one for one in self.members if one.name in self._resynced]
         names = tuple(one.name for one in lost)
         if any(one.up for one in lost) and differs():
             self._tell(names[0], ErrorCode.RESYNC, self._resynced[names[0]], sources=names)
-        elif not all(one.up for one in lost):
-            return  # some lists are not there yet
-        else:
-            text = f"history of {_listed(names)} was lost and read anew: nothing differs"
-            self._tell(names[0], ErrorCode.RESYNC, text, sources=names)
-        self._resynced.clear()
+            self._resynced.clear()
+            self._resync_told = True
+        elif now >= self._resync_at and self._relisted:
+            if not self._resync_told:
+                text = f"history of {_listed(names)} was lost and read anew: nothing differs"
+                self._tell(names[0], ErrorCode.RESYNC, text, sources=names)
+            self._resynced.clear()
+            self._resync_at, self._resync_told = None, False
+
+    @property
+    def _relisted(self) -> bool:
+        """Whether the lists of all that lost their history are there."""
+        lost = (one for one in self.members if one.name in self._resynced)
+        return self._outage is None and all(one.up for one in lost)
 
     def deadlines(self) -> Iterable[float]:
         if self._outage is not None and self._outage.tell_at is not None:
             yield self._outage.tell_at
+        if self._resync_at is not None and self._relisted:
+            yield self._resync_at
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -42,22 +42,20 @@ from agentctl.sources.base import (
     Warned,
 )
 from agentctl.sources.health import SourceHealth
-from agentctl.sources.outage import ServerHealth, Tell
+from agentctl.sources.outage import WAKE_S, ServerHealth, Tell
+from agentctl.sources.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
 JOIN_S = 1.0
 """How long stopping may take, all threads together."""
 
-LOOK_AT_CREDENTIALS_S = 1.0
-"""How soon a token that somebody has put in place is noticed, while one is refused."""
-
 
 class Supervisor:
     """All sources' health.
 
     ``tell`` sends an error event; ``blind(source, reason)`` turns unknown what rests on
-    a source.
+    a source; ``lost(source, now)`` and ``found(source, now)`` say how its connection is.
     """
 
     def __init__(
@@ -68,11 +66,15 @@ class Supervisor:
         *,
         tell: Tell,
         blind: Callable[[str, str], None],
+        lost: Callable[[str, float], None],
+        found: Callable[[str, float], None],
     ) -> None:
         self._policy = policy
         self._rng = rng
         self._tell = tell
         self._blind = blind
+        self._lost = lost
+        self._found = found
         self._health = {
             source.name: SourceHealth(source, source, Retry(policy.backoff)) for source in sources
         }
@@ -80,8 +82,7 @@ class Supervisor:
         for health in self:
             server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
             server.members.append(health)
-        self._credentials_at: Optional[float] = None
-        self._credentials: object = None
+        self._renewal = Renewal()
 
     def __iter__(self) -> Iterator[SourceHealth]:
         return iter(self._health.values())
@@ -126,7 +127,7 @@ class Supervisor:
             health.last_alive = now
             if not health.proves:
                 self._blind(health.name, "no data yet")
-            health.start(inbox)
+            health.start(inbox, now)
 
     def stop(self, monotonic: Callable[[], float]) -> None:
         """Stop all threads: signal all first, then wait for all, a second together."""
@@ -150,11 +151,12 @@ class Supervisor:
         health.stop()
         if failure is None:
             health.idle = True
+            server.answered(health, now, well=not health.proves)
             if not self._policy.once:
                 self._retry(health, None, health.up_since, now)
             return None
         if isinstance(failure, StreamingUnsupported):
-            server.answered(now)
+            server.answered(health, now, well=True)
             return self._fall_back(health, failure, now)
         unshown = at_start and not health.ever_up and not health.proves
         at_start = not health.ever_up and (at_start or not self.reached)
@@ -163,6 +165,8 @@ class Supervisor:
         if isinstance(failure, DisconnectedError) and not self._policy.retry:
             return Outcome(ExitCode.DISCONNECTED, failure.message)
         up_since = health.up_since
+        if health.up and not health.proves:
+            self._lost(health.name, now)
         news = health.fell(now, failure)
         starting = isinstance(failure, StartingError)
         if isinstance(failure, (ForbiddenError, NotFoundError)):
@@ -174,14 +178,7 @@ class Supervisor:
             self._blind(health.name, failure.message)
         again = starting or not self._policy.once
         delay = self._retry(health, failure, up_since, now) if again else None
-        if isinstance(failure, RefusedError):
-            server.refused(health, now)
-            if news:
-                self._tell(health.name, failure.code, failure.message, delay)
-        elif news:
-            server.fell(health, now)
-        if isinstance(failure, (RefusedError, ServerError)) and not health.proves:
-            server.answered(now)
+        server.failed(health, failure, delay, news, now)
         return None
 
     def heard(self, message: Message, now: float) -> bool:
@@ -189,19 +186,21 @@ class Supervisor:
         health = self[message.source]
         server = self._server(health)
         if isinstance(message, Pending):
-            server.answered(now)
+            server.answered(health, now, well=False)
             health.excuse = message.reason
             if not health.ever_up:
                 self._blind(health.name, message.reason)
             return False
-        if isinstance(message, (Replaced, Received)) or (
-            isinstance(message, Alive) and message.consistent
+        if isinstance(message, Received) or (
+            isinstance(message, (Alive, Replaced)) and message.consistent
         ):
             self._proved(server, now)
         elif server.stale:
             return False
+        if not health.up and not health.proves:
+            self._found(health.name, now)
         health.alive(now)
-        server.answered(now)
+        server.answered(health, now, well=True)
         return True
 
     def give_up_waiting(self, waited_s: float) -> None:
@@ -215,12 +214,12 @@ class Supervisor:
         """A source reads everything anew, and is told of once that is there."""
         health = self[message.source]
         health.relists(now)
-        self._server(health).lost_history(health, message.message)
+        self._server(health).lost_history(health, message.message, now)
 
-    def tell_resync(self, differs: Callable[[], bool]) -> None:
+    def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
         """Before what is new is told: whether it is because history was lost."""
         for server in self._servers.values():
-            server.tell_resync(differs)
+            server.tell_resync(differs, now)
 
     def look(self, now: float, at_once: bool = False) -> None:
         """Do what is due: staleness, retries, another try of the stream, what is to be told.
@@ -228,24 +227,24 @@ class Supervisor:
         ``at_once`` tells of an outage before it has settled: there is no later.
         """
         self._turn_stale(now)
-        self._renew_credentials(now)
+        self._renewal.look(self, now)
         for server in self._servers.values():
             server.look(now, at_once)
         for health in self:
             if health.retry_at is not None and now >= health.retry_at:
                 log.debug("%s: reconnecting", health.name)
-                health.start(self._inbox)
+                health.start(self._inbox, now)
             if health.polling and health.stream_at is not None and now >= health.stream_at:
                 log.debug("%s: trying the stream again", health.name)
                 health.source = health.stream
-                health.start(self._inbox)
+                health.start(self._inbox, now)
 
     def deadlines(self) -> Iterator[float]:
         """When (monotonic) ``look`` will find something due."""
         for server in self._servers.values():
             yield from server.deadlines()
-        if self._credentials_at is not None:
-            yield self._credentials_at
+        if self._renewal.due is not None:
+            yield self._renewal.due
         for health in self:
             stream_at = health.stream_at if health.polling else None
             for moment in (health.retry_at, stream_at, self._stale_at(health)):
@@ -271,6 +270,8 @@ class Supervisor:
             delay = self._policy.refused_retry_s * self._rng.uniform(0.75, 1.25)
         elif isinstance(failure, StartingError):
             delay = failure.retry_after or 0.0
+        elif failure is not None and failure.put_off:
+            delay = (failure.retry_after or 0.0) + self._rng.uniform(0.0, WAKE_S)
         else:
             wish = failure.retry_after if failure is not None else None
             delay = health.retry.failed(now, up_since, wish, self._rng)
@@ -294,7 +295,7 @@ class Supervisor:
             self._tell(health.name, ErrorCode.FALLBACK, f"polling instead: {failure.message}")
         health.source = fallback
         health.stream_at = now + self._policy.stream_retry_s
-        health.start(self._inbox)
+        health.start(self._inbox, now)
         return None
 
     def _server(self, health: SourceHealth) -> ServerHealth:
@@ -331,7 +332,7 @@ class Supervisor:
                     server.fell(health, now, told=True)
                 elif health.attempt is not None and health.attempt.resource_version:
                     # Under way to resume what is not believed any more: read it anew instead.
-                    health.start(self._inbox)
+                    health.start(self._inbox, now)
             if turned:
                 what = turned[0] if len(turned) == 1 else f"{len(turned)} sources"
                 text = f"{what}: {reason}"
@@ -341,34 +342,15 @@ class Supervisor:
         """The server's storage has answered: what its caches say counts again, read anew."""
         server.last_proof = now
         stale, server.stale = server.stale, False
+        if stale or any(health.proves and health.down for health in server.members):
+            server.wake(now)
         for health in server.members:
             if health.proves:
                 health.alive(now)
             elif health.up:
                 health.last_alive = now
             elif stale and health.attempt is not None:
-                health.start(self._inbox)
-
-    def _renew_credentials(self, now: float) -> None:
-        """Try at once what was refused, where the files that it authenticates with changed."""
-        refused = [
-            health
-            for health in self
-            if health.retry_at is not None and isinstance(health.failure, RefusedError)
-        ]
-        if not refused:
-            self._credentials_at = None
-            return
-        if self._credentials_at is not None and now < self._credentials_at:
-            return
-        found = [health.stream.credentials() for health in refused]
-        if not any(found):
-            return
-        if self._credentials_at is not None and found != self._credentials:
-            log.debug("credentials have changed: trying again")
-            for health in refused:
-                health.retry_at = now
-        self._credentials, self._credentials_at = found, now + LOOK_AT_CREDENTIALS_S
+                health.start(self._inbox, now)
 
 
 def _refusal(failure: Optional[SourceError]) -> Optional[SourceError]:

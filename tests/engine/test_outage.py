@@ -21,9 +21,9 @@ from agentctl.errors import (
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, Status, StreamError
 from agentctl.policy import StreamPolicy
-from agentctl.sources.base import Alive, Pending, Warned
+from agentctl.sources.base import Alive, Pending, Replaced, Warned
 from agentctl.sources.outage import SETTLE_S, WAKE_S
-from agentctl.sources.supervisor import LOOK_AT_CREDENTIALS_S
+from agentctl.sources.renewal import LOOK_AT_CREDENTIALS_S
 from agentctl.stream import EventStream
 from tests.engine.test_engine import Bench, D, H
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
@@ -135,7 +135,8 @@ def test_two_sources_that_slept_out_their_backoff_are_woken_by_the_first_answer(
         bench.advance(40)
     for name in bench.engine_names():
         bench.step(bench.lost(name))
-    bench.engine._sources["a"].start(bench.engine.inbox)  # it happens to be its turn
+    # It happens to be its turn.
+    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.listed("a"))
     now = bench.clock.elapsed
     waits = [bench.engine._sources[name].retry_at - now for name in NAMES[1:]]
@@ -149,7 +150,7 @@ def test_a_503_is_an_answer_and_a_wish_is_honoured(make: Any) -> None:
     bench.step(bench.ended("h", ServerError("HTTP 503", 20.0)))
     for name in NAMES[:-1]:
         bench.step(bench.lost(name))
-    bench.engine._sources["a"].start(bench.engine.inbox)
+    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.ended("a", ServerError("HTTP 503", 5.0)))
     now = bench.clock.elapsed
     assert bench.engine._sources["a"].retry_at - now >= 5.0
@@ -174,7 +175,7 @@ def test_a_resync_of_eight_that_found_nothing_different_is_told_once_as_that(mak
         events += bench.step(Warned(name, bench.epoch(name), ErrorCode.RESYNC, "history expired"))
     for name in NAMES:
         events += bench.step(bench.listed(name))
-    (told,) = events
+    (told,) = events + bench.advance(SETTLE_S)
     assert told.code is ErrorCode.RESYNC
     assert told.sources == NAMES
     assert "nothing differs" in told.message
@@ -280,6 +281,156 @@ def test_a_token_that_changed_is_tried_at_once(make: Any) -> None:
     assert bench.epoch("a") > before
 
 
+def essential(bench: ServerBench, *names: str) -> None:
+    """Only these notice at once when the server goes; the others ask it now and then."""
+    for name, source in bench.sources.items():
+        source.essential = name in names
+
+
+def sleep_deeply(bench: ServerBench, *names: str) -> None:
+    """Have these fail until they wait for half a minute, and have just begun to."""
+    for _ in range(7):
+        for name in names:
+            if bench.engine._sources[name].retry_at is None:
+                bench.step(bench.lost(name))
+        bench.advance(40)
+    for name in names:
+        bench.step(bench.lost(name))
+
+
+def waits(bench: ServerBench, *names: str) -> list[float]:
+    now = bench.clock.elapsed
+    return [bench.engine._sources[name].retry_at - now for name in names]
+
+
+def test_a_source_that_asks_now_and_then_hides_no_silence(make: Any) -> None:
+    """Discovery looks once a minute: a shorter outage never sees it down."""
+    bench = make("a", "b", "asks", heartbeat_s=None, max_staleness_s=None)
+    essential(bench, "a", "b")
+    bench.begin()
+    sleep_deeply(bench, "a", "b")
+    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.step(bench.listed("a"))
+    assert waits(bench, "b")[0] <= WAKE_S
+
+
+def test_a_server_that_dies_again_wakes_who_sleeps_again(make: Any) -> None:
+    bench = make("a", "b", "c", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    sleep_deeply(bench, "a", "b", "c")
+    for _ in range(3):
+        bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+        bench.step(Pending("a", bench.epoch("a"), "the API server is starting"))
+        assert max(waits(bench, "b", "c")) <= WAKE_S
+        sleep_deeply(bench, "a", "b", "c")
+        assert min(waits(bench, "b", "c")) > WAKE_S
+
+
+def test_an_attempt_that_hangs_since_the_silence_is_made_anew(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    sleep_deeply(bench, "a", "b")
+    for name in ("a", "b"):
+        bench.engine._sources[name].start(bench.engine.inbox, bench.clock.elapsed)
+    hanging = bench.epoch("b")
+    bench.advance(5)
+    bench.step(bench.listed("a"))
+    bench.advance(WAKE_S)
+    assert bench.epoch("b") == hanging + 1
+
+
+def test_one_that_is_refused_while_others_are_answered_is_not_dialled_in_a_loop(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    tries = 0
+    for _ in range(600):
+        bench.step(bench.changed("a", H))
+        if bench.engine._sources["b"].retry_at is None:
+            tries += 1
+            bench.step(bench.lost("b"))
+        bench.advance(1)
+    assert tries < 40
+
+
+def test_a_balancer_whose_servers_take_turns_in_failing_is_not_asked_in_a_loop(make: Any) -> None:
+    bench = make("a", proof=False, heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    tries = 0
+    for _ in range(600):
+        if bench.engine._sources["a"].retry_at is None:
+            tries += 1
+            bench.step(bench.lost("a") if tries % 2 else bench.ended("a", ServerError("HTTP 503")))
+        bench.advance(1)
+    assert tries < 200
+
+
+def test_the_wait_that_a_server_names_does_not_grow(make: Any) -> None:
+    bench = make("a", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(20):
+        bench.step(bench.ended("a", ServerError("HTTP 429", 5.0, put_off=True)))
+        assert 5.0 <= waits(bench, "a")[0] <= 5.0 + WAKE_S
+        bench.advance(7)
+
+
+def test_discovery_is_no_proof_that_storage_lives(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=5.0, max_staleness_s=60.0)
+    bench.begin()
+    start = bench.clock.elapsed
+    beats = []
+    for _ in range(100):
+        found = Replaced("b", bench.epoch("b"), (), "", consistent=False)
+        for event in bench.step(found) + bench.advance(1):
+            if isinstance(event, Heartbeat):
+                beats.append(bench.clock.elapsed - start)
+    assert beats
+    assert max(beats) <= 60
+
+
+def test_a_thaw_wakes_those_that_wait_too(make: Any) -> None:
+    bench = make("a", "b", "c", heartbeat_s=None, max_staleness_s=600.0)
+    bench.begin()
+    bench.step(bench.ended("storage", ServerError("the storage does not answer")))
+    sleep_deeply(bench, "a")
+    bench.engine._sources["storage"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.proved()
+    assert waits(bench, "a")[0] <= WAKE_S
+
+
+def test_a_resync_in_an_outage_is_told_once_at_its_end(make: Any) -> None:
+    """The sources come back one after the other, each with its history lost."""
+    bench = make(heartbeat_s=None)
+    bench.begin()
+    bench.lose_all()
+    events = bench.advance(2)
+    for name in NAMES:
+        expired = Warned(name, bench.epoch(name), ErrorCode.RESYNC, "history expired")
+        events += bench.step(expired, bench.listed(name))
+        events += bench.advance(0.3)
+    events += bench.advance(SETTLE_S)
+    told = [(event.code, event.sources) for event in errors(events)]
+    assert told == [(ErrorCode.RECOVERED, NAMES), (ErrorCode.RESYNC, NAMES)]
+
+
+def test_a_list_that_is_awaited_keeps_nobody_busy(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.step(Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired"))
+    bench.advance(10)
+    due = bench.engine.next_deadline()
+    assert due is None or due > bench.clock.elapsed
+
+
+def test_the_state_is_told_how_each_connection_is(make: Any) -> None:
+    bench = make("a", "b")
+    bench.begin()
+    bench.step(bench.lost("a"))
+    assert set(bench.state.lost_at) == {"a"}
+    bench.advance(2)
+    bench.step(bench.listed("a"))
+    assert bench.state.lost_at == {}
+
+
 MOVES = st.lists(
     st.tuples(
         st.sampled_from("abc"),
@@ -320,5 +471,47 @@ def test_errors_and_recoveries_balance_whatever_happens(moves: Any, seed: int) -
                 elif event.code in (ErrorCode.DISCONNECTED, ErrorCode.SERVER):
                     open_loss = True
         assert not open_loss
+    finally:
+        bench.close()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"), st.sampled_from(["lost", "503", "later", "pending", "listed"])
+        ),
+        max_size=60,
+    ),
+    st.integers(0, 3),
+)
+def test_nobody_sleeps_through_the_first_answer_after_a_silence(moves: Any, seed: int) -> None:
+    """Whoever tries, and whatever it finds: first answers wake all but those told to wait."""
+    bench = ServerBench("a", "b", "c", seed=seed, heartbeat_s=None, max_staleness_s=None)
+    try:
+        bench.begin()
+        unanswered: set[str] = set()
+        for name, what in moves:
+            health = bench.engine._sources[name]
+            if health.attempt is None:
+                bench.advance(max(0.0, health.retry_at - bench.clock.elapsed))
+            silent = unanswered >= set("abc")
+            if what == "lost":
+                bench.step(bench.lost(name))
+                unanswered.add(name)
+                continue
+            if what == "listed":
+                bench.step(bench.listed(name))
+            elif what == "pending":
+                bench.step(Pending(name, bench.epoch(name), "the API server is starting"))
+            else:
+                wish = 9.0 if what == "later" else None
+                bench.step(bench.ended(name, ServerError("HTTP 503", wish)))
+            unanswered.clear()
+            now = bench.clock.elapsed
+            for other in bench.engine._sources:
+                if silent and other.name != name and other.retry_at is not None:
+                    assert other.retry_at <= max(now + WAKE_S, other.not_before)
+                if other.retry_at is not None:
+                    assert other.retry_at >= min(other.not_before, now)
     finally:
         bench.close()

@@ -9,6 +9,7 @@ import pytest
 
 from agentctl.clock import format_time
 from agentctl.kube.resources import Seen
+from agentctl.kube.view import RENEWED_WITHIN_S
 from tests.kube.judged import EPOCH, Cluster, component, named
 
 LEASE = component("{kind: lease, name: leader}")
@@ -85,3 +86,46 @@ def test_blind() -> None:
     cluster = Cluster(LEASE).has("leases", lease()).cannot_see("leases", "no data for 2m0s")
     assert cluster.says() == ("unknown", "no data for 2m0s")
     assert cluster.evaluator.next_recheck is None
+
+
+# It expires only where that can be seen: nobody can renew it while the API server is away.
+
+
+def test_what_would_have_expired_in_an_outage_stays_what_it_was() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.mark_lost("leases", 1010.0)
+    assert cluster.says(now=1200.0) == ("healthy", "")
+    assert cluster.evaluator.next_recheck is None
+    assert view.mark_found("leases", 1300.0)
+    assert cluster.says(now=1300.0) == ("healthy", "")
+    assert cluster.evaluator.next_recheck == 1300.0 + RENEWED_WITHIN_S
+    assert cluster.says(now=1300.0 + RENEWED_WITHIN_S) == ("error", EXPIRED)
+
+
+def test_what_expired_before_the_outage_stays_expired() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    cluster.evaluator.view.mark_lost("leases", 1020.5)
+    assert cluster.says(now=1021.0) == ("error", EXPIRED)
+
+
+def test_a_server_that_is_back_for_a_moment_gives_nobody_the_time_to_renew() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.mark_lost("leases", 1010.0)
+    view.mark_found("leases", 1050.0)
+    view.mark_lost("leases", 1052.0)
+    assert cluster.says(now=1100.0) == ("healthy", "")
+    view.mark_found("leases", 1101.0)
+    cluster.has("leases", lease(EPOCH + 102), seen=Seen(1103.0, EPOCH + 103))
+    assert cluster.says(now=1103.0) == ("healthy", "")
+    assert cluster.evaluator.next_recheck == 1132.0
+
+
+def test_to_be_lost_again_after_that_begins_anew() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.mark_lost("leases", 1001.0)
+    view.mark_found("leases", 1002.0)
+    view.mark_lost("leases", 1030.0)
+    assert cluster.says(now=1031.0) == ("error", EXPIRED)

@@ -7,6 +7,7 @@ moves that time and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Optional
 
 from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
@@ -44,7 +45,10 @@ class LeaseCheck:
             return Result(Status.ERROR, f"lease {name} not found")
         if not lease.holder:
             return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
-        return self._judge(name, lease, context.now)
+        expires_at = lease.expires_at(self.max_age)
+        if expires_at is not None:
+            expires_at = context.view.lapses_at(LEASES, where, expires_at)
+        return self._judge(name, lease, expires_at, context.now)
 
     def explain(self, context: Context, result: Result) -> Finding:
         where = place(self.namespace, context.namespace)
@@ -78,19 +82,18 @@ class LeaseCheck:
             ),
         )
 
-    def _judge(self, name: str, lease: Lease, now: float) -> Result:
+    def _judge(self, name: str, lease: Lease, expires_at: Optional[float], now: float) -> Result:
         details = {"lease": name, "holder": lease.holder}
         if lease.renewed_at is None:
             message = f"lease {name} was never renewed (holder {lease.holder})"
             return Result(Status.ERROR, message, details)
-        expires_at = lease.expires_at(self.max_age)
         if expires_at is None:
             message = f"lease {name} names no duration: the catalog can, as max_age"
             return Result(Status.UNKNOWN, message, details)
         if now >= expires_at:
             message = f"lease {name} expired (holder {lease.holder}, last renewed {lease.renewed})"
             return Result(Status.ERROR, message, details)
-        return Result(Status.HEALTHY, recheck_at=expires_at)
+        return Result(Status.HEALTHY, recheck_at=expires_at if expires_at < inf else None)
 
 
 def parse(fields: Fields) -> Check:
