@@ -179,6 +179,17 @@ def test_6_a_server_that_never_knew_the_version_is_listed_anew(
     assert len(rig.until(Replaced).changes) == 2
 
 
+def test_6_a_number_that_a_restored_server_comes_to_is_not_the_same_history(rig: Rig) -> None:
+    rig.start().until(Alive)
+    last = rig.double.store.version + 2  # of a history that the backup does not have
+    rig.start(version=str(last))
+    assert eventually(lambda: rig.requests(watch=False)[-1].get("resourceVersion") == str(last))
+    rig.touch(text="never seen before")
+    rig.touch(text="nor this")
+    assert rig.until(Warned).code is ErrorCode.RESYNC
+    assert isinstance(rig.next(), Replaced)
+
+
 # 7. 429 and 503 honour Retry-After; other 5xx and refused connections back off
 
 
