@@ -31,7 +31,7 @@ from agentctl.kube.readiness import Anonymous, Startup
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import ErrorCode
-from agentctl.sources.base import Alive, Attempt, Changed, Replaced, Source, Warned
+from agentctl.sources.base import Alive, Attempt, Changed, Pending, Replaced, Source, Warned
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +194,8 @@ class KubeSource:
         It may be a replica that lags, or one restored from a backup; the latter comes to
         the same number by another history, so that neither is watched from there.
         """
+        reason = f"the API server is behind what is known of {self.noun}"
+        attempt.put(Pending(self.name, attempt.epoch, reason))
         pause(attempt, error)
         with suppress(TooLargeVersionError, ExpiredError):
             patiently(attempt, lambda: listwatch.probe(version))

@@ -39,6 +39,10 @@ ANSWER_S = 5.0
 AGAIN_S = 0.5
 """...unless it is only busy, which a second question shows."""
 
+SILENT_S = 1.0
+"""The pause between two attempts while storage is silent. No longer: a question that hangs
+is answered as soon as storage is back, one that is still to be asked is not."""
+
 AGAIN_MAX_S = 5.0
 """What is honoured of a longer wait that the server asks for."""
 
@@ -141,7 +145,8 @@ class ProofSource:
             raise ServerError(
                 f"the API server's storage does not answer ({error.message}); "
                 "what its watches say comes from a cache",
-                error.retry_after,
+                max(error.retry_after or 0.0, SILENT_S),
+                put_off=True,
             ) from error
 
 

@@ -14,7 +14,7 @@ from agentctl.errors import DisconnectedError, ServerError, StartingError
 from agentctl.kube.evaluate import Evaluator
 from agentctl.sources import proof
 from agentctl.sources.base import Alive, Attempt, Ended
-from agentctl.sources.proof import PERIOD_S, ProofSource
+from agentctl.sources.proof import PERIOD_S, SILENT_S, ProofSource
 from tests.fakes import FakeClock
 from tests.sources.rig import Rig
 
@@ -105,6 +105,8 @@ def test_silent_storage_is_told_as_that_after_two_questions(rig: Rig) -> None:
     assert failure.message.startswith("the API server's storage does not answer (")
     assert failure.message.endswith("; what its watches say comes from a cache")
     assert len(lists(rig)) == 2
+    # Silence is no reason to ask ever more rarely: whoever hangs hears of its end at once.
+    assert (failure.retry_after, failure.put_off) == (SILENT_S, True)
     rig.double.thaw()
     assert isinstance(ask(rig), Alive)
 
