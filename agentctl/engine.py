@@ -63,6 +63,9 @@ class State(Protocol):
     def found(self, source: str, now: float) -> None:
         """It is connected, for the first time or again."""
 
+    def proven(self, now: Optional[float]) -> None:
+        """The storage behind all sources answered now (monotonic); None: nobody asks it."""
+
     def items(self, now: float) -> Sequence[Item]:
         """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
 
@@ -120,6 +123,7 @@ class Engine:
             blind=lambda source, reason: state.blind(source, redact(reason)),
             lost=state.lost,
             found=state.found,
+            proven=state.proven,
         )
         self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
         self.outcome: Optional[Outcome] = None

@@ -80,6 +80,9 @@ class RemoteState:
     def found(self, source: str, now: float) -> None:
         """What it says now follows."""
 
+    def proven(self, now: Optional[float]) -> None:
+        """The server judges what it shows."""
+
     def items(self, now: float) -> Sequence[Item]:
         if self._shown is None:
             self._shown = [self._as_seen(item) for item in self._items.values()]

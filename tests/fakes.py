@@ -62,6 +62,7 @@ class FakeState:
         self.statuses = dict.fromkeys(names, Status.UNKNOWN)
         self.gone = ""
         self.lost_at: dict[str, float] = {}
+        self.proven_at: Optional[float] = None
         self.deadline: Optional[float] = None
         self.judge: Callable[[float], None] = lambda now: None
 
@@ -79,6 +80,9 @@ class FakeState:
 
     def found(self, source: str, now: float) -> None:
         self.lost_at.pop(source, None)
+
+    def proven(self, now: Optional[float]) -> None:
+        self.proven_at = now
 
     def items(self, now: float) -> Sequence[Item]:
         self.judge(now)

@@ -24,6 +24,7 @@ from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
 from agentctl.sources.cluster import cluster_sources
 from agentctl.sources.kube import KubeContext
+from agentctl.sources.proof import ProofSource
 from agentctl.stream import EventStream, Outlet, Sink
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,13 @@ class Watched(NamedTuple):
         self, outlet: Outlet, policy: StreamPolicy, companions: Sequence[Companion] = ()
     ) -> Engine:
         """One that has not been started."""
+        sources = cluster_sources(
+            self.evaluator.specs, self.context, policy.once, policy.max_staleness_s
+        )
+        prove = [source.poke for source in sources if isinstance(source, ProofSource)]
         return Engine(
-            cluster_sources(
-                self.evaluator.specs, self.context, policy.once, policy.max_staleness_s
-            ),
-            KubeState(self.evaluator),
+            sources,
+            KubeState(self.evaluator, *prove),
             outlet,
             policy,
             clock=self.context.clock,

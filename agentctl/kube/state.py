@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 from agentctl.kube.evaluate import Evaluator
@@ -14,8 +14,10 @@ from agentctl.sources.base import News, Received, Replaced
 class KubeState:
     """Feeds an Evaluator and judges again only what rests on what has changed."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluator, prove: Callable[[], None] = lambda: None) -> None:
+        """``prove`` asks for a proof that storage is alive, and returns at once."""
         self._evaluator = evaluator
+        self._prove = prove
         self._dirty: Optional[set[str]] = None  # None: judge everything
         self._items: Sequence[Item] = ()
 
@@ -42,9 +44,18 @@ class KubeState:
         if self._evaluator.view.mark_found(source, now) and self._dirty is not None:
             self._dirty.add(source)
 
+    def proven(self, now: Optional[float]) -> None:
+        view = self._evaluator.view
+        view.proven_at = now
+        if self._dirty is not None:
+            self._dirty |= view.unproven
+        view.unproven.clear()
+
     def items(self, now: float) -> Sequence[Item]:
         if self._evaluator.evaluate(self._dirty, now):
             self._items = self._evaluator.items()
+            if self._evaluator.view.unproven:
+                self._prove()
         self._dirty = set()
         return self._items
 

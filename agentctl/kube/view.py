@@ -45,6 +45,10 @@ class View:
             (source.spec.resource, source.spec.namespace): source
             for source in self.sources.values()
         }
+        self.proven_at: Optional[float] = None
+        """When (monotonic) the storage behind it last answered; None where nobody asks it."""
+        self.unproven: set[str] = set()
+        """The watches on which something has ended, unless it is their storage that has."""
 
     def source_of(self, resource: Resource, namespace: str) -> SourceView:
         """The watch of a resource; KeyError if no check asked for it."""
@@ -100,16 +104,22 @@ class View:
         view.back_at = now
         return True
 
-    def lapses_at(self, resource: Resource, namespace: str, moment: float) -> float:
+    def lapses_at(self, resource: Resource, namespace: str, moment: float, now: float) -> float:
         """When (monotonic) what ends at ``moment`` without an event counts as ended.
 
         Not while it cannot be seen whether it was renewed, nor at once after that: nobody
-        could renew it meanwhile. Infinite until it is known.
+        could renew it meanwhile. Infinite until it is known; a watch goes on in silence
+        where storage is silent, so that the end itself is to be proven.
         """
         view = self.source_of(resource, namespace)
-        if view.lost_at is None or moment < view.lost_at:
-            return moment
-        return inf if view.back_at is None else max(moment, view.back_at + RENEWED_WITHIN_S)
+        if view.lost_at is not None and moment >= view.lost_at:
+            if view.back_at is None:
+                return inf
+            moment = max(moment, view.back_at + RENEWED_WITHIN_S)
+        if self.proven_at is not None and self.proven_at < moment <= now:
+            self.unproven.add(view.spec.name)
+            return inf
+        return moment
 
     def mark_seeing(self, source: str) -> bool:
         """The watch's objects are current (again); True if that is news."""

@@ -153,6 +153,7 @@ class Attempt:
         """Where the last attempt got to, as far as the engine has applied it."""
         self._inbox = inbox
         self._stop = threading.Event()
+        self._roused = threading.Event()
         self._lock = threading.Lock()
         self._free: Optional[Callable[[], None]] = None
         # Daemon: a thread stuck in a name lookup cannot be freed, and loses nothing.
@@ -177,8 +178,15 @@ class Attempt:
                 continue
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, unless stopped; True when stopped."""
-        return self._stop.wait(seconds)
+        """Sleep, unless stopped or roused; True when stopped."""
+        if not self._stop.is_set():
+            self._roused.wait(seconds)
+            self._roused.clear()
+        return self._stop.is_set()
+
+    def rouse(self) -> None:
+        """Cut its present wait short, or else the next one; from any thread."""
+        self._roused.set()
 
     def on_stop(self, free: Optional[Callable[[], None]]) -> None:
         """Register what unblocks the attempt; called at once if it is stopped already."""
@@ -192,6 +200,7 @@ class Attempt:
         """Ask it to end and free it from a blocked read; does not wait (see ``join``)."""
         with self._lock:
             self._stop.set()
+            self._roused.set()
             free = self._free
         if free is not None:
             free()

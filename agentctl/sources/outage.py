@@ -87,6 +87,11 @@ class ServerHealth:
         return any(health.proves and not health.idle for health in self.members)
 
     @property
+    def watches(self) -> list[SourceHealth]:
+        """All but the proof of life."""
+        return [health for health in self.members if not health.proves]
+
+    @property
     def down(self) -> list[SourceHealth]:
         """Those that are down; the proof of life alone is named only where it is alone."""
         found = [health for health in self.members if health.down]

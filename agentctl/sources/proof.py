@@ -73,6 +73,8 @@ class ProofSource:
         ]
         self._place = 0
         """Where the last answer came from."""
+        self._attempt: Optional[Attempt] = None
+        self._wanted = False
 
     def credentials(self) -> object:
         return None
@@ -80,29 +82,38 @@ class ProofSource:
     def fallback(self) -> Optional[Source]:
         return None
 
+    def poke(self) -> None:
+        """From another thread: something is to be judged that only a proof decides."""
+        attempt, self._wanted = self._attempt, True
+        if attempt is not None:
+            attempt.rouse()
+
     def run(self, attempt: Attempt) -> None:
         """Ends where nothing may be listed at all; after a failure it asks at once."""
+        self._attempt = attempt
         rests = attempt.epoch == 1
         with self._context.reader(attempt) as api:
             while not attempt.stopping:
                 if rests and self._rest(attempt):
                     return
-                rests = True
+                rests, self._wanted = True, False
                 if not self._ask(attempt, api):
                     log.debug("no permission to list anything: storage cannot be asked")
                     return
                 attempt.put(Alive(self.name, attempt.epoch, consistent=True))
 
     def _rest(self, attempt: Attempt) -> bool:
-        """Wait until the last proof, whoever had it, is old; True when stopped."""
-        since = self._context.clock.monotonic()
-        while True:
-            due = since + self._period_s * self._context.rng.uniform(0.75, 1.0)
-            if attempt.wait(max(0.0, due - self._context.clock.monotonic())):
+        """Wait until the last proof, whoever had it, is old or wanted; True when stopped."""
+        clock = self._context.clock
+        since = clock.monotonic()
+        due = since + self._period_s * self._context.rng.uniform(0.75, 1.0)
+        while not self._wanted and clock.monotonic() < due:
+            if attempt.wait(due - clock.monotonic()):
                 return True
-            if self._context.proof.at <= since:
-                return False
-            since = self._context.proof.at
+            if self._context.proof.at > since:
+                since = self._context.proof.at
+                due = since + self._period_s * self._context.rng.uniform(0.75, 1.0)
+        return False
 
     def _ask(self, attempt: Attempt, api: ApiReader) -> bool:
         """Whether there was anything that may be listed."""

@@ -68,6 +68,7 @@ class Supervisor:
         blind: Callable[[str, str], None],
         lost: Callable[[str, float], None],
         found: Callable[[str, float], None],
+        proven: Callable[[Optional[float]], None],
     ) -> None:
         self._policy = policy
         self._rng = rng
@@ -75,6 +76,7 @@ class Supervisor:
         self._blind = blind
         self._lost = lost
         self._found = found
+        self._proven = proven
         self._health = {
             source.name: SourceHealth(source, source, Retry(policy.backoff)) for source in sources
         }
@@ -151,6 +153,8 @@ class Supervisor:
         health.stop()
         if failure is None:
             health.idle = True
+            if health.proves:
+                self._proven(None)
             server.answered(health, now, well=not health.proves)
             if not self._policy.once:
                 self._retry(health, None, health.up_since, now)
@@ -165,7 +169,10 @@ class Supervisor:
         if isinstance(failure, DisconnectedError) and not self._policy.retry:
             return Outcome(ExitCode.DISCONNECTED, failure.message)
         up_since = health.up_since
-        if health.up and not health.proves:
+        if health.proves and health.up:  # what nobody can renew does not expire
+            for member in server.watches:
+                self._lost(member.name, server.last_proof)
+        elif health.up:
             self._lost(health.name, now)
         news = health.fell(now, failure)
         starting = isinstance(failure, StartingError)
@@ -342,13 +349,18 @@ class Supervisor:
         """The server's storage has answered: what its caches say counts again, read anew."""
         server.last_proof = now
         stale, server.stale = server.stale, False
-        if stale or any(health.proves and health.down for health in server.members):
+        silent = stale or any(health.proves and health.down for health in server.members)
+        if silent:
             server.wake(now)
+        if server.proves:
+            self._proven(now)
         for health in server.members:
             if health.proves:
                 health.alive(now)
             elif health.up:
                 health.last_alive = now
+                if silent:
+                    self._found(health.name, now)
             elif stale and health.attempt is not None:
                 health.start(self._inbox, now)
 

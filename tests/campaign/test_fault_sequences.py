@@ -177,7 +177,7 @@ def run_sequence(seed: int) -> Follower:
         )
         evaluator = Evaluator(catalog.components, ["agents"], "agents", redact=redact)
         engine = Engine(
-            cluster_sources(evaluator.specs, context),
+            cluster_sources(evaluator.specs, context, max_staleness_s=POLICY.max_staleness_s),
             KubeState(evaluator),
             EventStream(follower, clock, scope_of(["agents"], catalog.hash, [])),
             POLICY,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.errors import STARTING, ExitCode, ForbiddenError, StartingError
+from agentctl.errors import STARTING, ExitCode, ForbiddenError, ServerError, StartingError
 from agentctl.model import ErrorCode, Heartbeat, Snapshot, Status, StreamError
 from agentctl.sources.base import Alive, Pending, Warned
 from tests.engine.test_outage import ServerBench
@@ -120,3 +120,27 @@ def test_a_beat_while_history_is_read_anew_is_no_loss(make: Any) -> None:
     bench.step(Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired"))
     codes = [e.code for e in bench.advance(31.0) if isinstance(e, StreamError)]
     assert codes == [ErrorCode.RESYNC]
+
+
+def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:
+    bench = make("a", "b", max_staleness_s=120.0)
+    bench.begin()
+    bench.proved()
+    last = bench.clock.elapsed
+    bench.advance(20.0)
+    bench.step(bench.ended("storage", ServerError("silent", 1.0, put_off=True)))
+    assert bench.state.lost_at == {"a": last, "b": last}
+    bench.advance(20.0)
+    bench.proved()
+    assert bench.state.lost_at == {}
+    assert bench.state.proven_at == bench.clock.elapsed
+
+
+def test_who_cannot_be_asked_proves_nothing(make: Any) -> None:
+    bench = make("a")
+    bench.begin()
+    assert bench.state.proven_at == bench.clock.elapsed
+    bench.step(bench.ended("storage", None))
+    assert bench.state.proven_at is None
+    bench.step(bench.listed("a"))
+    assert bench.state.proven_at is None

@@ -9,6 +9,7 @@ import pytest
 
 from agentctl.clock import format_time
 from agentctl.kube.resources import Seen
+from agentctl.kube.state import KubeState
 from agentctl.kube.view import RENEWED_WITHIN_S
 from tests.kube.judged import EPOCH, Cluster, component, named
 
@@ -129,3 +130,47 @@ def test_to_be_lost_again_after_that_begins_anew() -> None:
     view.mark_found("leases", 1002.0)
     view.mark_lost("leases", 1030.0)
     assert cluster.says(now=1031.0) == ("error", EXPIRED)
+
+
+# A watch goes on while its storage is silent, and so does the lease on it.
+
+
+def test_it_expires_once_its_storage_has_answered_after_that() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.proven_at = 1019.0
+    assert cluster.says(now=1019.9) == ("healthy", "")
+    assert cluster.evaluator.next_recheck == 1020.0
+    assert view.unproven == set()
+    assert cluster.says(now=1020.0) == ("healthy", "")
+    assert (view.unproven, cluster.evaluator.next_recheck) == ({"leases"}, None)
+    view.proven_at = 1020.1
+    assert cluster.says(now=1020.1) == ("error", EXPIRED)
+
+
+def test_where_nobody_asks_storage_it_expires_in_time() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    assert cluster.says(now=1020.0) == ("error", EXPIRED)
+
+
+def test_the_proof_is_asked_for_and_judged_by() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    asked: list[bool] = []
+    state = KubeState(cluster.evaluator, lambda: asked.append(True))
+    state.proven(1019.0)
+    assert [item.status.value for item in state.items(1010.0)] == ["healthy"]
+    assert [item.status.value for item in state.items(1020.0)] == ["healthy"]
+    assert asked == [True]
+    assert [item.status.value for item in state.items(1025.0)] == ["healthy"]
+    assert asked == [True]
+    state.proven(1025.0)
+    assert [item.status.value for item in state.items(1025.0)] == ["error"]
+
+
+def test_what_waits_for_a_proof_is_judged_at_once_when_nobody_can_give_it() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    state = KubeState(cluster.evaluator)
+    state.proven(1019.0)
+    state.items(1020.0)
+    state.proven(None)
+    assert [item.status.value for item in state.items(1020.0)] == ["error"]

@@ -184,3 +184,32 @@ def test_lists_are_counted() -> None:
     with Rig(clock=clock) as rig:
         rig.start().until(Alive)
         assert rig.context.proof.at == clock.elapsed
+
+
+def test_a_poke_is_a_proof_at_once() -> None:
+    with Rig() as rig:
+        source = proves(rig)
+        rig.start(source=source)
+        assert rig.quiet(0.05)
+        source.poke()
+        assert rig.until(Alive).consistent
+        assert rig.quiet(0.05)
+        source.poke()
+        assert rig.until(Alive).consistent
+
+
+def test_a_poke_before_the_first_attempt_is_not_lost() -> None:
+    with Rig() as rig:
+        source = proves(rig)
+        source.poke()
+        assert rig.start(source=source).until(Alive).consistent
+
+
+def test_a_rouse_ends_one_wait_and_a_stop_ends_all() -> None:
+    with Rig() as rig:
+        attempt = Attempt(proves(rig), 1, "", rig.inbox)
+        attempt.rouse()
+        assert attempt.wait(60) is False
+        attempt.stop()
+        assert attempt.wait(60) is True
+        assert attempt.wait(60) is True

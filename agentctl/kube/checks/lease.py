@@ -47,7 +47,7 @@ class LeaseCheck:
             return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
         expires_at = lease.expires_at(self.max_age)
         if expires_at is not None:
-            expires_at = context.view.lapses_at(LEASES, where, expires_at)
+            expires_at = context.view.lapses_at(LEASES, where, expires_at, context.now)
         return self._judge(name, lease, expires_at, context.now)
 
     def explain(self, context: Context, result: Result) -> Finding:
