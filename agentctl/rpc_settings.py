@@ -1,4 +1,4 @@
-"""What both ends of a gRPC connection must agree on.
+"""What both ends of a gRPC connection must agree on: the service's names, and pings.
 
 A client that pings more often than its server allows is sent away ("too many pings"), one
 that does not ping waits for ever on a connection whose other end vanished: so the numbers
@@ -8,6 +8,9 @@ of both ends stand here, and importing them imports no grpc.
 from __future__ import annotations
 
 Option = tuple[str, int]
+
+SERVICES = ("proompteng.agents.v1.AgentctlService", "proompteng.jangar.v1.AgentctlService")
+"""The service's name, and the one it had before: the same messages under both."""
 
 
 def client_ping_s(heartbeat_s: float) -> float:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Optional
 
+from agentctl.rpc_settings import SERVICES
 from bench.fanout_emitter import delta
 from bench.sse_reader import PATH
 
@@ -128,7 +129,7 @@ class ThreadedGrpc(ThreadedSse):
 
         self._server = grpc.server(ThreadPoolExecutor(max_workers=streams + 8))
         call: Any = grpc.unary_stream_rpc_method_handler(watch)
-        service = "proompteng.jangar.v1.AgentctlService"
+        service = SERVICES[0]
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"WatchControlPlaneStatus": call}),)
         )

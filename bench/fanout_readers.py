@@ -28,12 +28,13 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, Union
 
+from agentctl.rpc_settings import SERVICES
 from bench.figures import percentile
 from bench.http2_reader import GrpcStreams
 from bench.limits import raise_open_files
 from bench.sse_reader import SseStream, request
 
-WATCH = "/proompteng.jangar.v1.AgentctlService/WatchControlPlaneStatus"
+WATCH = f"/{SERVICES[0]}/WatchControlPlaneStatus"
 IN_FLIGHT = 100
 """So many connections are opened at a time: a burst of them is another question."""
 

@@ -1,4 +1,4 @@
-"""Writes agentctl/rpc from the .proto file: python tools/protos.py, best as tox -e protos.
+"""Writes agentctl/rpc from the .proto files: python tools/protos.py, best as tox -e protos.
 
 Generated code demands at least the protobuf and grpcio that it was made with, so it is
 made with the oldest that are supported. What it was made from and what came out is
@@ -16,16 +16,22 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PROTO = "proto/proompteng/jangar/v1/agentctl.proto"
 PACKAGE = "agentctl/rpc"
+PROTOS = {
+    f"{PACKAGE}/agentctl.proto": "proto/proompteng/agents/v1/agentctl.proto",
+    f"{PACKAGE}/jangar.proto": "proto/proompteng/jangar/v1/agentctl.proto",
+}
+"""What protoc takes each for. The generated modules then import each other as
+``agentctl.rpc...``, and a file's name in the descriptor pool, which every package in a
+process shares, cannot be that of another's copy."""
 TOOLS = "1.59.2"
 """Of grpcio-tools."""
 RECORD = ROOT / "proto" / "generated.sha256"
 
-VIRTUAL = f"{PACKAGE}/{Path(PROTO).name}"
-"""What protoc takes the file for. The generated modules then import each other as
-``agentctl.rpc...``, and the file's name in the descriptor pool, which every package in a
-process shares, cannot be that of another's copy."""
+
+def paths() -> list[str]:
+    """Where protoc finds each."""
+    return [f"--proto_path={name}={ROOT / path}" for name, path in PROTOS.items()]
 
 
 def generate(out: Path) -> None:
@@ -34,9 +40,9 @@ def generate(out: Path) -> None:
         [
             sys.executable,
             *("-m", "grpc_tools.protoc"),
-            f"--proto_path={PACKAGE}={(ROOT / PROTO).parent}",
+            *paths(),
             *(f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")),
-            VIRTUAL,
+            *PROTOS,
         ],
         cwd=ROOT,
         check=False,
@@ -52,8 +58,8 @@ def generated(root: Path) -> dict[str, bytes]:
 
 
 def record(made: dict[str, bytes]) -> str:
-    """The lines of ``RECORD``: of the source first, then of what was made from it."""
-    files = {PROTO: (ROOT / PROTO).read_bytes(), **made}
+    """The lines of ``RECORD``: of the sources first, then of what was made from them."""
+    files = {**{path: (ROOT / path).read_bytes() for path in PROTOS.values()}, **made}
     return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
 
 

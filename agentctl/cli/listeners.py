@@ -12,13 +12,14 @@ from typing import NamedTuple, Optional
 
 from agentctl.cli.world import World
 from agentctl.errors import UsageError
+from agentctl.rpc_settings import SERVICES
 from agentctl.server.address import Address
 from agentctl.server.app import Transport
 from agentctl.server.services import Services
 from agentctl.server.tls import ServerTls
 
 STREAM = "/api/agents/control-plane/status/stream"
-WATCH = "proompteng.jangar.v1.AgentctlService/WatchControlPlaneStatus"
+WATCH = f"{SERVICES[0]}/WatchControlPlaneStatus"
 
 EXTRAS = {
     "http": ("h11", "prometheus_client"),

@@ -16,17 +16,17 @@ class AgentctlServiceStub(object):
             channel: A grpc.Channel.
         """
         self.GetServerInfo = channel.unary_unary(
-                '/proompteng.jangar.v1.AgentctlService/GetServerInfo',
+                '/proompteng.agents.v1.AgentctlService/GetServerInfo',
                 request_serializer=agentctl_dot_rpc_dot_agentctl__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=agentctl_dot_rpc_dot_agentctl__pb2.GetServerInfoResponse.FromString,
                 )
         self.GetControlPlaneStatus = channel.unary_unary(
-                '/proompteng.jangar.v1.AgentctlService/GetControlPlaneStatus',
+                '/proompteng.agents.v1.AgentctlService/GetControlPlaneStatus',
                 request_serializer=agentctl_dot_rpc_dot_agentctl__pb2.GetControlPlaneStatusRequest.SerializeToString,
                 response_deserializer=agentctl_dot_rpc_dot_agentctl__pb2.GetControlPlaneStatusResponse.FromString,
                 )
         self.WatchControlPlaneStatus = channel.unary_stream(
-                '/proompteng.jangar.v1.AgentctlService/WatchControlPlaneStatus',
+                '/proompteng.agents.v1.AgentctlService/WatchControlPlaneStatus',
                 request_serializer=agentctl_dot_rpc_dot_agentctl__pb2.WatchControlPlaneStatusRequest.SerializeToString,
                 response_deserializer=agentctl_dot_rpc_dot_agentctl__pb2.ControlPlaneStatusEvent.FromString,
                 )
@@ -82,7 +82,7 @@ def add_AgentctlServiceServicer_to_server(servicer, server):
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'proompteng.jangar.v1.AgentctlService', rpc_method_handlers)
+            'proompteng.agents.v1.AgentctlService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
 
 
@@ -102,7 +102,7 @@ class AgentctlService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(request, target, '/proompteng.jangar.v1.AgentctlService/GetServerInfo',
+        return grpc.experimental.unary_unary(request, target, '/proompteng.agents.v1.AgentctlService/GetServerInfo',
             agentctl_dot_rpc_dot_agentctl__pb2.GetServerInfoRequest.SerializeToString,
             agentctl_dot_rpc_dot_agentctl__pb2.GetServerInfoResponse.FromString,
             options, channel_credentials,
@@ -119,7 +119,7 @@ class AgentctlService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(request, target, '/proompteng.jangar.v1.AgentctlService/GetControlPlaneStatus',
+        return grpc.experimental.unary_unary(request, target, '/proompteng.agents.v1.AgentctlService/GetControlPlaneStatus',
             agentctl_dot_rpc_dot_agentctl__pb2.GetControlPlaneStatusRequest.SerializeToString,
             agentctl_dot_rpc_dot_agentctl__pb2.GetControlPlaneStatusResponse.FromString,
             options, channel_credentials,
@@ -136,7 +136,7 @@ class AgentctlService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(request, target, '/proompteng.jangar.v1.AgentctlService/WatchControlPlaneStatus',
+        return grpc.experimental.unary_stream(request, target, '/proompteng.agents.v1.AgentctlService/WatchControlPlaneStatus',
             agentctl_dot_rpc_dot_agentctl__pb2.WatchControlPlaneStatusRequest.SerializeToString,
             agentctl_dot_rpc_dot_agentctl__pb2.ControlPlaneStatusEvent.FromString,
             options, channel_credentials,

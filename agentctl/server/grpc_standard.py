@@ -15,9 +15,12 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
+# Unused but for their descriptors, which reflection finds in the pool.
+from agentctl.rpc import agentctl_pb2, jangar_pb2  # noqa: F401
+from agentctl.rpc_settings import SERVICES
 from agentctl.server.grpc_calls import Call, Kind, Refused, Send
 from agentctl.server.grpc_door import Door
-from agentctl.server.grpc_status import NAME, reader_of
+from agentctl.server.grpc_status import reader_of
 from agentctl.server.senders import Crew
 from agentctl.server.services import Services
 from agentctl.server.turns import Message
@@ -42,7 +45,7 @@ SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class HealthService:
-    """Whether the server is ready, as a whole ("") and for its service: one is the other."""
+    """Whether the server is ready, as a whole ("") and for its service: all are one."""
 
     def __init__(self, services: Services, crew: Crew, door: Door) -> None:
         self._services = services
@@ -53,14 +56,14 @@ class HealthService:
         door.stream(f"/{HEALTH}/Watch", Kind("health-watch", 2, 200), request, self.watch)
 
     def status(self, service: str) -> int:
-        if service not in ("", NAME):
+        if service not in ("", *SERVICES):
             return SERVICE_UNKNOWN
         return SERVING if self._services.ready else NOT_SERVING
 
     def check(self, request: health_pb2.HealthCheckRequest) -> health_pb2.HealthCheckResponse:
         status = self.status(request.service)
         if status == SERVICE_UNKNOWN:
-            message = f"no such service; expected {NAME}, or none for the server as a whole"
+            message = f"no such service; expected {SERVICES[0]}, or none for the server as a whole"
             raise Refused(grpc.StatusCode.NOT_FOUND, message)
         return health_pb2.HealthCheckResponse(status=status)
 
@@ -108,7 +111,7 @@ class _HealthFeed:
 
 def add_reflection(door: Door) -> None:
     """What is served here, for tools that do not have the proto file."""
-    servicer = ReflectionServicer((NAME, HEALTH, REFLECTION))
+    servicer = ReflectionServicer((*SERVICES, HEALTH, REFLECTION))
     kind = Kind("reflection", MAX_REFLECTIONS, MAX_REFLECTIONS, REFLECTION_S)
 
     def answers(

@@ -11,6 +11,7 @@ import grpc
 from agentctl.duration import format_duration
 from agentctl.model import Delta
 from agentctl.rpc import agentctl_pb2 as pb
+from agentctl.rpc_settings import SERVICES
 from agentctl.server.channel import Channel
 from agentctl.server.grpc_calls import Call, Kind, Refused, Send
 from agentctl.server.grpc_door import Door
@@ -25,8 +26,6 @@ from agentctl.server.subscription import Subscription
 from agentctl.server.turns import Farewell, Feed, Message, Reader
 from agentctl.wire import events_pb, oldstatus
 
-NAME = pb.DESCRIPTOR.services_by_name["AgentctlService"].full_name
-
 TRANSPORT = "grpc"
 
 ENDING = "the server is shutting down: resume at another replica with your last cursor"
@@ -35,7 +34,7 @@ _ECHOED = 60
 
 
 class StatusService:
-    """The three methods; adds itself to a door."""
+    """The three methods, under both names; adds itself to a door."""
 
     def __init__(self, services: Services, crew: Crew, door: Door) -> None:
         self._services = services
@@ -44,16 +43,20 @@ class StatusService:
         # some thousands a second.
         opening = Kind("watch", 16, 10_000)
         calls = Kind("call", 8, 1_000)
-        door.answer(f"/{NAME}/GetServerInfo", calls, pb.GetServerInfoRequest, self.info)
-        door.answer(
-            f"/{NAME}/GetControlPlaneStatus", calls, pb.GetControlPlaneStatusRequest, self.status
-        )
-        door.stream(
-            f"/{NAME}/WatchControlPlaneStatus",
-            opening,
-            pb.WatchControlPlaneStatusRequest,
-            self.watch,
-        )
+        for name in SERVICES:
+            door.answer(f"/{name}/GetServerInfo", calls, pb.GetServerInfoRequest, self.info)
+            door.answer(
+                f"/{name}/GetControlPlaneStatus",
+                calls,
+                pb.GetControlPlaneStatusRequest,
+                self.status,
+            )
+            door.stream(
+                f"/{name}/WatchControlPlaneStatus",
+                opening,
+                pb.WatchControlPlaneStatusRequest,
+                self.watch,
+            )
 
     def info(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
         return pb.GetServerInfoResponse(**vars(self._services.info))

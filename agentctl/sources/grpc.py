@@ -19,7 +19,7 @@ from agentctl.errors import (
 )
 from agentctl.model import Snapshot, StreamError
 from agentctl.rpc import agentctl_pb2 as pb
-from agentctl.rpc_settings import DEFAULT_RULE_S, client_ping_s
+from agentctl.rpc_settings import DEFAULT_RULE_S, SERVICES, client_ping_s
 from agentctl.sources.base import Attempt
 from agentctl.sources.grpc_channel import Answers, calling, credentials
 from agentctl.sources.grpc_failures import Asked, failure_of, was_pinged_too_often
@@ -44,6 +44,44 @@ _UNREADABLE = (ValueError, DecodeError, RecursionError)
 """The last, and UnicodeDecodeError, come from protobuf in pure Python alone."""
 
 
+class _Unimplemented(Exception):
+    """The server does not have the method under that name of the service."""
+
+    def __init__(self, failure: SourceError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class ServiceName:
+    """Under which of its names a server knows the service, as found out in this run.
+
+    A server may be replaced by one that knows the other: so the other is always tried too.
+    """
+
+    def __init__(self) -> None:
+        self._known, self._other = SERVICES
+
+    def ask(self, call: Callable[[str], T]) -> T:
+        """``call`` with the name; where it is not known, once more with the other.
+
+        Where neither is, the failure is that of the first.
+        """
+        try:
+            return call(self._known)
+        except _Unimplemented as unknown:
+            failure = unknown.failure
+        self._turn()
+        try:
+            return call(self._known)
+        except _Unimplemented:
+            self._turn()
+        raise failure
+
+    def _turn(self) -> None:
+        log.debug("grpc: not known there as %s", self._known)
+        self._known, self._other = self._other, self._known
+
+
 class GrpcSource:
     """``WatchControlPlaneStatus`` of one server; its status alone where once is enough.
 
@@ -64,6 +102,7 @@ class GrpcSource:
         self._clock = clock
         self._patient_until: Optional[float] = None
         self._complaints: set[str] = set()
+        self._service = ServiceName()
         self._ping_s = client_ping_s(access.heartbeat_s)
         """What the server has been found to allow: it outlives connections."""
 
@@ -71,7 +110,8 @@ class GrpcSource:
         return self._access.credentials()
 
     def fallback(self) -> RemotePollSource:
-        return RemotePollSource(GrpcAsk(self._access, self._clock), self._clock, self._access)
+        ask = GrpcAsk(self._access, self._clock, self._service)
+        return RemotePollSource(ask, self._clock, self._access)
 
     def run(self, attempt: Attempt) -> None:
         if self._access.once:
@@ -82,9 +122,13 @@ class GrpcSource:
         receiver = Receiver(
             attempt, self._clock, self._access, self._patient_until, self._complaints
         )
-        _with_token(self._access, lambda: self._watch(attempt, receiver))
 
-    def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
+        def watch(service: str) -> None:
+            self._watch(attempt, receiver, service)
+
+        _with_token(self._access, lambda: self._service.ask(watch))
+
+    def _watch(self, attempt: Attempt, receiver: Receiver, service: str) -> None:
         """One stream to its end, which is a failure always."""
         access = self._access
         where, cursor = access.address, receiver.cursor
@@ -96,7 +140,7 @@ class GrpcSource:
         )
         heard = False
         method, ping_s = "WatchControlPlaneStatus", self._ping_s
-        with calling(access, attempt, method, request, ping_s=ping_s) as call:
+        with calling(access, attempt, service, method, request, ping_s=ping_s) as call:
             with Watchdog(self._clock, receiver.silence_s, call.close) as dog:
                 try:
                     call.answers.initial_metadata()
@@ -111,7 +155,7 @@ class GrpcSource:
                     pass
             if dog.barked:
                 raise receiver.silent()
-            failure = _failure(call.answers, access, streaming=True)
+            failure = _failure(call.answers, access, streaming=True, heard=heard)
             if was_pinged_too_often(call.answers.details() or ""):
                 self._ping_s = max(2 * ping_s, DEFAULT_RULE_S)
                 log.debug("grpc: %s; from now on each %gs", failure.message, self._ping_s)
@@ -131,22 +175,27 @@ class GrpcSource:
 class GrpcAsk:
     """``GetControlPlaneStatus``; older servers answer it too."""
 
-    def __init__(self, access: ServerAccess, clock: Clock) -> None:
+    def __init__(self, access: ServerAccess, clock: Clock, service: ServiceName) -> None:
         self._access = access
         self._clock = clock
+        self._service = service
 
     def __call__(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
-        data = _with_token(self._access, lambda: self._answer(attempt))
+        def ask(service: str) -> bytes:
+            return self._answer(attempt, service)
+
+        data = _with_token(self._access, lambda: self._service.ask(ask))
         try:
             response = pb.GetControlPlaneStatusResponse.FromString(data)
             return oldstatus.status_of(response, self._access.namespace, self._clock.now())
         except _UNREADABLE as error:
             raise ServerError(f"{self._access.address}: no status in its answer: {error}") from None
 
-    def _answer(self, attempt: Attempt) -> bytes:
+    def _answer(self, attempt: Attempt, service: str) -> bytes:
         access = self._access
         request = pb.GetControlPlaneStatusRequest(namespace=access.namespace)
-        with calling(access, attempt, "GetControlPlaneStatus", request, ANSWER_S) as call:
+        method = "GetControlPlaneStatus"
+        with calling(access, attempt, service, method, request, ANSWER_S) as call:
             try:
                 found, more = next(call.answers, None), next(call.answers, None)
             except grpc.RpcError:
@@ -167,9 +216,15 @@ def _with_token(access: ServerAccess, ask: Callable[[], T]) -> T:
     return ask()
 
 
-def _failure(ended: Answers, access: ServerAccess, streaming: bool) -> SourceError:
+def _failure(
+    ended: Answers, access: ServerAccess, streaming: bool, heard: bool = False
+) -> SourceError:
+    """What a call died of. Raises _Unimplemented where nothing was heard before that."""
     asked = Asked(str(access.address), access.tls is not None, access.token is not None, streaming)
-    return failure_of(ended.code().name, ended.details() or "", asked)
+    failure = failure_of(ended.code().name, ended.details() or "", asked)
+    if ended.code() is grpc.StatusCode.UNIMPLEMENTED and not heard:
+        raise _Unimplemented(failure)
+    return failure
 
 
 def _duration(seconds: float) -> Duration:

@@ -18,15 +18,12 @@ from google.protobuf.message import Message
 
 from agentctl import __version__
 from agentctl.errors import ConfigError, DisconnectedError
-from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.rpc_settings import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
 from agentctl.sources.base import Attempt
 from agentctl.sources.serveraccess import ClientTls, ServerAccess, ServerAddress
 
 Options = dict[str, Union[int, str]]
 Metadata = tuple[tuple[str, str], ...]
-
-SERVICE = pb.DESCRIPTOR.services_by_name["AgentctlService"].full_name
 
 CONNECT_S = 10.0
 """For one address: its name, TCP, TLS and the first of HTTP/2."""
@@ -64,6 +61,7 @@ class Call(NamedTuple):
 def calling(
     access: ServerAccess,
     attempt: Attempt,
+    service: str,
     method: str,
     request: Message,
     timeout_s: Optional[float] = None,
@@ -85,7 +83,7 @@ def calling(
     try:
         serialize = type(request).SerializeToString
         begin: Callable[..., Answers] = channel.unary_stream(
-            f"/{SERVICE}/{method}", request_serializer=serialize
+            f"/{service}/{method}", request_serializer=serialize
         )
         try:
             answers = begin(request, timeout=timeout_s, metadata=sent)

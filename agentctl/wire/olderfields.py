@@ -1,10 +1,7 @@
 """Items out of what servers told before there were items, as protobuf or as JSON.
 
-``disabled`` depends on what it is of:
-
-- A controller, a runtime or a database: ``error``. Nothing is reconciled, run or stored,
-  and those servers count it among what is degraded.
-- gRPC: ``unknown``. It is switched off, and nobody has said that this is wrong.
+``disabled`` is ``configured``: it is switched off, so it is not checked, and nobody has
+said that this is wrong.
 
 ``last_checked_at`` and ``latency_ms`` are left out: they differ each time, and every poll
 would look like a change. What was read from a peer is not redacted yet.
@@ -22,7 +19,8 @@ RUNTIME = "runtime:"
 
 DISABLED = "disabled"
 _FINE = (Status.HEALTHY, Status.CONFIGURED)
-_STATUSES = {status.value: status for status in Status}
+STATUSES = {**{status.value: status for status in Status}, DISABLED: Status.CONFIGURED}
+"""By the word that a server uses."""
 
 
 class OlderNamespace(NamedTuple):
@@ -98,8 +96,6 @@ def items_of(status: OlderStatus, namespace: str) -> Iterator[Item]:
 def _grpc_item(grpc: OlderGrpc, where: str) -> Item:
     """The message of one that is fine is its address."""
     details = {"address": grpc.address} if grpc.address else {}
-    if grpc.status == DISABLED:
-        return Item(GRPC, where, Status.UNKNOWN, grpc.message or DISABLED, details)
     item = _item(GRPC, where, grpc.status, grpc.message, details)
     if item.status not in _FINE:
         return item
@@ -108,7 +104,7 @@ def _grpc_item(grpc: OlderGrpc, where: str) -> Item:
 
 def _item(component: str, where: str, word: str, message: str, details: Mapping[str, Any]) -> Item:
     """What a fine component has to say goes into its details."""
-    status = Status.ERROR if word == DISABLED else _STATUSES.get(word)
+    status = STATUSES.get(word)
     if status is None:
         why = f'the server gave status "{word}", unknown here' if word else "no status given"
         return Item(

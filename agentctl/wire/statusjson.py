@@ -43,7 +43,6 @@ MAX_SOURCES = 1000
 """Of one error."""
 
 _OLDER = ("controllers", "runtime_adapters", "database", "grpc", "namespaces")
-_STATUSES = {status.value: status for status in Status}
 _CODES = {code.value: code for code in ErrorCode}
 
 
@@ -185,7 +184,7 @@ def _item(data: object, namespaces: Namespaces) -> Item:
         why = "without 'status'" if word is None else "status: expected text"
         raise ValueError(f"{component[:100]}: {why}")
     message = _text(data.get("message"))
-    status = _STATUSES.get(word)
+    status = olderfields.STATUSES.get(word)
     if status is None:
         status = Status.UNKNOWN
         why = f'the server gave status "{word}", unknown here'

@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from agentctl.rpc import agentctl_pb2 as pb
+from agentctl.rpc_settings import SERVICES
 from tests.cli.program import Program, run
 
 TRANSPORTS = ("grpc", "sse")
@@ -88,8 +89,7 @@ def over_grpc(older: Older) -> Iterator[int]:
         request_deserializer=pb.GetControlPlaneStatusRequest.FromString,
         response_serializer=pb.GetControlPlaneStatusResponse.SerializeToString,
     )
-    name = "proompteng.jangar.v1.AgentctlService"
-    handler = grpc.method_handlers_generic_handler(name, {"GetControlPlaneStatus": method})
+    handler = grpc.method_handlers_generic_handler(SERVICES[1], {"GetControlPlaneStatus": method})
     with futures.ThreadPoolExecutor(2) as pool:
         server = grpc.server(pool, handlers=[handler])
         port = server.add_insecure_port("127.0.0.1:0")

@@ -23,7 +23,8 @@ import pytest
 from agentctl.cli.nofile import room_for
 from agentctl.demo import ApiDouble
 from agentctl.errors import ExitCode
-from agentctl.rpc import agentctl_pb2
+from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
+from agentctl.rpc_settings import SERVICES
 from tests.cli.program import COMMAND, PATIENCE_S, environment, run
 from tests.cli.serving import ANY_PORT, STATUS, STREAM, Served, events
 from tests.kube.certs import Authority, write
@@ -52,12 +53,10 @@ def test_the_demo_is_served_over_http_and_grpc_and_to_probes(tmp_path: Path) -> 
         with served.request(STATUS, kind="probe") as answer:
             assert answer.status == 404
         with grpc.insecure_channel(f"127.0.0.1:{served.port('grpc')}") as channel:
-            info = channel.unary_unary(
-                "/proompteng.jangar.v1.AgentctlService/GetServerInfo",
-                request_serializer=agentctl_pb2.GetServerInfoRequest.SerializeToString,
-                response_deserializer=agentctl_pb2.GetServerInfoResponse.FromString,
-            )(agentctl_pb2.GetServerInfoRequest(), timeout=PATIENCE_S)
-        assert info.service == "agentctl"
+            for pb, stubs in ((agentctl_pb2, agentctl_pb2_grpc), (jangar_pb2, jangar_pb2_grpc)):
+                stub = stubs.AgentctlServiceStub(channel)
+                info = stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=PATIENCE_S)
+                assert info.service == "agentctl"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_every_route_refuses_without_a_token_where_one_is_set(tmp_path: Path) ->
         with served.request("/readyz", kind="probe") as answer:
             assert answer.status == 200
         with grpc.insecure_channel(f"127.0.0.1:{served.port('grpc')}") as channel:
-            call = channel.unary_unary("/proompteng.jangar.v1.AgentctlService/GetServerInfo")
+            call = channel.unary_unary(f"/{SERVICES[0]}/GetServerInfo")
             with pytest.raises(grpc.RpcError) as caught:
                 call(b"", timeout=PATIENCE_S)
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED

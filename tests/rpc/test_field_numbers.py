@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from agentctl.rpc import agentctl_pb2
+from agentctl.rpc import agentctl_pb2, jangar_pb2
+from agentctl.rpc_settings import SERVICES
 
-FILE = agentctl_pb2.DESCRIPTOR
+NAMES = pytest.mark.parametrize("pb", [agentctl_pb2, jangar_pb2])
 TYPES = {
     FieldDescriptor.TYPE_STRING: "string",
     FieldDescriptor.TYPE_BOOL: "bool",
@@ -72,17 +75,20 @@ def is_repeated(field: FieldDescriptor) -> bool:
     return bool(field.label == FieldDescriptor.LABEL_REPEATED)
 
 
+@NAMES
 @pytest.mark.parametrize("name", MESSAGES)
-def test_every_field_has_its_number_and_type(name: str) -> None:
-    assert described(FILE.message_types_by_name[name]) == MESSAGES[name]
+def test_every_field_has_its_number_and_type(name: str, pb: Any) -> None:
+    assert described(pb.DESCRIPTOR.message_types_by_name[name]) == MESSAGES[name]
 
 
-def test_there_is_no_other_message() -> None:
-    assert set(FILE.message_types_by_name) == set(MESSAGES)
+@NAMES
+def test_there_is_no_other_message(pb: Any) -> None:
+    assert set(pb.DESCRIPTOR.message_types_by_name) == set(MESSAGES)
 
 
-def test_the_types_of_events_have_their_numbers() -> None:
-    assert dict(agentctl_pb2.ControlPlaneStatusEvent.Type.items()) == {
+@NAMES
+def test_the_types_of_events_have_their_numbers(pb: Any) -> None:
+    assert dict(pb.ControlPlaneStatusEvent.Type.items()) == {
         "TYPE_UNSPECIFIED": 0,
         "SNAPSHOT": 1,
         "DELTA": 2,
@@ -91,8 +97,9 @@ def test_the_types_of_events_have_their_numbers() -> None:
     }
 
 
-def test_the_statuses_have_their_numbers() -> None:
-    assert dict(agentctl_pb2.ControlPlaneStatusItem.Status.items()) == {
+@NAMES
+def test_the_statuses_have_their_numbers(pb: Any) -> None:
+    assert dict(pb.ControlPlaneStatusItem.Status.items()) == {
         "STATUS_UNSPECIFIED": 0,
         "STATUS_HEALTHY": 1,
         "STATUS_CONFIGURED": 2,
@@ -102,9 +109,10 @@ def test_the_statuses_have_their_numbers() -> None:
     }
 
 
-def test_the_service_has_these_methods() -> None:
-    (service,) = FILE.services_by_name.values()
-    assert service.full_name == "proompteng.jangar.v1.AgentctlService"
+@pytest.mark.parametrize(("pb", "name"), list(zip((agentctl_pb2, jangar_pb2), SERVICES)))
+def test_the_service_has_these_methods(pb: Any, name: str) -> None:
+    (service,) = pb.DESCRIPTOR.services_by_name.values()
+    assert service.full_name == name
     status = "GetControlPlaneStatus"
     assert [
         (one.name, one.input_type.name, one.output_type.name, one.server_streaming)

@@ -17,6 +17,7 @@ from agentctl.model import Event
 from agentctl.policy import SourceVitals, Vitals
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.rpc.agentctl_pb2_grpc import AgentctlServiceStub
+from agentctl.rpc_settings import SERVICES
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
 from agentctl.server.grpc import GrpcServer
@@ -33,7 +34,7 @@ from tests.server.replica import Replica
 PATIENCE_S = 10.0
 """Longer than anything takes here; what waits for it has failed."""
 
-SERVICE = "proompteng.jangar.v1.AgentctlService"
+SERVICE, OLDER_SERVICE = SERVICES
 WATCH = f"/{SERVICE}/WatchControlPlaneStatus"
 
 

@@ -23,13 +23,15 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from agentctl.clock import SystemClock
 from agentctl.model import ErrorCode
 from agentctl.policy import SourceVitals
-from agentctl.rpc_settings import MAX_REQUEST_BYTES
+from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
+from agentctl.rpc_settings import MAX_REQUEST_BYTES, SERVICES
 from agentctl.server.auth import TokenGate
 from agentctl.server.grpc_calls import REQUEST_S, Patience
 from agentctl.server.grpc_standard import LOOK_S, MAX_REFLECTIONS, MAX_WATCHERS, REFLECTION_V1
 from agentctl.stream import Missing
 from agentctl.wire import events_pb
 from tests.server.grpc_rig import (
+    OLDER_SERVICE,
     PATIENCE_S,
     SERVICE,
     WATCH,
@@ -48,9 +50,11 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 METHODS = {
-    f"/{SERVICE}/GetServerInfo": False,
-    f"/{SERVICE}/GetControlPlaneStatus": False,
-    WATCH: True,
+    **{
+        f"/{service}/{method}": method.startswith("Watch")
+        for service in SERVICES
+        for method in ("GetServerInfo", "GetControlPlaneStatus", "WatchControlPlaneStatus")
+    },
     "/grpc.health.v1.Health/Check": False,
     "/grpc.health.v1.Health/Watch": True,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": True,
@@ -151,6 +155,28 @@ def test_with_the_token_all_answer() -> None:
             assert len(raw(channel, path, request, metadata=good)) == 1, path
 
 
+@pytest.mark.parametrize(
+    "names", [(agentctl_pb2, agentctl_pb2_grpc), (jangar_pb2, jangar_pb2_grpc)]
+)
+def test_a_client_generated_under_either_name_reads_all(names: tuple[Any, Any]) -> None:
+    messages, stubs = names
+    with GrpcSite() as site, site.channel() as channel:
+        site.replica.begin(A, B)
+        stub = stubs.AgentctlServiceStub(channel)
+        assert stub.GetServerInfo(messages.GetServerInfoRequest(), timeout=PATIENCE_S).version
+        request = messages.GetControlPlaneStatusRequest(namespace="agents")
+        status = stub.GetControlPlaneStatus(request, timeout=PATIENCE_S)
+        assert [one.component for one in status.items] == ["a", "b"]
+        assert isinstance(status, messages.GetControlPlaneStatusResponse)
+        stream = stub.WatchControlPlaneStatus(
+            messages.WatchControlPlaneStatusRequest(namespace="agents"), timeout=PATIENCE_S
+        )
+        assert next(stream).type == messages.ControlPlaneStatusEvent.SNAPSHOT
+        site.replica.publish(A_BAD, B)
+        assert next(stream).items[0].message == "1/2 ready"
+        stream.cancel()
+
+
 class TestHealth:
     def check(self, channel: grpc.Channel, service: str) -> Any:
         request = health_pb2.HealthCheckRequest(service=service)
@@ -161,7 +187,7 @@ class TestHealth:
         call = HealthStub(channel).Watch(request, timeout=PATIENCE_S)
         return (answer.status for answer in call)
 
-    @pytest.mark.parametrize("service", ["", SERVICE])
+    @pytest.mark.parametrize("service", ["", *SERVICES])
     def test_it_is_the_servers_readiness(self, service: str) -> None:
         with GrpcSite() as site, site.channel() as channel:
             assert self.check(channel, service) == NOT_SERVING
@@ -229,14 +255,16 @@ class FromReflection:
         )(request(**fields), timeout=PATIENCE_S)
 
 
-def test_a_client_made_only_from_reflection_sees_the_stream() -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_client_made_only_from_reflection_sees_the_stream(service: str) -> None:
     with GrpcSite() as site, site.channel() as channel:
         site.replica.begin(A, B)
-        client = FromReflection(channel, SERVICE)
+        client = FromReflection(channel, service)
         assert client.services == [
             "grpc.health.v1.Health",
             "grpc.reflection.v1alpha.ServerReflection",
             SERVICE,
+            OLDER_SERVICE,
         ]
         stream = client.call("WatchControlPlaneStatus", namespace="agents")
         snapshot = next(stream)

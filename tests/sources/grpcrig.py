@@ -20,9 +20,9 @@ from agentctl.clock import SystemClock
 from agentctl.errors import SourceError
 from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status
 from agentctl.rpc import agentctl_pb2 as pb
+from agentctl.rpc_settings import SERVICES
 from agentctl.sources.base import Attempt, Ended, Message, Received, Source
 from agentctl.sources.grpc import GrpcSource
-from agentctl.sources.grpc_channel import SERVICE
 from agentctl.sources.serveraccess import ServerAccess, ServerAddress
 from agentctl.wire import events_pb
 
@@ -66,6 +66,16 @@ def aborting(code: grpc.StatusCode, details: str = "so it is", *before: Event) -
     return watch
 
 
+class Calls(grpc.GenericRpcHandler):
+    """What was called, known or not."""
+
+    def __init__(self) -> None:
+        self.methods: list[str] = []
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> None:
+        self.methods.append(handler_call_details.method)
+
+
 class ScriptedServer:
     """``with ScriptedServer(watch, ask) as server``; a method without a script is unknown there."""
 
@@ -76,11 +86,13 @@ class ScriptedServer:
         raw_ask: Optional[Watch] = None,
         tls: Optional[grpc.ServerCredentials] = None,
         address: str = "127.0.0.1:0",
+        service: str = SERVICES[0],
     ) -> None:
         self.watches: list[pb.WatchControlPlaneStatusRequest] = []
         self.asked: list[pb.GetControlPlaneStatusRequest] = []
         self.tokens: list[str] = []
         self.metadata: list[dict[str, Any]] = []
+        self._calls = Calls()
         self._pool = ThreadPoolExecutor(4)
         methods: dict[str, Any] = {}
         if watch is not None:
@@ -98,7 +110,7 @@ class ScriptedServer:
         options = [("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1)]
         self._server = grpc.server(self._pool, options=options)
         self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, methods),)
+            (self._calls, grpc.method_handlers_generic_handler(service, methods))
         )
         if tls is None:
             self.port = self._server.add_insecure_port(address)
@@ -116,6 +128,11 @@ class ScriptedServer:
         trace: Optional[TracebackType],
     ) -> None:
         self.stop()
+
+    @property
+    def calls(self) -> list[str]:
+        """The paths that were called, those that are unknown here among them."""
+        return self._calls.methods
 
     def stop(self) -> None:
         self._server.stop(0).wait(PATIENCE_S)

@@ -83,7 +83,7 @@ def test_an_older_servers_answer_gives_items_in_the_catalogs_order() -> None:
         ),
         item("agents-controller", Status.HEALTHY),
         item("supporting-controller", Status.DEGRADED, f"missing CRDs: {CRD}", missing_crds=[CRD]),
-        item("orchestration-controller", Status.ERROR, "controller disabled"),
+        item("orchestration-controller", Status.CONFIGURED, note="controller disabled"),
         item(
             "runtime:workflow", Status.HEALTHY, note="native workflow runtime via Kubernetes Jobs"
         ),
@@ -127,14 +127,18 @@ def test_two_answers_that_differ_in_times_alone_give_equal_items() -> None:
         ),
         (
             runtime("workflow", "disabled", "controller disabled"),
-            item("runtime:workflow", Status.ERROR, "controller disabled"),
+            item("runtime:workflow", Status.CONFIGURED, note="controller disabled"),
         ),
         (
             database("disabled", "DATABASE_URL not set"),
-            item("database", Status.ERROR, "DATABASE_URL not set"),
+            item("database", Status.CONFIGURED, note="DATABASE_URL not set"),
         ),
         (database("healthy"), item("database", Status.HEALTHY)),
-        (grpc("disabled", ""), item("grpc", Status.UNKNOWN, "disabled")),
+        (grpc("disabled", ""), item("grpc", Status.CONFIGURED)),
+        (
+            grpc("disabled", "", "gRPC disabled"),
+            item("grpc", Status.CONFIGURED, note="gRPC disabled"),
+        ),
         (
             grpc("degraded", "0.0.0.0:1", "not serving"),
             item("grpc", Status.DEGRADED, "not serving", address="0.0.0.0:1"),

@@ -68,6 +68,12 @@ def test_a_status_that_is_not_known_is_unknown_and_says_so() -> None:
     ]
 
 
+def test_what_is_switched_off_is_configured() -> None:
+    event = event_of("delta", text("delta", changes=[{**ITEM, "status": "disabled"}]))
+    assert isinstance(event, Delta)
+    assert [(item.status, item.message) for item in event.changes] == [(Status.CONFIGURED, "")]
+
+
 def test_a_code_that_is_not_known_is_an_error_all_the_same() -> None:
     event = event_of("error", text("error", message="melting", code="overheated"))
     assert event == StreamError(AT, "overheated: melting", ErrorCode.SERVER, "", None, "")
@@ -214,7 +220,7 @@ def test_an_older_servers_answer_becomes_items() -> None:
         ("runtime:temporal", "configured", ""),
         ("runtime:custom", "unknown", "configured per AgentRun"),
         ("database", "healthy", ""),
-        ("grpc", "unknown", "disabled"),
+        ("grpc", "configured", ""),
     ]
     assert {item.namespace for item in snapshot.items} == {"agents"}
     assert (snapshot.generated_at, snapshot.cursor, errors) == (
