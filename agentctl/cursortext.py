@@ -88,7 +88,7 @@ def decode(text: str) -> Optional[Cursor]:
         # Texts that differ in the unused bits of the last character are not the same.
         if _checksum(body) != checksum or _base64(data) != text:
             return None
-        return _Reader(body).cursor()
+        return _ByteReader(body).cursor()
     except ValueError:
         return None
 
@@ -122,7 +122,7 @@ def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
     return pairs[:MAX_SOURCES]
 
 
-class _Reader:
+class _ByteReader:
     """Reads the bytes back; ValueError where they do not fit."""
 
     def __init__(self, data: bytes) -> None:

@@ -20,9 +20,9 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Union
 
 from agentctl.clock import parse_time
-from agentctl.harmless import harmless, name
 from agentctl.model import Event, JSONObject
 from agentctl.redact import redact
+from agentctl.sanitize import harmless, name
 from agentctl.wire.namespaces import Namespaces
 from agentctl.wire.statusjson import event_in, object_of
 
@@ -123,7 +123,7 @@ def end_line(end: End) -> bytes:
 def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
     """What a file holds, as it is read; gzip is known by its first bytes."""
     number = 0
-    reader = _Reader()
+    reader = _RecordingReader()
     try:
         for number, (line, fault) in enumerate(_lines(_unzipped(chunks)), 1):
             if line.strip():
@@ -137,7 +137,7 @@ def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
         yield Damage(number + 1, str(error))
 
 
-class _Reader:
+class _RecordingReader:
     """Lines, in their order: what one leaves out, those before it say."""
 
     def __init__(self) -> None:

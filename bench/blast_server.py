@@ -24,9 +24,9 @@ from typing import Any
 
 from agentctl.clock import SystemClock
 from agentctl.cursor import scope_of
+from agentctl.engine.stream import EventStream
 from agentctl.model import Event, Item, Status
-from agentctl.stream import EventStream
-from agentctl.wire.sse import sse_chunk
+from agentctl.wire.sse_encode import sse_chunk
 from bench.fanout_emitter import items_of, message
 
 BLOCK = 64

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agentctl.wire.eventstream import EventStreamDecoder
-from agentctl.wire.sse import sse_plain
+from agentctl.wire.sse_decode import EventStreamDecoder
+from agentctl.wire.sse_encode import sse_plain
 from bench.fanout_emitter import delta
 
 SIZES = (300, 1000, 2000)

@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from agentctl import __version__
 from agentctl.clock import SystemClock
 from agentctl.cursor import scope_of
+from agentctl.engine.policy import Vitals
 from agentctl.model import Item, Status
-from agentctl.policy import Vitals
 from agentctl.server.address import Address
 from agentctl.server.app import Transport
 from agentctl.server.auth import TokenGate
-from agentctl.server.broadcast import Broadcaster
-from agentctl.server.channel import Channel
-from agentctl.server.http import HttpServer
+from agentctl.server.fanout.broadcaster import Broadcaster
+from agentctl.server.fanout.channel import Channel
+from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
@@ -48,7 +48,7 @@ class Agentctl:
         self.http_port, self.grpc_port = http.port, 0
         self._transports: list[Transport] = [http]
         if find_spec("grpc") is not None:
-            from agentctl.server.grpc import GrpcServer
+            from agentctl.server.grpc.server import GrpcServer
 
             grpc = GrpcServer(services, ANY_PORT)
             self.grpc_port = grpc.port

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Optional
 
-from agentctl.rpc_settings import SERVICES
+from agentctl.wire.grpc_contract import SERVICES
 from bench.fanout_emitter import delta
 from bench.sse_reader import PATH
 

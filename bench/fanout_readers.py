@@ -28,7 +28,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, Union
 
-from agentctl.rpc_settings import SERVICES
+from agentctl.wire.grpc_contract import SERVICES
 from bench.figures import percentile
 from bench.http2_reader import GrpcStreams
 from bench.limits import raise_open_files

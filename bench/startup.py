@@ -18,8 +18,8 @@ which has the second and the third, and for sse, which has requests and urllib3.
 _MODULES = """
 import json, sys
 from agentctl.cli.main import main
-from agentctl.cli.world import World
-code = main(["status", "-o", "ndjson", *sys.argv[1:]], World.real())
+from agentctl.cli.host.process import Process
+code = main(["status", "-o", "ndjson", *sys.argv[1:]], Process.real())
 print(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 """
 

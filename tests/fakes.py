@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Callable, Optional, Union
 
+from agentctl.engine.messages import Attempt, Changed, Replaced, Source
+from agentctl.engine.policy import Missing
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status
-from agentctl.policy import Missing
-from agentctl.sources.base import Attempt, Changed, Replaced, Source
 
 
 class FakeClock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agentctl.cli.origins import SETTINGS
+from agentctl.cli.config.provenance import SETTINGS
 from tests import docpage
 
 

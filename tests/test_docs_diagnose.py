@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.diagnosis.inquiry import BUDGET_S, OBJECTS
+from agentctl.diagnosis.events_lookup import BUDGET_S, OBJECTS
 from tests import docpage
 from tests.kubectl import KUBECTL, NO_KUBECTL
 

@@ -15,27 +15,29 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
-    ("clock", "duration", "schema", "rpc", "rpc_settings"),
+    ("clock", "duration", "schema", "rpc", "lenient_json"),
     ("model", "redact"),
-    ("errors", "diff", "backoff", "backlog"),
-    ("cursor", "cursortext", "policy", "verdict", "wire"),
-    ("sources.base", "kube.selectors", "harmless", "recording"),
+    ("errors", "diff", "backoff"),
+    ("cursor", "cursortext", "sanitize"),
+    ("wire",),
+    ("net", "kube.access", "kube.kubeconfig", "kube.credentials"),
+    ("engine",),
     ("kube",),
     ("catalog",),
-    ("sources",),
-    ("stream", "remote"),
-    ("engine",),
-    ("diagnosis",),
-    ("renderers", "live", "demo", "timeline"),
+    ("remote",),
+    ("recording", "diagnosis"),
+    ("renderers", "live", "timeline", "apidouble"),
+    ("demo",),
     ("server",),
     ("cli", "__main__"),
 )
 """Lowest first; the longest prefix of a module's name decides."""
 
 PURE = (
-    *("model", "diff", "backlog", "cursor", "redact", "wire", "harmless", "recording", "timeline"),
-    *("kube.checks", "kube.objects", "kube.facts", "kube.finding", "kube.evaluate"),
-    *("diagnosis.examiner", "diagnosis.text"),
+    *("model", "diff", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
+    *("engine.backlog", "engine.verdict", "engine.stream"),
+    *("kube.check", "kube.cuts", "kube.explain", "kube.evaluate"),
+    *("diagnosis.explain", "diagnosis.text"),
 )
 IMPURE_MODULES = {
     "socket",
@@ -125,16 +127,16 @@ def loaded_after(code: str) -> set[str]:
 
 def test_help_imports_no_transport() -> None:
     code = (
-        "from agentctl.cli.main import main; from agentctl.cli.world import World\n"
-        "main(['--help'], World.real())"
+        "from agentctl.cli.main import main; from agentctl.cli.host.process import Process\n"
+        "main(['--help'], Process.real())"
     )
     assert loaded_after(code) & {*HEAVY, "urllib3"} == set()
 
 
 def test_kube_mode_imports_no_client_package() -> None:
-    assert loaded_after("import agentctl.cli.kubemode, agentctl.kube.connection") == set()
+    assert loaded_after("import agentctl.cli.run.kube, agentctl.net.connection") == set()
 
 
 def test_the_protobuf_codec_imports_no_grpc() -> None:
-    code = "import agentctl.wire.events_pb, agentctl.wire.oldstatus"
+    code = "import agentctl.wire.events_pb, agentctl.wire.legacy_pb"
     assert loaded_after(code) == {"google.protobuf"}

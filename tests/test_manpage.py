@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_completion import EVERY
+from tests.cli.completion.test_completion import EVERY
 from tools import manpage
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.commands import commands
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import build_parser
-from agentctl.cli.world import FdOutput, World
 from agentctl.errors import ExitCode
 from tools import readme
 
@@ -94,8 +94,8 @@ def test_there_are_commands_to_check() -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)
 def test_every_command_shown_is_one_that_can_be_given(call: tuple[str, ...]) -> None:
-    world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
-    args = build_parser(commands(), world).parse_args([word for word in call if word != "..."])
+    process = Process(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+    args = build_parser(commands(), process).parse_args([word for word in call if word != "..."])
     assert callable(args.run)
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from agentctl import __version__
 from agentctl.cli.commands import commands
-from agentctl.cli.configkeys import KEYS
+from agentctl.cli.config.keys import KEYS
+from agentctl.cli.config.provenance import SETTINGS, variables
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import DESCRIPTION, build_parser
-from agentctl.cli.origins import SETTINGS, variables
-from agentctl.cli.world import FdOutput, World
 from tools.readme import MEANINGS
 
 PAGE = Path(__file__).parent.parent / "agentctl" / "cli" / "share" / "agentctl.1"
@@ -40,7 +40,7 @@ def escaped(text: str) -> str:
 
 def generate(date: str) -> str:
     """The whole page."""
-    parser = build_parser(commands(), World({}, FdOutput(1), io.StringIO()))
+    parser = build_parser(commands(), Process({}, FdOutput(1), io.StringIO()))
     return "".join(f"{line}\n" for line in _page(parser, date))
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.errors import AgentctlError
-from agentctl.kube.permissions import describe
+from agentctl.kube.rbac import describe
 
 RBAC = Path(__file__).parent.parent / "deploy" / "kubernetes" / "rbac.yaml"
 

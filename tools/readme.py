@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from agentctl.cli.commands import commands
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import build_parser
-from agentctl.cli.world import FdOutput, World
 from agentctl.errors import ExitCode
 from agentctl.renderers.nagios import PluginCode
 
@@ -63,9 +63,9 @@ def plugin_codes() -> str:
 
 
 def flags(command: str) -> str:
-    world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+    process = Process(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
     known = commands()
-    parser = build_parser(known, world)
+    parser = build_parser(known, process)
     choices = next(a.choices for a in parser._actions if a.choices)
     rows = [f"| flag of `agentctl {command}` | does |", "|---|---|"]
     for action in choices[command]._actions:

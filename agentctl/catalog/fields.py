@@ -11,7 +11,7 @@ from typing import NoReturn, Optional
 from agentctl.catalog.document import Node, short
 from agentctl.duration import parse_duration
 from agentctl.errors import CatalogError
-from agentctl.kube.checks import fill
+from agentctl.kube.check import fill
 from agentctl.kube.selectors import LabelSelector
 
 MAX_TEXT = 1024
@@ -20,7 +20,7 @@ _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 
 
 class NodeFields:
-    """See ``agentctl.kube.checks.Fields``; ``what`` names the mapping in errors."""
+    """See ``agentctl.kube.check.Fields``; ``what`` names the mapping in errors."""
 
     def __init__(self, node: Node, source: str, what: str, known: Sequence[str]) -> None:
         self._source = source

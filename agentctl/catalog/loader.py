@@ -22,7 +22,7 @@ from agentctl.catalog.document import MAX_BYTES, Node, parse, short
 from agentctl.catalog.fields import NodeFields, guess
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
-from agentctl.kube.checks import Check
+from agentctl.kube.check import Check
 from agentctl.kube.conditions import (
     PRESENT_FIELDS,
     WHEN_FIELDS,
@@ -185,7 +185,7 @@ def _check(node: Node, source: str) -> tuple[Check, tuple[Condition, ...]]:
     return check, when
 
 
-class Kind(NamedTuple):
+class CheckKind(NamedTuple):
     """One kind of check, as its module declares it."""
 
     fields: tuple[str, ...]
@@ -193,11 +193,11 @@ class Kind(NamedTuple):
 
 
 @cache
-def kinds() -> dict[str, Kind]:
+def kinds() -> dict[str, CheckKind]:
     """All kinds of check by name: the modules of ``agentctl.kube.checks``."""
     found = {}
     for module_info in pkgutil.iter_modules(checks.__path__):
         if not module_info.name.startswith("_"):
             module = importlib.import_module(f"{checks.__name__}.{module_info.name}")
-            found[module.KIND] = Kind(module.FIELDS, module.parse)
+            found[module.KIND] = CheckKind(module.FIELDS, module.parse)
     return found

@@ -28,7 +28,7 @@ def kubectl_entry() -> None:
 def kubectl_complete_entry() -> None:
     """``kubectl_complete-agentctl``, which kubectl asks for completions of the same."""
     _let_interrupt_end_it()
-    from agentctl.cli.hidden import COMPLETE
+    from agentctl.cli.completion.endpoint import COMPLETE
     from agentctl.cli.main import program
 
     program("kubectl agentctl", [COMPLETE])

@@ -11,11 +11,11 @@ from typing import Any
 
 from agentctl import __version__
 from agentctl.cli.commands import Command, commands
-from agentctl.cli.parser import Parser, guess
-from agentctl.cli.process import children, end_all
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, guess
+from agentctl.cli.host.process import Process
+from agentctl.cli.host.procfs import children, end_all
+from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
-from agentctl.policy import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
 
     ``name`` is what usage calls it; ``first`` comes before the arguments.
     """
-    world = World.real(name)
+    process = Process.real(name)
     before = children()
-    code = main([*first, *sys.argv[1:]], world)
-    world.stderr.close()
+    code = main([*first, *sys.argv[1:]], process)
+    process.stderr.close()
     if threading.active_count() > 1:
         # Stuck: in a write that nobody reads, a name lookup, a credential plugin.
         end_all(children() - before)
@@ -51,22 +51,22 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
     sys.exit(code)
 
 
-def main(argv: Sequence[str], world: World) -> int:
+def main(argv: Sequence[str], process: Process) -> int:
     """Run one command; every error becomes one line on stderr and its exit code.
 
     An output format may have another place for that line, and other codes.
     """
-    code = int(_code(argv, world))
-    if world.stdout.lost:
-        complain(world, f"nobody reads the output: {world.stdout.lost} not written", code)
+    code = int(_code(argv, process))
+    if process.stdout.lost:
+        complain(process, f"nobody reads the output: {process.stdout.lost} not written", code)
     return code
 
 
-def _code(argv: Sequence[str], world: World) -> int:
+def _code(argv: Sequence[str], process: Process) -> int:
     try:
-        return _run(argv, world)
+        return _run(argv, process)
     except AgentctlError as error:
-        return _failed(argv, world, Outcome(error.exit_code, error.message))
+        return _failed(argv, process, Outcome(error.exit_code, error.message))
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
     except BrokenPipeError:
@@ -74,16 +74,16 @@ def _code(argv: Sequence[str], world: World) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _failed(argv, world, _unforeseen(error))
+        return _failed(argv, process, _unforeseen(error))
 
 
-def _failed(argv: Sequence[str], world: World, outcome: Outcome) -> int:
-    from agentctl.cli.outputs import failed
+def _failed(argv: Sequence[str], process: Process, outcome: Outcome) -> int:
+    from agentctl.cli.output.outputs import failed
 
-    outcome = failed(argv, world, outcome)
+    outcome = failed(argv, process, outcome)
     if not outcome.message:
         return int(outcome.exit_code)
-    return complain(world, outcome.message, outcome.exit_code)
+    return complain(process, outcome.message, outcome.exit_code)
 
 
 def _unforeseen(error: Exception) -> Outcome:
@@ -106,16 +106,16 @@ def _host_refusal(error: Exception) -> str:
     return f"{str(error) or 'out of memory'}: raise the limits (see 'ulimit -a')"
 
 
-def build_parser(known: Sequence[Command], world: World, wanted: str = "") -> Parser:
+def build_parser(known: Sequence[Command], process: Process, wanted: str = "") -> Parser:
     """The parser of all commands; with ``wanted``, only that one knows its flags."""
 
     class Bound(Parser):
         """Makes its subparsers with the same output."""
 
         def __init__(self, **kwargs: Any) -> None:
-            super().__init__(world.stdout, **kwargs)
+            super().__init__(process.stdout, **kwargs)
 
-    parser = Bound(prog=world.name, description=DESCRIPTION, epilog=EPILOG)
+    parser = Bound(prog=process.name, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Bound)
     for command in known:
@@ -128,21 +128,21 @@ def build_parser(known: Sequence[Command], world: World, wanted: str = "") -> Pa
     return parser
 
 
-def complain(world: World, message: str, code: int) -> int:
+def complain(process: Process, message: str, code: int) -> int:
     """One line on stderr, redacted; returns the code."""
     from agentctl.redact import redact
 
-    world.stderr.write(f"agentctl: {redact(message)}\n")
-    world.stderr.flush()
+    process.stderr.write(f"agentctl: {redact(message)}\n")
+    process.stderr.flush()
     return int(code)
 
 
-def debug_to(world: World) -> None:
+def debug_to(process: Process) -> None:
     """Send the debug log to stderr."""
-    log_to(world, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
+    log_to(process, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
 
 
-def log_to(world: World, level: int, form: str) -> None:
+def log_to(process: Process, level: int, form: str) -> None:
     """Send the log to stderr. A record is redacted whole before it is written."""
     from agentctl.redact import redact
 
@@ -153,7 +153,7 @@ def log_to(world: World, level: int, form: str) -> None:
     class Lines:
         """Without ``flush``: nobody waits until a line of the log is out."""
 
-        write = staticmethod(world.stderr.write)
+        write = staticmethod(process.stderr.write)
 
     handler = logging.StreamHandler(Lines)
     handler.setFormatter(Redacting(form))
@@ -163,36 +163,36 @@ def log_to(world: World, level: int, form: str) -> None:
     logger.propagate = False
 
 
-def _run(argv: Sequence[str], world: World) -> int:
+def _run(argv: Sequence[str], process: Process) -> int:
     if argv and argv[0].startswith("__"):
-        from agentctl.cli.hidden import HIDDEN, answer
+        from agentctl.cli.completion.endpoint import HIDDEN, answer
 
         if argv[0] in HIDDEN:
-            return answer(argv, world)
+            return answer(argv, process)
     argv = _spelled_out(argv)
     known = commands()
     names = [command.NAME for command in known]
     wanted = argv[0] if argv and argv[0] in names else ""
-    parser = build_parser(known, world, wanted)
+    parser = build_parser(known, process, wanted)
     if not argv:
-        world.stderr.write(parser.format_help())
+        process.stderr.write(parser.format_help())
         return ExitCode.USAGE
     if not argv[0].startswith("-") and argv[0] not in names:
-        hint = f"; did you mean '{world.name} status watch'?" if argv[0] == "watch" else ""
+        hint = f"; did you mean '{process.name} status watch'?" if argv[0] == "watch" else ""
         raise UsageError(
             f"unknown command {argv[0]!r}{hint or guess(argv[0], names)}; "
-            f"there are {', '.join(names)}; see '{world.name} --help'"
+            f"there are {', '.join(names)}; see '{process.name} --help'"
         )
     command = next((word for word in argv if word in names), None)
     if command and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
         raise UsageError(
-            f"flags come after the command: {world.name} {command} {argv[0]} ...; "
-            f"see '{world.name} {command} --help'"
+            f"flags come after the command: {process.name} {command} {argv[0]} ...; "
+            f"see '{process.name} {command} --help'"
         )
     args = parser.parse_args(list(argv))
     if getattr(args, "debug", False):
-        debug_to(world)
-    return int(args.run(args, world))
+        debug_to(process)
+    return int(args.run(args, process))
 
 
 def _spelled_out(argv: Sequence[str]) -> list[str]:

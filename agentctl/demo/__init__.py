@@ -14,10 +14,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Optional
 
+from agentctl.apidouble.double import ApiDouble
+from agentctl.apidouble.store import Store
 from agentctl.demo.controlplane import ControlPlane
-from agentctl.demo.double import ApiDouble
 from agentctl.demo.script import LEASE_DURATION_S, Script
-from agentctl.demo.store import Store
 
 __all__ = ["ApiDouble", "ControlPlane", "DemoControlPlane", "Script", "Store"]
 

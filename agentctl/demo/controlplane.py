@@ -10,14 +10,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from agentctl.apidouble.kinds import CRDS, DEPLOYMENTS, ENDPOINTSLICES, LEASES, PODS
+from agentctl.apidouble.store import Store
+from agentctl.apidouble.writing import ObjectWriter
 from agentctl.clock import format_time
 from agentctl.demo import bodies, workloads
 from agentctl.demo.bodies import Endpoint
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
-from agentctl.demo.kinds import CRDS, DEPLOYMENTS, ENDPOINTSLICES, LEASES, PODS
-from agentctl.demo.store import Store
 from agentctl.demo.warnings import warn
-from agentctl.demo.writing import Writer
 from agentctl.model import JSONObject
 
 LEASE = "agents-controller-leader"
@@ -68,7 +68,7 @@ class ControlPlane:
                 (f"10.1.0.{last}" for last in range(1, 7)),
             )
         )
-        self._writer = Writer(store)
+        self._writer = ObjectWriter(store)
 
     def install(self) -> None:
         """Make everything, all of it healthy."""

@@ -31,10 +31,10 @@ class Step(NamedTuple):
 
     at_s: float
     name: str
-    action: Callable[[Player], None]
+    action: Callable[[ScriptPlayer], None]
 
 
-class Player:
+class ScriptPlayer:
     """Plays the timeline on a control plane, lap after lap, and renews its lease."""
 
     def __init__(self, plane: ControlPlane, timeline: Optional[tuple[Step, ...]] = None) -> None:
@@ -76,18 +76,18 @@ TIMELINE = (
     Step(6, "temporal recovers", lambda player: player.plane.temporal_recovers()),
     Step(8, "a controller pod crash-loops", lambda player: player.plane.controller_crashes()),
     Step(11, "the controller pod recovers", lambda player: player.plane.controller_recovers()),
-    Step(13, "lease renewals stop", Player.stop_renewing),
+    Step(13, "lease renewals stop", ScriptPlayer.stop_renewing),
     Step(15, "a CRD vanishes", lambda player: player.plane.crd_vanishes()),
     Step(20, "the CRD returns", lambda player: player.plane.crd_returns()),
-    Step(23, "lease renewals resume", Player.resume_renewing),
+    Step(23, "lease renewals resume", ScriptPlayer.resume_renewing),
 )
 
 
 class Script:
-    """A ``Player`` in a thread of its own."""
+    """A ``ScriptPlayer`` in a thread of its own."""
 
     def __init__(self, plane: ControlPlane, clock: Optional[Clock] = None) -> None:
-        self._player = Player(plane)
+        self._player = ScriptPlayer(plane)
         self._clock = clock or SystemClock()
         self._stop = threading.Event()
         # Daemon: nothing is lost with it.

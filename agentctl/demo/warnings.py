@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 
+from agentctl.apidouble.kinds import EVENTS
+from agentctl.apidouble.objects import Stored
+from agentctl.apidouble.store import Store
 from agentctl.clock import format_time
-from agentctl.demo.kinds import EVENTS
-from agentctl.demo.objects import Stored
-from agentctl.demo.store import Store
 from agentctl.model import JSONObject
 
 

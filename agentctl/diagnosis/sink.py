@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentctl.clock import Clock
-from agentctl.diagnosis.examiner import Examiner, Reason, needs_diagnosis
-from agentctl.diagnosis.inquiry import Inquiry, Warned
+from agentctl.diagnosis.events_lookup import EventsLookup, WarningEvent
+from agentctl.diagnosis.explain import Explainer, Reason, needs_diagnosis
 from agentctl.diagnosis.text import KEY
-from agentctl.kube.finding import Kubectl, Ref, kubectl
-from agentctl.kube.permissions import Permission, grants, permissions
+from agentctl.engine.stream import Sink
+from agentctl.kube.explain.finding import Kubectl, Ref, kubectl
+from agentctl.kube.rbac import Permission, grants, permissions
 from agentctl.kube.resources import WatchSpec
 from agentctl.model import Delta, Event, Item, JSONObject, Snapshot
 from agentctl.redact import redact, redact_value
-from agentctl.stream import Sink
 
 Diagnose = Callable[[Item], Sequence[JSONObject]]
 
@@ -69,8 +69,8 @@ class Diagnosis:
 
     def __init__(
         self,
-        examiner: Examiner,
-        inquiry: Inquiry,
+        examiner: Explainer,
+        inquiry: EventsLookup,
         shell: Shell,
         clock: Clock,
     ) -> None:
@@ -162,7 +162,7 @@ def _words(permission: Permission) -> str:
     return f"{','.join(permission.verbs)} on {resource}{where}"
 
 
-def _event(warned: Warned) -> dict[str, Any]:
+def _event(warned: WarningEvent) -> dict[str, Any]:
     out: dict[str, Any] = {
         "object": str(warned.about),
         "reason": warned.reason,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from agentctl.kube.tolerant import mapping, mappings, number, text
+from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import Item
 
 KEY = "diagnosis"

@@ -13,7 +13,7 @@ from typing import Callable, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError, UnauthorizedError
-from agentctl.kube.proxies import environment_proxy
+from agentctl.net.proxies import environment_proxy
 
 log = logging.getLogger(__name__)
 

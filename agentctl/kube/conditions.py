@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol
 
-from agentctl.kube.checks import Context, Fields, fill, place
+from agentctl.kube.check import Context, Fields, fill, place
 from agentctl.kube.checks._workloads import Names, parse_kinds
 from agentctl.kube.checks.endpoints import count, slices_of
 from agentctl.kube.checks.env import setting
-from agentctl.kube.objects import cut_env
+from agentctl.kube.cuts.objects import cut_env
 from agentctl.kube.resources import ENDPOINTSLICES, Need, Seen
-from agentctl.kube.tolerant import mapping, mappings, text
+from agentctl.lenient_json import mapping, mappings, text
 
 VALUES = ("0", "1", "true", "false")
 UNSET = ("hold", "drop", "only")

@@ -16,13 +16,13 @@ from agentctl.errors import ConfigError
 from agentctl.kube.access import checked_token
 
 if TYPE_CHECKING:
-    from agentctl.kube.kubeconfig import Entry
+    from agentctl.kube.kubeconfig import KubeconfigEntry
 
 MAX_REASON = 300
 
 
 def dynamic_values(
-    paths: Sequence[str], context: str, cluster: Entry, user: Entry
+    paths: Sequence[str], context: str, cluster: KubeconfigEntry, user: KubeconfigEntry
 ) -> dict[str, Any]:
     """The fields of a ``ClusterAccess`` that a plugin or provider gives. Raises ConfigError."""
     plugin, provider = user.values.get("exec"), user.values.get("auth-provider")
@@ -39,7 +39,7 @@ def dynamic_values(
     return _run_plugin(cluster, user, plugin) if plugin else _ask_provider(paths, context, user)
 
 
-def _run_plugin(cluster: Entry, user: Entry, plugin: Any) -> dict[str, Any]:
+def _run_plugin(cluster: KubeconfigEntry, user: KubeconfigEntry, plugin: Any) -> dict[str, Any]:
     from kubernetes.config.exec_provider import ExecProvider
     from kubernetes.config.kube_config import ConfigNode
 
@@ -96,7 +96,7 @@ def _moment(text: Any, what: str) -> Optional[datetime]:
         raise ConfigError(f"{what} gave an expirationTimestamp that is no time") from error
 
 
-def _ask_provider(paths: Sequence[str], context: str, user: Entry) -> dict[str, Any]:
+def _ask_provider(paths: Sequence[str], context: str, user: KubeconfigEntry) -> dict[str, Any]:
     from kubernetes.client import Configuration
     from kubernetes.config import load_kube_config
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import Any, Optional
 
 from agentctl.errors import NotFoundError, RefusedError, ServerError
-from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
 from agentctl.kube.resources import CRDS
-from agentctl.kube.tolerant import mapping, mappings, text
+from agentctl.lenient_json import mapping, mappings, text
 
 PATH = "/apis"
 ACCEPT = (

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Callable, NamedTuple, Optional
 
-from agentctl.kube.checks import Check, Context, Result, worst
+from agentctl.engine.messages import ObjectKey
+from agentctl.kube.check import Check, Context, Result, worst
 from agentctl.kube.conditions import Condition
-from agentctl.kube.objects import cut_namespace
+from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.model import Item, ItemKey, Status
-from agentctl.sources.base import ObjectKey
 
 log = logging.getLogger(__name__)
 

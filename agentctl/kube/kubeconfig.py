@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess, checked_token, read_token
-from agentctl.kube.proxies import environment_proxy
+from agentctl.net.proxies import environment_proxy
 
 _KINDS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class KubeconfigEntry:
     """A cluster, user or context, and the file that relative paths in it start from."""
 
     what: str
@@ -74,9 +74,9 @@ class Kubeconfig:
 
     paths: tuple[str, ...] = ()
     current_context: str = ""
-    clusters: dict[str, Entry] = field(default_factory=dict)
-    contexts: dict[str, Entry] = field(default_factory=dict)
-    users: dict[str, Entry] = field(default_factory=dict)
+    clusters: dict[str, KubeconfigEntry] = field(default_factory=dict)
+    contexts: dict[str, KubeconfigEntry] = field(default_factory=dict)
+    users: dict[str, KubeconfigEntry] = field(default_factory=dict)
 
     @classmethod
     def load(cls, paths: Sequence[str]) -> Kubeconfig:
@@ -92,7 +92,7 @@ class Kubeconfig:
     def where(self) -> str:
         return os.pathsep.join(self.paths)
 
-    def context(self, name: Optional[str]) -> tuple[str, Entry]:
+    def context(self, name: Optional[str]) -> tuple[str, KubeconfigEntry]:
         """A context by name, or the current one."""
         wanted = name or self.current_context
         known = ", ".join(sorted(self.contexts)) or "none"
@@ -108,7 +108,7 @@ class Kubeconfig:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ConfigError(f"{self.where}: no context {wanted!r}{hint} (there are: {known})")
 
-    def referred(self, context: Entry, kind: str) -> Optional[Entry]:
+    def referred(self, context: KubeconfigEntry, kind: str) -> Optional[KubeconfigEntry]:
         """The cluster or user that a context names; None if it names none."""
         name = context.text(kind)
         table = self.clusters if kind == "cluster" else self.users
@@ -125,7 +125,7 @@ class Kubeconfig:
             raise ConfigError(f"{path}: current-context must be text; put it in quotes")
         self.current_context = self.current_context or current or ""
         for plural, kind in _KINDS.items():
-            table: dict[str, Entry] = getattr(self, plural)
+            table: dict[str, KubeconfigEntry] = getattr(self, plural)
             entries = content.get(plural) or []
             if not isinstance(entries, list):
                 raise ConfigError(f"{path}: {plural} must be a list")
@@ -137,7 +137,7 @@ class Kubeconfig:
                 values = entry.get(kind) or {}
                 if not isinstance(values, dict):
                     raise ConfigError(f"{what}: {kind} must be a mapping")
-                table.setdefault(name, Entry(what, path, values))
+                table.setdefault(name, KubeconfigEntry(what, path, values))
 
 
 def access_from(
@@ -149,7 +149,7 @@ def access_from(
     cluster = config.referred(chosen, "cluster")
     if cluster is None:
         raise ConfigError(f"{chosen.what} names no cluster")
-    user = config.referred(chosen, "user") or Entry(chosen.what, chosen.path, {})
+    user = config.referred(chosen, "user") or KubeconfigEntry(chosen.what, chosen.path, {})
     values: dict[str, Any] = {
         "description": f"context {name!r} of {config.where}",
         "context": name,
@@ -169,7 +169,7 @@ def access_from(
     return ClusterAccess(**values)
 
 
-def _cluster_values(cluster: Entry, environ: Mapping[str, str]) -> dict[str, Any]:
+def _cluster_values(cluster: KubeconfigEntry, environ: Mapping[str, str]) -> dict[str, Any]:
     insecure = cluster.flag("insecure-skip-tls-verify")
     ca_data = cluster.pem("certificate-authority-data")
     ca_file = "" if ca_data else cluster.file("certificate-authority")
@@ -187,7 +187,7 @@ def _cluster_values(cluster: Entry, environ: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _user_values(user: Entry) -> dict[str, Any]:
+def _user_values(user: KubeconfigEntry) -> dict[str, Any]:
     cert_data, key_data = user.pem("client-certificate-data"), user.pem("client-key-data")
     cert_file = "" if cert_data else user.file("client-certificate")
     key_file = "" if key_data else user.file("client-key")
@@ -223,7 +223,7 @@ def _user_values(user: Entry) -> dict[str, Any]:
     }
 
 
-def _impersonation(user: Entry) -> tuple[tuple[str, str], ...]:
+def _impersonation(user: KubeconfigEntry) -> tuple[tuple[str, str], ...]:
     headers = []
     for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
         if user.text(key):
@@ -235,7 +235,7 @@ def _impersonation(user: Entry) -> tuple[tuple[str, str], ...]:
     return tuple(headers)
 
 
-def _server(cluster: Entry, values: Mapping[str, Any]) -> str:
+def _server(cluster: KubeconfigEntry, values: Mapping[str, Any]) -> str:
     server = cluster.text("server").strip()
     if not server:
         raise ConfigError(f"{cluster.what}: has no server")

@@ -1,6 +1,6 @@
 """List and watch one resource: the requests, and what their answers mean.
 
-What a source does with the outcome (relist, wait, give up) is in ``sources.kube``;
+What a source does with the outcome (relist, wait, give up) is in ``kube.source``;
 here is what the API server says and how it is said. The rules are those of
 client-go's reflector and of the Kubernetes API concepts page ("Efficient detection
 of changes", "Resource versions").
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentctl.clock import Clock
+from agentctl.engine.messages import Change
 from agentctl.errors import (
     DisconnectedError,
     ServerError,
     SourceError,
     StreamingUnsupported,
 )
-from agentctl.kube.api import ApiReader, Timeouts, json_object, refusal
-from agentctl.kube.http import Response
+from agentctl.kube.client import Response
+from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.kube.watchevents import ExpiredError, WatchDecoder
-from agentctl.sources.base import Change
-from agentctl.wire.lines import LineSplitter, LineTooLong
+from agentctl.net.lines import LineSplitter, LineTooLong
 
 log = logging.getLogger(__name__)
 

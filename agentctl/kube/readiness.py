@@ -23,7 +23,7 @@ from agentctl.errors import (
     StartingError,
     UnauthorizedError,
 )
-from agentctl.kube.api import ApiReader, Timeouts
+from agentctl.kube.reader import ApiReader, Timeouts
 
 log = logging.getLogger(__name__)
 

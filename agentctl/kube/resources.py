@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional
 
+from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
-from agentctl.kube.tolerant import text
-from agentctl.sources.base import Change, ObjectKey
+from agentctl.lenient_json import text
 
 
 class Seen(NamedTuple):

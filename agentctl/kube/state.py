@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Optional
 
+from agentctl.engine.messages import News, Received, Replaced
+from agentctl.engine.policy import Missing
 from agentctl.kube.evaluate import Evaluator
 from agentctl.model import Item
-from agentctl.policy import Missing
-from agentctl.sources.base import News, Received, Replaced
 
 
 class KubeState:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Callable, Optional, TypeVar
 
+from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import Cut, Resource, WatchSpec
-from agentctl.sources.base import Change, ObjectKey
 
 Table = dict[ObjectKey, Any]
 T = TypeVar("T")

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from agentctl.engine.messages import Change
 from agentctl.errors import ServerError, SourceError
+from agentctl.kube.managed_fields import parse
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.model import ErrorCode
-from agentctl.sources.base import Change
-from agentctl.wire.managedfields import parse
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import NamedTuple, Optional
 
 from agentctl.clock import format_time
+from agentctl.engine.verdict import GOOD
 from agentctl.live.text import Piece, clean, cut, line, width
 from agentctl.model import Delta, Event, Heartbeat, Item, ItemKey, Snapshot, Status, StreamError
-from agentctl.verdict import GOOD
 
 COLUMNS = ("COMPONENT", "NAMESPACE", "STATUS", "AGE", "LAST CHANGE", "MESSAGE")
 MESSAGE = COLUMNS.index("MESSAGE")
@@ -43,7 +43,7 @@ class Size(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """One component; ``since`` is monotonic seconds."""
 
     item: Item
@@ -54,10 +54,10 @@ class Row:
     before: Optional[Status] = None
     """What it was before its last change, if that was another status."""
 
-    def changed(self, item: Item, at: datetime, now: float) -> Row:
+    def changed(self, item: Item, at: datetime, now: float) -> BoardRow:
         if item.status is self.item.status:
             return replace(self, item=item, changed_at=at, before=None)
-        return Row(item, now, True, at, self.item.status)
+        return BoardRow(item, now, True, at, self.item.status)
 
 
 class Board:
@@ -66,20 +66,20 @@ class Board:
     def __init__(self, title: str, color: bool) -> None:
         self._title = title
         self._color = color
-        self._rows: dict[ItemKey, Row] = {}
+        self._rows: dict[ItemKey, BoardRow] = {}
         self._said: Optional[Event] = None
         self._said_at = 0.0
 
     def take(self, event: Event, now: float) -> None:
         if isinstance(event, Snapshot):
-            self._rows = {item.key: Row(item, now) for item in event.items}
+            self._rows = {item.key: BoardRow(item, now) for item in event.items}
         elif isinstance(event, Delta):
             for item in event.changes:
                 row = self._rows.get(item.key)
                 self._rows[item.key] = (
                     row.changed(item, event.generated_at, now)
                     if row
-                    else Row(item, now, True, event.generated_at)
+                    else BoardRow(item, now, True, event.generated_at)
                 )
             for key in event.removed:
                 self._rows.pop(key, None)
@@ -131,7 +131,7 @@ class Board:
         text = "" if self._rows else "waiting for the first state"
         return line([self._dressed(text, _DIM)], columns)
 
-    def _table(self, rows: Sequence[Row], now: float, columns: int) -> list[str]:
+    def _table(self, rows: Sequence[BoardRow], now: float, columns: int) -> list[str]:
         cells = [COLUMNS, *(_cells(row, now) for row in rows)]
         widths = [max(width(texts[column]) for texts in cells) for column in range(MESSAGE)]
         shown = _columns_that_fit(widths, columns)
@@ -176,7 +176,7 @@ def age(seconds: float) -> str:
     return f"{total}s"
 
 
-def _cells(row: Row, now: float) -> tuple[str, ...]:
+def _cells(row: BoardRow, now: float) -> tuple[str, ...]:
     item = row.item
     changed = ""
     if row.changed_at is not None:
@@ -193,7 +193,7 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
     )
 
 
-def _that_fit(rows: Sequence[Row], room: int) -> tuple[list[Row], list[Row]]:
+def _that_fit(rows: Sequence[BoardRow], room: int) -> tuple[list[BoardRow], list[BoardRow]]:
     """All, or the worst of them and those for which a line must do."""
     if len(rows) <= room:
         return list(rows), []
@@ -202,10 +202,10 @@ def _that_fit(rows: Sequence[Row], room: int) -> tuple[list[Row], list[Row]]:
     return worst[:kept], worst[kept:]
 
 
-def _how_good(row: Row) -> int:
+def _how_good(row: BoardRow) -> int:
     return 0 if row.item.status in GOOD else -row.item.status.severity
 
 
-def _counts(rows: Iterable[Row]) -> str:
+def _counts(rows: Iterable[BoardRow]) -> str:
     found = Counter(row.item.status for row in rows)
     return ", ".join(f"{found[status]} {status.value}" for status in Status if found[status])

@@ -11,7 +11,7 @@ blocks, quoted values, URLs) is done by hand.
 
 from __future__ import annotations
 
-from agentctl.redact.shape import ELLIPSIS, LIMIT, MARK, WINDOW
+from agentctl.redact.printable import ELLIPSIS, LIMIT, MARK, WINDOW
 from agentctl.redact.text import redact
 from agentctl.redact.values import MAX_DEPTH, MAX_NODES, redact_value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from agentctl.redact.patterns import PROSE, pattern
-from agentctl.redact.shape import MARK
+from agentctl.redact.printable import MARK
 
 
 def replace_pairs(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentctl.redact.forms import replace_secrets
-from agentctl.redact.shape import LIMIT, WINDOW, printable, shorten, without_edge
+from agentctl.redact.known_secrets import replace_secrets
+from agentctl.redact.printable import LIMIT, WINDOW, printable, shorten, without_edge
 
 _PASSES = 4
 """A replacement may uncover the next; two passes are the rule, the last only confirms."""

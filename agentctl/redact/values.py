@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentctl.redact.pairs import speaks_of_a_secret
-from agentctl.redact.shape import ELLIPSIS, MARK, WINDOW
+from agentctl.redact.printable import ELLIPSIS, MARK, WINDOW
 from agentctl.redact.text import redact
 
 MAX_DEPTH = 8

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
 from agentctl.clock import Clock, SystemClock
+from agentctl.engine.policy import Outcome
 from agentctl.model import Event
-from agentctl.policy import Outcome
 
 
 class TextSink(Protocol):

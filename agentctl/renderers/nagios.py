@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Optional
 
+from agentctl.engine.policy import Outcome
+from agentctl.engine.verdict import GOOD, decisive, described
 from agentctl.model import Event, Item, Snapshot, Status
-from agentctl.policy import Outcome
 from agentctl.renderers import Style, TextSink
-from agentctl.verdict import GOOD, decisive, described
 
 HELP = "one line and the exit codes of a monitoring plugin"
 ONE_SHOT = True

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
+from agentctl.engine.policy import Outcome
+from agentctl.engine.verdict import GOOD, decisive
 from agentctl.model import Event, Item, Snapshot, Status
-from agentctl.policy import Outcome
 from agentctl.renderers import Style, TextSink
-from agentctl.verdict import GOOD, decisive
 
 HELP = "Prometheus text, for a textfile of node_exporter"
 ONE_SHOT = True

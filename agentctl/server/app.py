@@ -11,8 +11,8 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from agentctl.engine import Engine
-from agentctl.policy import Outcome
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import Outcome
 from agentctl.server.services import Services
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
-from agentctl.server.freshfiles import Fresh, Named
+from agentctl.server.reloading import Named, Reloading
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class TokenGate:
 
     def __init__(self, token: Optional[str] = None) -> None:
         self._fixed = None if token is None else (_digest(token),)
-        self._file: Optional[Fresh[tuple[Ticket, ...]]] = None
+        self._file: Optional[Reloading[tuple[Ticket, ...]]] = None
 
     @classmethod
     def from_file(cls, path: str, clock: Clock) -> TokenGate:
@@ -69,7 +69,7 @@ class TokenGate:
                 log.warning("%s: %s; %d tokens are good now", file, complaint, len(found))
             return found
 
-        gate._file = Fresh([file], tokens, clock)
+        gate._file = Reloading([file], tokens, clock)
         begun = True
         return gate
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentctl.clock import Clock
-from agentctl.policy import Vitals
+from agentctl.engine.policy import Vitals
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
-from agentctl.server.broadcast import Broadcaster
+from agentctl.server.fanout.broadcaster import Broadcaster
+from agentctl.server.fanout.liveness import SILENT_S
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
-from agentctl.server.pulse import SILENT_S
 
 HEARTBEAT_S = 30.0
 """Where a reader names none."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from agentctl.clock import Clock, format_time
 from agentctl.errors import ConfigError
 from agentctl.server.der import validity
-from agentctl.server.freshfiles import Fresh, Named
+from agentctl.server.reloading import Named, Reloading
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class ServerTls:
         if client_ca is not None:
             self._files.append(Named("--client-ca", client_ca))
         self._clock = clock
-        self._made = Fresh(self._files, self._make, clock)
+        self._made = Reloading(self._files, self._make, clock)
 
     @property
     def mutual(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentctl.timeline.facts import Span, State
+from agentctl.timeline.facts import Span, SpanState
 
 
 class Run(NamedTuple):
@@ -13,14 +13,14 @@ class Run(NamedTuple):
 
     first: int
     end: int
-    state: State
+    state: SpanState
     spans: tuple[Span, ...]
     """What is in them, in the order of time; of what lies across an edge, only what shows."""
 
 
-def columns(spans: Sequence[Span], whole: int, width: int) -> list[State]:
+def columns(spans: Sequence[Span], whole: int, width: int) -> list[SpanState]:
     """The worst state in each of ``width`` columns over ``whole`` milliseconds."""
-    shown = [State.ABSENT] * width
+    shown = [SpanState.ABSENT] * width
     for span in spans:
         first, last = _reach(span, whole, width)
         for column in range(first, last + 1):

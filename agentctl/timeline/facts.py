@@ -12,7 +12,7 @@ from agentctl.clock import format_time
 from agentctl.model import ItemKey, JSONObject, Status
 
 
-class State(Enum):
+class SpanState(Enum):
     """What is known of a component at one moment; the later one wins where one must show."""
 
     ABSENT = "absent"
@@ -30,14 +30,14 @@ class State(Enum):
         return _RANKS[self]
 
     @classmethod
-    def of(cls, status: Status) -> State:
+    def of(cls, status: Status) -> SpanState:
         return cls(status.value)
 
 
-_RANKS = {state: rank for rank, state in enumerate(State)}
+_RANKS = {state: rank for rank, state in enumerate(SpanState)}
 
-AVAILABLE = (State.HEALTHY, State.CONFIGURED)
-UNAVAILABLE = (State.DEGRADED, State.ERROR)
+AVAILABLE = (SpanState.HEALTHY, SpanState.CONFIGURED)
+UNAVAILABLE = (SpanState.DEGRADED, SpanState.ERROR)
 
 
 class Span(NamedTuple):
@@ -45,7 +45,7 @@ class Span(NamedTuple):
 
     start: int
     end: int
-    state: State
+    state: SpanState
     message: str = ""
 
 
@@ -64,7 +64,7 @@ class Row:
     key: ItemKey
     spans: tuple[Span, ...]
     """What there is to draw; where changes are too many, the worst of each while."""
-    totals: Mapping[State, int]
+    totals: Mapping[SpanState, int]
     """Exact, however the spans were thinned out; adds up to the timeline's span."""
     transitions: int
     """How often the state was another than the last that was seen."""
@@ -79,7 +79,7 @@ class Row:
         known = good + sum(self.totals[state] for state in UNAVAILABLE)
         return good / known if known else None
 
-    def share(self, state: State) -> float:
+    def share(self, state: SpanState) -> float:
         """Of the whole time, the part in that state."""
         whole = sum(self.totals.values())
         return self.totals[state] / whole if whole else 0.0
@@ -130,7 +130,7 @@ class Timeline:
             "namespace": row.key.namespace,
             "availability_percent": None if part is None else round(part * 100, 4),
             "transitions": row.transitions,
-            "seconds": {state.value: row.totals[state] / 1000 for state in State},
+            "seconds": {state.value: row.totals[state] / 1000 for state in SpanState},
             "spans": [
                 {
                     **self._times(span.start, span.end),

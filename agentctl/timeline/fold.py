@@ -18,7 +18,7 @@ from typing import Optional
 
 from agentctl.model import Delta, ErrorCode, Event, ItemKey, Snapshot, StreamError
 from agentctl.recording import Damage, End, Entry, Header
-from agentctl.timeline.facts import Gap, State, Timeline
+from agentctl.timeline.facts import Gap, SpanState, Timeline
 from agentctl.timeline.row import GrowingRow
 
 OUTAGES = (ErrorCode.DISCONNECTED, ErrorCode.UNAUTHORIZED, ErrorCode.SERVER, ErrorCode.STALE)
@@ -143,16 +143,16 @@ class Fold:
             present = {item.key for item in event.items}
             for row in self._rows.values():
                 if row.key not in present:
-                    row.tell(State.ABSENT, "", self.now)
+                    row.tell(SpanState.ABSENT, "", self.now)
             for item in event.items:
-                self._tell(item.key, State.of(item.status), item.message)
+                self._tell(item.key, SpanState.of(item.status), item.message)
             self._whole = True
             self._close_gap()
         elif isinstance(event, Delta):
             for item in event.changes:
-                self._tell(item.key, State.of(item.status), item.message)
+                self._tell(item.key, SpanState.of(item.status), item.message)
             for key in event.removed:
-                self._tell(key, State.ABSENT, "")
+                self._tell(key, SpanState.ABSENT, "")
             if not self._beats:  # and none will ever come
                 self._see_all()
         elif isinstance(event, StreamError):
@@ -162,7 +162,7 @@ class Fold:
             self._beats = True
             self._see_all()
 
-    def _tell(self, key: ItemKey, state: State, message: str) -> None:
+    def _tell(self, key: ItemKey, state: SpanState, message: str) -> None:
         row = self._rows.get(key)
         if row is None:
             if self._globs and not any(fnmatchcase(key.component, glob) for glob in self._globs):
@@ -171,7 +171,7 @@ class Fold:
                 if len(self._left_out) < 20 * MAX_ROWS:
                     self._left_out.add(hash(key))
                 return
-            before = State.ABSENT if self._whole else State.UNSEEN
+            before = SpanState.ABSENT if self._whole else SpanState.UNSEEN
             room = MAX_SPANS // MAX_ROWS if len(self._rows) > 100 else MAX_SPANS // 200
             row = self._rows[key] = GrowingRow(key, room, before)
         row.tell(state, message, self.now)

@@ -7,36 +7,36 @@ from itertools import groupby
 from agentctl.duration import format_duration
 from agentctl.timeline.axis import period, ticks
 from agentctl.timeline.buckets import columns
-from agentctl.timeline.facts import Row, State, Timeline, percent
+from agentctl.timeline.facts import Row, SpanState, Timeline, percent
 
 BLOCKS = {
-    State.HEALTHY: "▂",
-    State.CONFIGURED: "▃",
-    State.UNKNOWN: "░",
-    State.UNSEEN: "\u2571",
-    State.DEGRADED: "▅",
-    State.ERROR: "█",
-    State.ABSENT: " ",
+    SpanState.HEALTHY: "▂",
+    SpanState.CONFIGURED: "▃",
+    SpanState.UNKNOWN: "░",
+    SpanState.UNSEEN: "\u2571",
+    SpanState.DEGRADED: "▅",
+    SpanState.ERROR: "█",
+    SpanState.ABSENT: " ",
 }
 """The worse, the more ink: who sees no colours sees the same."""
 
 LETTERS = {
-    State.HEALTHY: ".",
-    State.CONFIGURED: ":",
-    State.UNKNOWN: "?",
-    State.UNSEEN: "/",
-    State.DEGRADED: "o",
-    State.ERROR: "X",
-    State.ABSENT: " ",
+    SpanState.HEALTHY: ".",
+    SpanState.CONFIGURED: ":",
+    SpanState.UNKNOWN: "?",
+    SpanState.UNSEEN: "/",
+    SpanState.DEGRADED: "o",
+    SpanState.ERROR: "X",
+    SpanState.ABSENT: " ",
 }
 
 _COLORS = {
-    State.HEALTHY: "\x1b[32m",
-    State.CONFIGURED: "\x1b[36m",
-    State.UNKNOWN: "\x1b[35m",
-    State.UNSEEN: "\x1b[2m",
-    State.DEGRADED: "\x1b[33m",
-    State.ERROR: "\x1b[31m",
+    SpanState.HEALTHY: "\x1b[32m",
+    SpanState.CONFIGURED: "\x1b[36m",
+    SpanState.UNKNOWN: "\x1b[35m",
+    SpanState.UNSEEN: "\x1b[2m",
+    SpanState.DEGRADED: "\x1b[33m",
+    SpanState.ERROR: "\x1b[31m",
 }
 _RESET = "\x1b[0m"
 
@@ -89,7 +89,7 @@ def _axis(timeline: Timeline, room: int, blocks: bool) -> tuple[str, str]:
     return "".join(labels), "".join(ruler)
 
 
-def _paint(shown: list[State], color: bool, blocks: bool) -> str:
+def _paint(shown: list[SpanState], color: bool, blocks: bool) -> str:
     glyphs = BLOCKS if blocks else LETTERS
     parts = []
     for state, same in groupby(shown):
@@ -99,7 +99,7 @@ def _paint(shown: list[State], color: bool, blocks: bool) -> str:
 
 
 def _numbers(row: Row) -> tuple[str, ...]:
-    unknown, unseen = row.share(State.UNKNOWN), row.share(State.UNSEEN)
+    unknown, unseen = row.share(SpanState.UNKNOWN), row.share(SpanState.UNSEEN)
     return (
         percent(row.availability),
         percent(unknown) if unknown else "",
@@ -114,8 +114,8 @@ def _legend(timeline: Timeline, width: int, color: bool, blocks: bool) -> list[s
     there |= {span.state for row in timeline.rows for span in row.spans}
     lines = [""]
     used = 0
-    for state in State:
-        if state not in there or state is State.ABSENT:
+    for state in SpanState:
+        if state not in there or state is SpanState.ABSENT:
             continue
         length = len(state.value) + 2
         if used and used + 3 + length > width:

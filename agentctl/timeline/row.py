@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from agentctl.model import ItemKey
-from agentctl.timeline.facts import Row, Span, State
+from agentctl.timeline.facts import Row, Span, SpanState
 
 MESSAGE = 160
 """Characters of a message that a picture has room for."""
@@ -14,24 +14,24 @@ MESSAGE = 160
 class GrowingRow:
     """States in the order of time. Adjacent spans differ, and leave no hole."""
 
-    def __init__(self, key: ItemKey, room: int, before: State) -> None:
+    def __init__(self, key: ItemKey, room: int, before: SpanState) -> None:
         self.key = key
         self._room = room
         self._closed: list[Span] = []
         self._grain = 1
         self._start = self._mark = 0
         self._shown, self._message = before, ""
-        self._last_known: Optional[State] = None if before is State.UNSEEN else before
-        self._totals = dict.fromkeys(State, 0)
+        self._last_known: Optional[SpanState] = None if before is SpanState.UNSEEN else before
+        self._totals = dict.fromkeys(SpanState, 0)
         self._transitions = 0
         self.believed, self.said = before, ""
         """The state that would be shown if it could be seen."""
         self.blind = False
         """Cannot be seen now, and a heartbeat will say that it stayed as it was."""
-        self.doubtful = before is State.UNSEEN
+        self.doubtful = before is SpanState.UNSEEN
         """Nothing but its own state, told anew, is to be believed."""
 
-    def tell(self, state: State, message: str, at: int) -> None:
+    def tell(self, state: SpanState, message: str, at: int) -> None:
         """What the component is from now on."""
         self.believed, self.said = state, message[:MESSAGE]
         self.blind = self.doubtful = False
@@ -41,7 +41,7 @@ class GrowingRow:
         """Let what is known now be seen from ``at`` on (never before an earlier one)."""
         self._account(at)
         hidden = self.blind or self.doubtful
-        state = State.UNSEEN if hidden else self.believed
+        state = SpanState.UNSEEN if hidden else self.believed
         message = reason[:MESSAGE] if hidden else self.said
         if state is not self._shown:
             self._begin(state, at)
@@ -57,7 +57,7 @@ class GrowingRow:
         self._close(at)
         return Row(self.key, tuple(self._closed), self._totals, self._transitions)
 
-    def _begin(self, state: State, at: int) -> None:
+    def _begin(self, state: SpanState, at: int) -> None:
         self._close(at)
         last = self._closed[-1] if self._closed else None
         if last is not None and last.state is state:  # what lay between was no time at all
@@ -69,7 +69,7 @@ class GrowingRow:
 
     def _close(self, at: int) -> None:
         """What was seen counts even if it lasted no time."""
-        if at > self._start or self._shown is not State.UNSEEN:
+        if at > self._start or self._shown is not SpanState.UNSEEN:
             self._closed.append(Span(self._start, at, self._shown, self._message))
             if len(self._closed) > self._room:
                 self._thin_out()

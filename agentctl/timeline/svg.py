@@ -13,19 +13,19 @@ from agentctl.clock import format_time
 from agentctl.duration import format_duration
 from agentctl.timeline.axis import period, ticks
 from agentctl.timeline.buckets import Run, runs
-from agentctl.timeline.facts import Row, Span, State, Timeline, percent
+from agentctl.timeline.facts import Row, Span, SpanState, Timeline, percent
 
 PLOT = 760
 """Pixels of time; a bar is at least one wide."""
 
 LANE, BASE, TOP, SIDE = 26, 22, 84, 20
 _HEIGHTS = {
-    State.HEALTHY: 8,
-    State.CONFIGURED: 8,
-    State.UNKNOWN: 12,
-    State.UNSEEN: 20,
-    State.DEGRADED: 15,
-    State.ERROR: 20,
+    SpanState.HEALTHY: 8,
+    SpanState.CONFIGURED: 8,
+    SpanState.UNKNOWN: 12,
+    SpanState.UNSEEN: 20,
+    SpanState.DEGRADED: 15,
+    SpanState.ERROR: 20,
 }
 _NUMBERS = (("available", 76), ("unknown", 72), ("unseen", 72), ("changes", 64))
 _TOLD = 6
@@ -131,9 +131,9 @@ def _row(timeline: Timeline, row: Row, label: str, left: int, top: int) -> Itera
     yield f'<text class="name" x="{SIDE}" y="{middle}">{_text(label)}<title>{name}</title></text>'
     yield f'<rect class="lane" x="{left}" y="{top + 2}" width="{PLOT}" height="{LANE - 4}"/>'
     for run in runs(row.spans, timeline.span, PLOT):
-        if run.state is not State.ABSENT:
+        if run.state is not SpanState.ABSENT:
             yield _bar(timeline, run, left, top)
-    unknown, unseen = row.share(State.UNKNOWN), row.share(State.UNSEEN)
+    unknown, unseen = row.share(SpanState.UNKNOWN), row.share(SpanState.UNSEEN)
     texts = (
         percent(row.availability),
         percent(unknown) if unknown else "",

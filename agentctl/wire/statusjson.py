@@ -25,7 +25,7 @@ from agentctl.model import (
     Status,
     StreamError,
 )
-from agentctl.wire import olderfields
+from agentctl.wire import legacy_items
 from agentctl.wire.namespaces import Namespaces
 
 TYPES = frozenset((Snapshot.type, Delta.type, Heartbeat.type, StreamError.type))
@@ -114,7 +114,7 @@ def status_of(
     if "items" not in data:
         if not any(key in data for key in _OLDER):
             return None
-        items = tuple(olderfields.items_of(_older(data), namespace))
+        items = tuple(legacy_items.items_of(_older(data), namespace))
         if len(items) > MAX_ITEMS:
             raise ValueError(f"{len(items)} items, and at most {MAX_ITEMS} are read")
         return Snapshot(_time(data, now), items, ""), []
@@ -184,7 +184,7 @@ def _item(data: object, namespaces: Namespaces) -> Item:
         why = "without 'status'" if word is None else "status: expected text"
         raise ValueError(f"{component[:100]}: {why}")
     message = _text(data.get("message"))
-    status = olderfields.STATUSES.get(word)
+    status = legacy_items.STATUSES.get(word)
     if status is None:
         status = Status.UNKNOWN
         why = f'the server gave status "{word}", unknown here'
@@ -248,12 +248,12 @@ def _time(data: JSONObject, now: datetime) -> datetime:
         return now
 
 
-def _older(data: JSONObject) -> olderfields.OlderStatus:
+def _older(data: JSONObject) -> legacy_items.OlderStatus:
     """What is of another type than it should be counts as not told."""
     database, grpc = data.get("database"), data.get("grpc")
-    return olderfields.OlderStatus(
+    return legacy_items.OlderStatus(
         tuple(
-            olderfields.OlderNamespace(
+            legacy_items.OlderNamespace(
                 _text(one.get("namespace")),
                 _text(one.get("status")),
                 _texts(one.get("degraded_components")),
@@ -261,7 +261,7 @@ def _older(data: JSONObject) -> olderfields.OlderStatus:
             for one in _objects(data.get("namespaces"))
         ),
         tuple(
-            olderfields.OlderController(
+            legacy_items.OlderController(
                 _text(one.get("name")),
                 _text(one.get("status")),
                 _text(one.get("message")),
@@ -270,7 +270,7 @@ def _older(data: JSONObject) -> olderfields.OlderStatus:
             for one in _objects(data.get("controllers"))
         ),
         tuple(
-            olderfields.OlderRuntime(
+            legacy_items.OlderRuntime(
                 _text(one.get("name")),
                 _text(one.get("status")),
                 _text(one.get("message")),
@@ -278,10 +278,10 @@ def _older(data: JSONObject) -> olderfields.OlderStatus:
             )
             for one in _objects(data.get("runtime_adapters"))
         ),
-        olderfields.OlderDatabase(_text(database.get("status")), _text(database.get("message")))
+        legacy_items.OlderDatabase(_text(database.get("status")), _text(database.get("message")))
         if isinstance(database, dict)
         else None,
-        olderfields.OlderGrpc(
+        legacy_items.OlderGrpc(
             _text(grpc.get("status")), _text(grpc.get("message")), _text(grpc.get("address"))
         )
         if isinstance(grpc, dict)

@@ -8,8 +8,8 @@ import pytest
 
 from agentctl.timeline import svg
 from tests.browser import chromium
-from tests.recording.test_timeline_picture import incident
 from tests.recording.told import beat, folded, snapshot
+from tests.timeline.test_timeline_picture import incident
 
 BOXES = """
 [...document.querySelectorAll('text, g rect')].map(one => {

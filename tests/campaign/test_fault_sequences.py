@@ -14,28 +14,28 @@ from typing import Any
 
 import pytest
 
+from agentctl.apidouble.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
 from agentctl.backoff import Backoff
 from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
 from agentctl.cursor import scope_of
 from agentctl.demo import ApiDouble, ControlPlane
-from agentctl.demo.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
 from agentctl.diff import fold
-from agentctl.engine import Engine
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.client import ApiClient
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.http import ApiClient
 from agentctl.kube.listwatch import WatchSettings
 from agentctl.kube.resources import SERVED, Seen
+from agentctl.kube.source import KubeContext
+from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot
-from agentctl.policy import StreamPolicy
 from agentctl.redact import redact
-from agentctl.sources.cluster import cluster_sources
-from agentctl.sources.kube import KubeContext
-from agentctl.stream import EventStream
-from tests.sources.rig import eventually
+from tests.kube.rig import eventually
 
 CATALOG = b"""
 name: campaign

@@ -14,18 +14,18 @@ import pytest
 
 from agentctl.backoff import Backoff
 from agentctl.clock import SystemClock
-from agentctl.engine import Engine
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import Missing, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode, Item, ItemKey, Status
-from agentctl.policy import Missing, StreamPolicy
-from agentctl.remote import RelayStream, RemoteState
+from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
+from agentctl.remote.state import RelayStream, RemoteState
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
-from agentctl.sources.serveraccess import ClientTls, ServerAccess, ServerAddress
 from tests.campaign.faultproxy import AT_ONCE, NORMAL, PER_CONNECTION, FaultProxy
 from tests.campaign.test_fault_sequences import Follower
 from tests.server.replica import Replica
@@ -44,12 +44,12 @@ POLICY = StreamPolicy(
     first_answer_s=0.5,
 )
 SOURCES = {
-    "sse": ("agentctl.sources.sse", "SseSource"),
-    "grpc": ("agentctl.sources.grpc", "GrpcSource"),
+    "sse": ("agentctl.remote.sse", "SseSource"),
+    "grpc": ("agentctl.remote.grpc", "GrpcSource"),
 }
 SERVERS = {
-    "sse": ("agentctl.server.http", "HttpServer"),
-    "grpc": ("agentctl.server.grpc", "GrpcServer"),
+    "sse": ("agentctl.server.http.server", "HttpServer"),
+    "grpc": ("agentctl.server.grpc.server", "GrpcServer"),
 }
 
 
@@ -147,7 +147,7 @@ def no_leaks() -> Iterator[None]:
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, Site]]:
     patch = pytest.MonkeyPatch()
-    for module in ("requests", "grpc_status"):
+    for module in ("http.request", "grpc.status_service"):
         patch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
     site = Site(request.param)
     yield request.param, site
@@ -239,7 +239,7 @@ def test_tls_records_that_are_reordered_or_spoiled_change_nothing(
     transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TLS sees it, the connection is lost, and another one tells what was missed."""
-    for module in ("requests", "grpc_status"):
+    for module in ("http.request", "grpc.status_service"):
         monkeypatch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
     trustme = pytest.importorskip("trustme")
     authority = trustme.CA()

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from agentctl.catalog.loader import kinds, load, load_default
-from agentctl.kube.permissions import describe
+from agentctl.kube.rbac import describe
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import main
-from agentctl.cli.world import FdOutput, World
 
 
 class Done(NamedTuple):
@@ -22,10 +22,10 @@ def call(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None) -> D
     stderr = io.StringIO()
     out = home / "stdout"
     with out.open("wb") as file:
-        world = World(
+        process = Process(
             environ={"HOME": str(home), **(extra or {})},
             stdout=FdOutput(file.fileno()),
             stderr=stderr,
         )
-        code = main(args, world)
+        code = main(args, process)
     return Done(int(code), out.read_text(encoding="utf-8"), stderr.getvalue())

@@ -11,7 +11,7 @@ import pytest
 
 from agentctl.cli import main as cli
 from agentctl.cli.commands import version
-from agentctl.cli.world import FdOutput, World
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.errors import ExitCode
 
 
@@ -19,14 +19,14 @@ from agentctl.errors import ExitCode
 def test_a_fault_of_ours_is_70_and_one_line(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def run(args: Any, world: World) -> int:
+    def run(args: Any, process: Process) -> int:
         raise error
 
     monkeypatch.setattr(version, "run", run)
     stderr = io.StringIO()
     with open(os.devnull, "w") as null:
-        world = World({}, FdOutput(null.fileno()), stderr)
-        assert cli.main(["version"], world) == ExitCode.INTERNAL
+        process = Process({}, FdOutput(null.fileno()), stderr)
+        assert cli.main(["version"], process) == ExitCode.INTERNAL
     (line,) = stderr.getvalue().splitlines()
     assert line.startswith(f"agentctl: internal error: {type(error).__name__}: ")
     assert "hunter2" not in line

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from agentctl.cli.runner import Last, Runner
-from agentctl.policy import Outcome
+from agentctl.cli.run.runner import Last, Runner
+from agentctl.engine.policy import Outcome
 
 
 class Done:

@@ -19,7 +19,7 @@ import pytest
 
 from agentctl.demo import ApiDouble, ControlPlane
 from tests.cli.program import COMMAND, Program, environment, run, snapshot_of
-from tests.sources.rig import eventually
+from tests.kube.rig import eventually
 
 WATCHES = 7
 """How many the default catalog needs: six resources, endpointslices in two namespaces."""
@@ -652,7 +652,7 @@ entry()
 
 
 @pytest.mark.parametrize(
-    "module", ["agentctl.cli.main", "argparse", "agentctl.engine", "yaml", "http.client"]
+    "module", ["agentctl.cli.main", "argparse", "agentctl.engine.engine", "yaml", "http.client"]
 )
 def test_ctrl_c_in_the_middle_of_an_import_leaves_no_traceback(
     cluster: Cluster, module: str

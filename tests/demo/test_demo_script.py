@@ -10,7 +10,7 @@ import pytest
 from agentctl.clock import parse_time
 from agentctl.demo import ControlPlane, Script, Store
 from agentctl.demo.crds import SIGNALS
-from agentctl.demo.script import LAP_S, LEASE_DURATION_S, TIMELINE, Player
+from agentctl.demo.script import LAP_S, LEASE_DURATION_S, TIMELINE, ScriptPlayer
 
 LEASE = ("leases", "agents", "agents-controller-leader")
 
@@ -64,7 +64,7 @@ def played():
     plane.install()
     seen = [(0.0, state(store))]
     clock.each = lambda: seen.append((clock.time, state(store)))
-    Player(plane).play(clock, clock.wait)
+    ScriptPlayer(plane).play(clock, clock.wait)
     return seen
 
 

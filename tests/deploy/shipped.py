@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from agentctl.cli.commands import commands
+from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import build_parser
-from agentctl.cli.world import FdOutput, World
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
@@ -46,5 +46,5 @@ def container() -> dict[str, Any]:
 
 def parsed(arguments: Sequence[str]) -> Namespace:
     """What the program makes of a command line; raises UsageError if it knows it not."""
-    world = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
-    return build_parser(commands(), world).parse_args(list(arguments))
+    process = Process(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+    return build_parser(commands(), process).parse_args(list(arguments))

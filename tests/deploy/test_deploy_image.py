@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pytest
-from shipped import DEPLOY, ROOT, container
+
+from tests.deploy.shipped import DEPLOY, ROOT, container
 
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 INSTRUCTIONS = {
@@ -113,7 +114,7 @@ def test_the_context_is_what_is_copied_and_nothing_else() -> None:
     ("path", "out"),
     [
         ("agentctl/catalog/agents.yaml", False),
-        ("agentctl/engine.py", False),
+        ("agentctl/engine/engine.py", False),
         ("agentctl/__pycache__/engine.cpython-313.pyc", True),
         ("tests/conftest.py", True),
     ],

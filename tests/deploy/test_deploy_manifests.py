@@ -9,13 +9,13 @@ from typing import Any, Optional
 
 import pytest
 import yaml
-from shipped import DEPLOY, KUBERNETES, ROOT, container, documents, parsed, the
 
 import agentctl
 from agentctl.catalog.loader import load_default
 from agentctl.errors import UsageError
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.selectors import LabelSelector
+from tests.deploy.shipped import DEPLOY, KUBERNETES, ROOT, container, documents, parsed, the
 from tests.kubectl import KUBECTL, NO_KUBECTL
 
 SHUTDOWN_S = 5

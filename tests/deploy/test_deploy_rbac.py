@@ -12,21 +12,21 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from authorizer import Asked, Granted, allowed, asked, granted
-from shipped import container, documents, parsed, the
 
 from agentctl.catalog.loader import Catalog, load, load_default
 from agentctl.clock import SystemClock
 from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.engine.messages import Alive, Attempt, Replaced
 from agentctl.kube import discovery
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.client import ApiClient
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.http import ApiClient
-from agentctl.kube.permissions import describe
+from agentctl.kube.rbac import describe
 from agentctl.kube.resources import CRDS, SERVED
-from agentctl.sources.base import Alive, Attempt, Replaced
-from agentctl.sources.cluster import cluster_sources
-from agentctl.sources.kube import KubeContext
+from agentctl.kube.source import KubeContext
+from agentctl.kube.sources import cluster_sources
+from tests.deploy.authorizer import Asked, Granted, allowed, asked, granted
+from tests.deploy.shipped import container, documents, parsed, the
 from tools import rbac
 
 PATIENCE_S = 10.0

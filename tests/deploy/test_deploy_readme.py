@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from authorizer import allowed, asked, granted
-from shipped import DEPLOY, ROOT, parsed
 
+from tests.deploy.authorizer import allowed, asked, granted
+from tests.deploy.shipped import DEPLOY, ROOT, parsed
 from tests.kubectl import KUBECTL, NO_KUBECTL
 
 README = (DEPLOY / "README.md").read_text(encoding="utf-8")

@@ -14,10 +14,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from authorizer import Asked, allowed, asked, granted
-from shipped import container, documents
 
 from agentctl.demo import ApiDouble, ControlPlane
+from tests.deploy.authorizer import Asked, allowed, asked, granted
+from tests.deploy.shipped import container, documents
 
 PATIENCE_S = 20.0
 RULES = granted(documents(), ("agents", "agentctl"))

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from shipped import DEPLOY, container, parsed
 
 from agentctl.errors import ExitCode
+from tests.deploy.shipped import DEPLOY, container, parsed
 
 UNIT = DEPLOY / "systemd" / "agentctl-serve.service"
 ANALYZE = shutil.which("systemd-analyze")

@@ -17,8 +17,8 @@ import yaml
 
 from agentctl.demo import ApiDouble
 from agentctl.kube.access import ClusterAccess
-from agentctl.kube.failures import http_date
-from agentctl.kube.tls import server_context
+from agentctl.net.failures import http_date
+from agentctl.net.tls import server_context
 
 Object = dict[str, Any]
 

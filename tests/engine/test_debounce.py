@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agentctl.engine.outage import SETTLE_S
 from agentctl.errors import DisconnectedError, ForbiddenError
 from agentctl.model import Delta, Status
-from agentctl.sources.outage import SETTLE_S
 from tests.engine.test_engine import Bench, kinds
 
 H, D, E = Status.HEALTHY, Status.DEGRADED, Status.ERROR

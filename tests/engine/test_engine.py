@@ -10,7 +10,19 @@ import pytest
 
 from agentctl.backoff import Backoff
 from agentctl.cursor import scope_of
-from agentctl.engine import Engine
+from agentctl.engine.engine import Engine
+from agentctl.engine.messages import (
+    Alive,
+    Change,
+    Changed,
+    Ended,
+    Message,
+    ObjectKey,
+    Replaced,
+    Warned,
+)
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.stream import EventStream
 from agentctl.errors import (
     DisconnectedError,
     ExitCode,
@@ -22,18 +34,6 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, Snapshot, Status, StreamError
-from agentctl.policy import StreamPolicy
-from agentctl.sources.base import (
-    Alive,
-    Change,
-    Changed,
-    Ended,
-    Message,
-    ObjectKey,
-    Replaced,
-    Warned,
-)
-from agentctl.stream import EventStream
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 
 KEY = ObjectKey("agents", "x")

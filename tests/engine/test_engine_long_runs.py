@@ -11,7 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentctl.diff import fold
-from agentctl.engine import Engine
+from agentctl.engine.engine import Engine
+from agentctl.engine.messages import (
+    Alive,
+    Attempt,
+    Change,
+    Changed,
+    Ended,
+    ObjectKey,
+    Replaced,
+    Warned,
+)
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.stream import EventStream
 from agentctl.errors import (
     DisconnectedError,
     ExitCode,
@@ -23,18 +35,6 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, ItemKey, Snapshot, Status
-from agentctl.policy import StreamPolicy
-from agentctl.sources.base import (
-    Alive,
-    Attempt,
-    Change,
-    Changed,
-    Ended,
-    ObjectKey,
-    Replaced,
-    Warned,
-)
-from agentctl.stream import EventStream
 from tests.engine.test_engine import Bench, kinds
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 

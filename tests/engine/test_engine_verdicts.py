@@ -7,9 +7,9 @@ from typing import Any, Optional
 
 import pytest
 
+from agentctl.engine.policy import Goal
 from agentctl.errors import DisconnectedError, ExitCode, ForbiddenError
 from agentctl.model import Status
-from agentctl.policy import Goal
 from tests.engine.test_engine import Bench, kinds
 
 H, D, E = Status.HEALTHY, Status.DEGRADED, Status.ERROR

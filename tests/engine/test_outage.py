@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.cursor import scope_of
-from agentctl.engine import Engine
+from agentctl.engine.engine import Engine
+from agentctl.engine.messages import Alive, Pending, Replaced, Warned
+from agentctl.engine.outage import SETTLE_S, WAKE_S
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.renewal import LOOK_AT_CREDENTIALS_S
+from agentctl.engine.stream import EventStream
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,
@@ -20,11 +25,6 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, Status, StreamError
-from agentctl.policy import StreamPolicy
-from agentctl.sources.base import Alive, Pending, Replaced, Warned
-from agentctl.sources.outage import SETTLE_S, WAKE_S
-from agentctl.sources.renewal import LOOK_AT_CREDENTIALS_S
-from agentctl.stream import EventStream
 from tests.engine.test_engine import Bench, D, H
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agentctl.engine.messages import Alive, Pending, Warned
 from agentctl.errors import STARTING, ExitCode, ForbiddenError, ServerError, StartingError
 from agentctl.model import ErrorCode, Heartbeat, Snapshot, Status, StreamError
-from agentctl.sources.base import Alive, Pending, Warned
 from tests.engine.test_outage import ServerBench
 
 

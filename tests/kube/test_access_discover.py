@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from certs import write
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess, discover
+from tests.net.certs import write
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 

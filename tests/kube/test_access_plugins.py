@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from certs import write
 
 from agentctl.clock import SystemClock
 from agentctl.errors import ConfigError
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from tests.net.certs import write
 
 pytest.importorskip("kubernetes.config")
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from certs import write
 
 from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from tests.net.certs import write
 
 
 class FakeClock:

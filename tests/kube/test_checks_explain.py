@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judged import Cluster, component, deployment, named, pod, with_env
 
-from agentctl.diagnosis.examiner import Examiner, Reason
+from agentctl.diagnosis.explain import Explainer, Reason
 from agentctl.diagnosis.text import sections
-from agentctl.kube.facts import CLOSER, MAX_TEXT, cut_pod_facts
-from agentctl.kube.finding import Explains, Finding
-from agentctl.kube.permissions import permissions
+from agentctl.kube.cuts.facts import CLOSER, MAX_TEXT, cut_pod_facts
+from agentctl.kube.explain.finding import Explains, Finding
+from agentctl.kube.rbac import permissions
+from tests.kube.judged import Cluster, component, deployment, named, pod, with_env
 
 WORKLOAD = component("{kind: workload, names: [api]}")
 Object = dict[str, Any]
@@ -23,7 +23,7 @@ def looking(catalog: str = WORKLOAD) -> Cluster:
 
 def explained(cluster: Cluster, name: str = "it", now: float = 1000.0) -> list[Reason]:
     item = cluster.item(name, now=now)
-    return Examiner(cluster.components, cluster.evaluator).reasons(item, now)
+    return Explainer(cluster.components, cluster.evaluator).reasons(item, now)
 
 
 def finding(cluster: Cluster, now: float = 1000.0) -> Finding:
@@ -206,7 +206,7 @@ def test_a_follower_refers_to_what_it_follows_or_says_it_itself() -> None:
     from dataclasses import replace
 
     hidden = [replace(one, shown=one.name == "it") for one in cluster.components]
-    (reason,) = Examiner(hidden, cluster.evaluator).reasons(cluster.item(), 1000.0)
+    (reason,) = Explainer(hidden, cluster.evaluator).reasons(cluster.item(), 1000.0)
     assert (reason.check, str(reason.finding.about[0])) == ("workload", "deployment/api")
 
 
@@ -256,7 +256,7 @@ def test_closer_cuts_ask_for_nothing_more() -> None:
 
 
 def test_what_is_kept_of_a_pod_is_bounded_and_nothing_of_one_that_is_well() -> None:
-    from judged import SEEN
+    from tests.kube.judged import SEEN
 
     assert cut_pod_facts(pod("a", "api", ready=True), SEEN) is None
     huge = bad("a", waiting("CrashLoopBackOff", "x" * 100_000))

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.catalog.loader import load_default
-from agentctl.kube.checks import Context, Result, worst
+from agentctl.kube.check import Context, Result, worst
 from agentctl.kube.checks.component import ComponentCheck
 from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
-from agentctl.kube.permissions import Permission, permissions, roles
+from agentctl.kube.rbac import Permission, permissions, roles
 from agentctl.kube.resources import Seen
 from agentctl.model import ItemKey, Status
 from tests.kube.judged import EPOCH, Cluster, deployment, named, pod

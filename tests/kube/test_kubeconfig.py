@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from certs import b64, write
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
+from tests.net.certs import b64, write
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import PODS, Need, Seen, plan
 from agentctl.kube.view import View
-from agentctl.sources.base import Change, ObjectKey
 
 
 def keep(item: Mapping[str, Any], seen: Seen) -> Any:

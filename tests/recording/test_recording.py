@@ -13,7 +13,6 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from agentctl.harmless import harmless
 from agentctl.model import (
     Delta,
     ErrorCode,
@@ -40,7 +39,8 @@ from agentctl.recording import (
 from agentctl.renderers import Style
 from agentctl.renderers.ndjson import NdjsonRenderer
 from agentctl.renderers.table import TableRenderer
-from tests.pure.strategies import EVENTS
+from agentctl.sanitize import harmless
+from tests.strategies import EVENTS
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
 HEADER = Header(AT, "0.1.0", "kube", "agents", ("runtime:*",), 30.0)

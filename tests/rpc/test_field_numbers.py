@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from agentctl.rpc import agentctl_pb2, jangar_pb2
-from agentctl.rpc_settings import SERVICES
+from agentctl.wire.grpc_contract import SERVICES
 
 NAMES = pytest.mark.parametrize("pb", [agentctl_pb2, jangar_pb2])
 TYPES = {

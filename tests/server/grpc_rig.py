@@ -13,20 +13,20 @@ from typing import Any, Optional
 import grpc
 
 from agentctl.clock import Clock
+from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.model import Event
-from agentctl.policy import SourceVitals, Vitals
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.rpc.agentctl_pb2_grpc import AgentctlServiceStub
-from agentctl.rpc_settings import SERVICES
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
-from agentctl.server.grpc import GrpcServer
+from agentctl.server.grpc.sender_pool import SenderPoolSize
+from agentctl.server.grpc.server import GrpcServer
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
-from agentctl.server.senders import CrewSize
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
 from agentctl.wire import events_pb
+from agentctl.wire.grpc_contract import SERVICES
 from agentctl.wire.namespaces import Namespaces
 from bench.http2_reader import GrpcStreams
 from tests.server.replica import Replica
@@ -48,7 +48,7 @@ class GrpcSite:
         gate: Optional[TokenGate] = None,
         limits: StreamLimits = StreamLimits(),  # noqa: B008 (a value)
         tls: Optional[ServerTls] = None,
-        size: Optional[CrewSize] = None,
+        size: Optional[SenderPoolSize] = None,
     ) -> None:
         self.replica = Replica(*namespaces, clock=clock)
         self.clock: Any = self.replica.clock

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from agentctl.clock import Clock
+from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.model import Event, event_from_json
-from agentctl.policy import SourceVitals, Vitals
+from agentctl.net.chunked import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
-from agentctl.server.http import HttpServer
+from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
-from agentctl.wire.chunked import ChunkDecoder
 from tests.server.replica import Replica
 
 STREAM = "/api/agents/control-plane/status/stream"

@@ -9,10 +9,10 @@ from agentctl.clock import Clock
 from agentctl.cursor import scope_of
 from agentctl.diff import fold
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status
-from agentctl.server.broadcast import Broadcaster
-from agentctl.server.channel import Channel
-from agentctl.server.encoding import Entry
-from agentctl.server.subscription import Subscription
+from agentctl.server.fanout.broadcaster import Broadcaster
+from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.subscription import Subscription
 from tests.fakes import FakeClock
 
 

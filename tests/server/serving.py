@@ -10,24 +10,24 @@ from types import TracebackType
 from typing import Any, Optional
 
 from agentctl.backoff import Backoff
-from agentctl.cli.kubemode import watched
-from agentctl.cli.settings import Settings
-from agentctl.cli.world import FdOutput, World
+from agentctl.cli.config.settings import Settings
+from agentctl.cli.host.process import FdOutput, Process
+from agentctl.cli.run.kube import watched
 from agentctl.demo import ApiDouble
+from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
-from agentctl.policy import Outcome, StreamPolicy
 from agentctl.server.app import ServerApp, Transport
 from agentctl.server.auth import TokenGate
-from agentctl.server.channels import channels_of
-from agentctl.server.encoding import Entry
+from agentctl.server.fanout.channels import channels_of
+from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
-from agentctl.server.subscription import Subscription
 
 PATIENCE_S = 15.0
-WORLD = World(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
+WORLD = Process(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
 SETTINGS = Settings(
     transport="kube",
     namespace="agents",

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from agentctl import cursor as cursors
-from agentctl.cli.kubemode import kube_engine
+from agentctl.cli.run.kube import kube_engine
 from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.model import Delta, ErrorCode, Snapshot, Status, StreamError
-from agentctl.policy import StreamPolicy
 from agentctl.server.address import Address
-from agentctl.server.http import HttpServer
+from agentctl.server.http.server import HttpServer
 from agentctl.server.services import Services
 from tests.fakes import Recorder
 from tests.server.serving import PATIENCE_S, SETTINGS, WORLD, Serving, access_to

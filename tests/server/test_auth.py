@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentctl.errors import ConfigError, ExitCode
 from agentctl.server.auth import MAX_TOKENS, TokenGate
-from agentctl.server.freshfiles import MAX_BYTES
+from agentctl.server.reloading import MAX_BYTES
 from tests.fakes import FakeClock
 
 

@@ -22,7 +22,7 @@ from agentctl.errors import ConfigError
 from agentctl.server.der import validity
 from agentctl.server.tls import ServerTls
 from tests.fakes import FakeClock
-from tests.kube.certs import Authority, write
+from tests.net.certs import Authority, write
 
 
 class Clock(FakeClock):

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from agentctl.policy import SourceVitals
-from agentctl.server.front import Front
-from agentctl.server.writer import Writer
+from agentctl.engine.policy import SourceVitals
+from agentctl.server.http.acceptor import Acceptor
+from agentctl.server.http.writer import StreamWriter
 from tests.server.http_rig import PATIENCE_S, Site
 
 
-@pytest.mark.parametrize("loop", [Front, Writer])
+@pytest.mark.parametrize("loop", [Acceptor, StreamWriter])
 def test_a_loop_that_dies_ends_the_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loop: Any
 ) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from agentctl.clock import SystemClock
-from agentctl.policy import SourceVitals, Vitals
+from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.server.auth import TokenGate
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import BOUNDS_S, CONTENT_TYPE, ERROR_KINDS, Metrics, render

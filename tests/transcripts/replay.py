@@ -22,15 +22,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
+from agentctl.engine.messages import Attempt, Ended, Message, Source, Stop
 from agentctl.errors import SourceError
 from agentctl.kube.access import AccessProvider, ClusterAccess
-from agentctl.kube.api import ApiReader, reader
+from agentctl.kube.client import ApiClient
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.http import ApiClient
 from agentctl.kube.listwatch import ListWatch, WatchSettings
+from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.resources import WatchSpec
-from agentctl.sources.base import Attempt, Ended, Message, Source, Stop
-from agentctl.sources.kube import KubeContext
+from agentctl.kube.source import KubeContext
 
 DATA = Path(__file__).parent.parent / "data"
 SETTINGS = WatchSettings(short_watch_s=0.0)

@@ -7,14 +7,14 @@ import json
 import pytest
 
 from agentctl.catalog.loader import load_default
+from agentctl.engine.messages import ObjectKey, Replaced
 from agentctl.errors import ServerError
 from agentctl.kube import discovery
+from agentctl.kube.cuts.objects import Endpoints, Lease, Workload
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import Listing, TooLargeVersionError
-from agentctl.kube.objects import Endpoints, Lease, Workload
+from agentctl.kube.source import KubePollSource
 from agentctl.model import Status
-from agentctl.sources.base import ObjectKey, Replaced
-from agentctl.sources.kube import KubePollSource
 from tests.transcripts.replay import (
     DATA,
     Exchange,

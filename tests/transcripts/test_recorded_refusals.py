@@ -7,6 +7,7 @@ import random
 import pytest
 
 from agentctl.clock import SystemClock
+from agentctl.engine.messages import Ended, Replaced
 from agentctl.errors import (
     ExitCode,
     ForbiddenError,
@@ -16,13 +17,12 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.kube.access import AccessProvider, ClusterAccess
-from agentctl.kube.api import Timeouts, json_object, reader, refusal
-from agentctl.kube.http import ApiClient
+from agentctl.kube.client import ApiClient
+from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.listwatch import ListWatch
-from agentctl.kube.objects import cut_namespace
+from agentctl.kube.reader import Timeouts, json_object, reader, refusal
 from agentctl.kube.resources import Need, Resource, plan
-from agentctl.sources.base import Ended, Replaced
-from agentctl.sources.kube import KubeSource
+from agentctl.kube.source import KubeSource
 from tests.transcripts.replay import (
     SETTINGS,
     context_for,

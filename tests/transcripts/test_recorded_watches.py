@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from agentctl.clock import SystemClock
+from agentctl.engine.messages import Alive, Change, Changed, Message, Replaced, Warned
+from agentctl.engine.stream import EventStream
+from agentctl.kube.cuts.objects import Workload
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import WatchBatch
-from agentctl.kube.objects import Workload
+from agentctl.kube.source import KubeSource
 from agentctl.kube.state import KubeState
 from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import Delta, ErrorCode, Snapshot, Status
-from agentctl.sources.base import Alive, Change, Changed, Message, Replaced, Warned
-from agentctl.sources.kube import KubeSource
-from agentctl.stream import EventStream
 from tests.fakes import Recorder
 from tests.transcripts.replay import (
     Exchange,

@@ -26,7 +26,7 @@ from agentctl.rpc.agentctl_pb2 import ControlPlaneStatusEvent
 from agentctl.wire import events_pb
 from agentctl.wire.events_pb import encode, to_message
 from agentctl.wire.namespaces import Namespaces
-from tests.pure.strategies import EVENTS
+from tests.strategies import EVENTS
 from tests.wire.protobytes import field, fields, varint
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)

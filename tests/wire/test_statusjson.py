@@ -14,7 +14,7 @@ from agentctl.model import Delta, ErrorCode, Item, ItemKey, Snapshot, Status, St
 from agentctl.wire import statusjson
 from agentctl.wire.namespaces import Namespaces
 from agentctl.wire.statusjson import error_of, status_of
-from tests.pure.strategies import EVENTS
+from tests.strategies import EVENTS
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
 LATER = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -233,12 +233,12 @@ def test_an_older_servers_answer_becomes_items() -> None:
 def test_an_older_answer_is_told_as_the_protobuf_one_is() -> None:
     json_format = pytest.importorskip("google.protobuf.json_format")
     from agentctl.rpc.agentctl_pb2 import GetControlPlaneStatusResponse
-    from agentctl.wire import oldstatus
+    from agentctl.wire import legacy_pb
 
     message = GetControlPlaneStatusResponse()
     json_format.ParseDict(OLDER, message, ignore_unknown_fields=True)
     snapshot, _ = status_of(json.dumps(OLDER), "agents", AT) or pytest.fail("no state")
-    assert snapshot.items == oldstatus.items_of(message, "agents")
+    assert snapshot.items == legacy_pb.items_of(message, "agents")
 
 
 def test_older_fields_of_the_wrong_kind_count_as_not_told() -> None:

@@ -1,7 +1,7 @@
 """One file a command.
 
 A command is a module here with ``NAME``, ``HELP`` (one line), ``configure(parser)``
-and ``run(args, world) -> ExitCode``. Its file is all that a new command needs; it
+and ``run(args, process) -> ExitCode``. Its file is all that a new command needs; it
 imports what costs time inside ``run``, so that ``--help`` stays fast.
 """
 
@@ -12,8 +12,8 @@ import pkgutil
 from argparse import Namespace
 from typing import Protocol, cast
 
-from agentctl.cli.parser import Parser
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser
+from agentctl.cli.host.process import Process
 
 
 class Command(Protocol):
@@ -26,7 +26,7 @@ class Command(Protocol):
     def configure(self, parser: Parser) -> None:
         """Add the flags."""
 
-    def run(self, args: Namespace, world: World) -> int:
+    def run(self, args: Namespace, process: Process) -> int:
         """Do it; returns the exit code, raises AgentctlError."""
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.options import add_cluster, add_selection
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.flags import add_cluster, add_selection
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
 NAME = "auth"
@@ -44,22 +44,22 @@ def configure(parser: Parser) -> None:
     add_cluster(parser.add_argument_group("connection"))
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.accessreport import bind_hint, render, summary
-    from agentctl.cli.kubemode import access_of, watched
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.config.settings import Layers, checked_namespace, resolve
+    from agentctl.cli.host.time_limit import one_shot_limit
     from agentctl.cli.main import complain
-    from agentctl.cli.settings import Layers, checked_namespace, resolve
-    from agentctl.cli.time_limit import one_shot_limit
+    from agentctl.cli.output.access_report import bind_hint, render, summary
+    from agentctl.cli.run.kube import access_of, watched
 
-    chosen = Layers(world).pick(None, "AGENTCTL_NAMESPACE", "namespace")
+    chosen = Layers(process).pick(None, "AGENTCTL_NAMESPACE", "namespace")
     names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]
     args.transport, args.namespace = "kube", names[0]
-    settings = resolve(args, world)
+    settings = resolve(args, process)
     wanted = list(dict.fromkeys(names))
-    access = access_of(one_shot_limit(world).prepared(lambda: watched(settings, wanted, world)))
-    world.stdout.write(render(access, args.output))
+    access = access_of(one_shot_limit(process).prepared(lambda: watched(settings, wanted, process)))
+    process.stdout.write(render(access, args.output))
     for hint in bind_hint(access):
-        complain(world, hint, ExitCode.OK)
+        complain(process, hint, ExitCode.OK)
     if not access.missing:
         return ExitCode.OK
-    return complain(world, summary(access), ExitCode.REFUSED)
+    return complain(process, summary(access), ExitCode.REFUSED)

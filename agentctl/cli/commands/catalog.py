@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
 NAME = "catalog"
@@ -39,18 +39,18 @@ def configure(parser: Parser) -> None:
     )
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.kubemode import catalog_of
-    from agentctl.cli.settings import checked_namespace
-    from agentctl.kube.permissions import describe
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.config.settings import checked_namespace
+    from agentctl.cli.run.kube import catalog_of
+    from agentctl.kube.rbac import describe
 
-    names = args.namespace or [world.environ.get("AGENTCTL_NAMESPACE") or "agents"]
+    names = args.namespace or [process.environ.get("AGENTCTL_NAMESPACE") or "agents"]
     namespaces = [checked_namespace(name) for name in names]
     described = describe(catalog_of(args.catalog), namespaces)
     if args.output == "json":
-        world.stdout.write(json.dumps(described, indent=2) + "\n")
+        process.stdout.write(json.dumps(described, indent=2) + "\n")
     else:
         import yaml
 
-        world.stdout.write(yaml.safe_dump(described, sort_keys=False, width=100))
+        process.stdout.write(yaml.safe_dump(described, sort_keys=False, width=100))
     return ExitCode.OK

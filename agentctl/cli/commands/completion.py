@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
 NAME = "completion"
@@ -31,9 +31,9 @@ def configure(parser: Parser) -> None:
     )
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     import pkgutil
 
     script = pkgutil.get_data("agentctl.cli", f"share/{SCRIPTS[args.shell]}")
-    world.stdout.write((script or b"").decode("utf-8"))
+    process.stdout.write((script or b"").decode("utf-8"))
     return ExitCode.OK

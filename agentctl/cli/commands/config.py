@@ -7,16 +7,16 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.configkeys import KEYS
-from agentctl.cli.options import add_connection
-from agentctl.cli.parser import Parser, guess, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.flags import add_connection
+from agentctl.cli.config.keys import KEYS
+from agentctl.cli.config.parser import Parser, guess, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentctl.cli.origins import InForce
+    from agentctl.cli.config.provenance import InForce
 
 NAME = "config"
 HELP = "'config view': which settings are in force and who says so; set, unset, path"
@@ -76,25 +76,25 @@ def _keys(begin: str) -> str:
     return f"{begin}.\n\nkeys: {', '.join(KEYS[:6])},\n      {', '.join(KEYS[6:])}"
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.configfile import config_path
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.config.file import config_path
 
-    path = config_path(world.environ, world.home)
+    path = config_path(process.environ, process.home)
     if args.action == "path":
-        world.stdout.write(f"{path}\n")
+        process.stdout.write(f"{path}\n")
     else:
-        {"view": _view, "set": _set, "unset": _unset}[args.action](args, world, path)
+        {"view": _view, "set": _set, "unset": _unset}[args.action](args, process, path)
     return ExitCode.OK
 
 
-def _view(args: Namespace, world: World, path: str) -> None:
-    from agentctl.cli.configfile import read_config, readable_by_others
-    from agentctl.cli.origins import in_force
-    from agentctl.cli.serversettings import tls_config
+def _view(args: Namespace, process: Process, path: str) -> None:
+    from agentctl.cli.config.file import read_config, readable_by_others
+    from agentctl.cli.config.provenance import in_force
+    from agentctl.cli.config.server import tls_config
 
     config = read_config(path)
     tls_config(config)
-    found = in_force(args, world, config)
+    found = in_force(args, process, config)
     exists = os.path.exists(path)
     if args.output == "json":
         settings = [
@@ -108,12 +108,12 @@ def _view(args: Namespace, world: World, path: str) -> None:
             for one in found
         ]
         document = {"file": path, "exists": exists, "settings": settings}
-        world.stdout.write(json.dumps(document, indent=2) + "\n")
+        process.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        world.stdout.write(f"config file: {path}{'' if exists else ' (not there)'}\n\n")
-        world.stdout.write(_table(found))
+        process.stdout.write(f"config file: {path}{'' if exists else ' (not there)'}\n\n")
+        process.stdout.write(_table(found))
     if config.get("token") and readable_by_others(path):
-        _warn(world, f"{path} holds a token and others may read it: chmod 600 it")
+        _warn(process, f"{path} holds a token and others may read it: chmod 600 it")
 
 
 def _table(found: Sequence[InForce]) -> str:
@@ -127,11 +127,11 @@ def _table(found: Sequence[InForce]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _set(args: Namespace, world: World, path: str) -> None:
-    from agentctl.cli.configfile import change, read_config
-    from agentctl.cli.configkeys import FILE_KEYS, checked, put
-    from agentctl.cli.origins import SETTINGS
-    from agentctl.cli.serversettings import tls_config
+def _set(args: Namespace, process: Process, path: str) -> None:
+    from agentctl.cli.config.file import change, read_config
+    from agentctl.cli.config.keys import FILE_KEYS, checked, put
+    from agentctl.cli.config.provenance import SETTINGS
+    from agentctl.cli.config.server import tls_config
 
     read_config(path)  # what is not understood is not written to
     text = args.value
@@ -139,7 +139,7 @@ def _set(args: Namespace, world: World, path: str) -> None:
         text = _token()
     elif args.key == "token":
         _warn(
-            world, "the shell keeps this line in its history; better: agentctl config set token -"
+            process, "the shell keeps this line in its history; better: agentctl config set token -"
         )
     value = checked(args.key, text)
 
@@ -149,15 +149,15 @@ def _set(args: Namespace, world: World, path: str) -> None:
 
     change(path, edit)
     if args.key in FILE_KEYS and not os.access(os.path.expanduser(value), os.R_OK):
-        _warn(world, f"{args.key}: {value} cannot be read at present")
+        _warn(process, f"{args.key}: {value} cannot be read at present")
     variable = next(one.variable for one in SETTINGS if one.key == args.key)
-    if world.environ.get(variable):
-        _warn(world, f"{variable} is set, and comes before the config file")
+    if process.environ.get(variable):
+        _warn(process, f"{variable} is set, and comes before the config file")
 
 
-def _unset(args: Namespace, world: World, path: str) -> None:
-    from agentctl.cli.configfile import change
-    from agentctl.cli.configkeys import take
+def _unset(args: Namespace, process: Process, path: str) -> None:
+    from agentctl.cli.config.file import change
+    from agentctl.cli.config.keys import take
 
     def edit(config: dict[str, object]) -> None:
         if not take(config, args.key) and args.key not in KEYS:
@@ -188,7 +188,7 @@ def _typed() -> str:
         signal.signal(signal.SIGINT, before)
 
 
-def _warn(world: World, message: str) -> None:
+def _warn(process: Process, message: str) -> None:
     from agentctl.cli.main import complain
 
-    complain(world, f"warning: {message}", ExitCode.OK)
+    complain(process, f"warning: {message}", ExitCode.OK)

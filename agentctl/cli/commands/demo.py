@@ -6,15 +6,15 @@ import signal
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.options import WATCH_FLAGS, add_output, add_selection, add_watch
-from agentctl.cli.parser import Parser
-from agentctl.cli.world import World
+from agentctl.cli.config.flags import WATCH_FLAGS, add_output, add_selection, add_watch
+from agentctl.cli.config.parser import Parser
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from agentctl.engine import Engine
-    from agentctl.policy import StreamPolicy
-    from agentctl.stream import Sink
+    from agentctl.engine.engine import Engine
+    from agentctl.engine.policy import StreamPolicy
+    from agentctl.engine.stream import Sink
 
 NAME = "demo"
 HELP = "watch an embedded control plane that things happen to; no cluster needed"
@@ -60,7 +60,7 @@ def configure(parser: Parser) -> None:
     add_watch(parser, heartbeat="5s", live=True)
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     from agentctl.demo import DemoControlPlane
 
     if args.api_only:
@@ -74,7 +74,9 @@ def run(args: Namespace, world: World) -> int:
         ) from None
     try:
         return (
-            serve(demo.kubeconfig_text(), world) if args.api_only else watch(args, demo.url, world)
+            serve(demo.kubeconfig_text(), process)
+            if args.api_only
+            else watch(args, demo.url, process)
         )
     finally:
         demo.stop()
@@ -86,10 +88,10 @@ def refuse_watch_flags(args: Namespace) -> None:
             raise UsageError(f"{flag} has no meaning with --api-only")
 
 
-def watch(args: Namespace, url: str, world: World) -> int:
-    from agentctl.cli.kubemode import kube_engine
-    from agentctl.cli.settings import Settings, checked_namespace
-    from agentctl.cli.streaming import show
+def watch(args: Namespace, url: str, process: Process) -> int:
+    from agentctl.cli.config.settings import Settings, checked_namespace
+    from agentctl.cli.run.kube import kube_engine
+    from agentctl.cli.run.stream import show
     from agentctl.kube.access import ClusterAccess
 
     if args.heartbeat is None:
@@ -107,18 +109,18 @@ def watch(args: Namespace, url: str, world: World) -> int:
     access = ClusterAccess(server=url, description="the embedded control plane")
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
-        return kube_engine(settings, policy, sink, world, load=lambda: access)
+        return kube_engine(settings, policy, sink, process, load=lambda: access)
 
     greeting = f"an embedded control plane at {url}; ctrl-C ends it"
-    return show(args, settings, world, True, build, greeting)
+    return show(args, settings, process, True, build, greeting)
 
 
-def serve(kubeconfig: str, world: World) -> int:
+def serve(kubeconfig: str, process: Process) -> int:
     """Print the kubeconfig and wait for a signal."""
     numbers = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
-        world.stdout.write(kubeconfig)
+        process.stdout.write(kubeconfig)
         number = signal.sigwait(numbers)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

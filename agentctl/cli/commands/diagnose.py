@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.options import (
+from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     WATCH_FLAGS,
@@ -13,8 +13,8 @@ from agentctl.cli.options import (
     add_selection,
     add_watch,
 )
-from agentctl.cli.parser import Parser
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, SourceError, UsageError
 
 NAME = "diagnose"
@@ -44,36 +44,36 @@ def configure(parser: Parser) -> None:
     parser.set_defaults(diagnose=True)
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.streaming import stream
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.run.stream import stream
 
     if not args.watch:
         for flag in WATCH_FLAGS:
             if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
                 raise UsageError(f"{flag} needs a stream: agentctl diagnose --watch {flag} ...")
-    code = stream(args, world, args.watch)
+    code = stream(args, process, args.watch)
     if code == ExitCode.REFUSED:
-        tell_what_is_missing(args, world)
+        tell_what_is_missing(args, process)
     return code
 
 
-def tell_what_is_missing(args: Namespace, world: World) -> None:
+def tell_what_is_missing(args: Namespace, process: Process) -> None:
     """Where everything is forbidden there is no state to explain: only what to grant."""
-    from agentctl.cli.accessreport import render, summary
-    from agentctl.cli.kubemode import access_of, watched
+    from agentctl.cli.config.settings import resolve
+    from agentctl.cli.host.time_limit import time_limit
     from agentctl.cli.main import complain
-    from agentctl.cli.settings import resolve
-    from agentctl.cli.time_limit import time_limit
+    from agentctl.cli.output.access_report import render, summary
+    from agentctl.cli.run.kube import access_of, watched
 
-    settings = resolve(args, world)
+    settings = resolve(args, process)
     if settings.transport != "kube":
         return
-    limit = time_limit(args, world, once=not args.watch)
+    limit = time_limit(args, process, once=not args.watch)
     try:
-        access = limit.prepared(lambda: access_of(watched(settings, [settings.namespace], world)))
+        access = limit.prepared(lambda: access_of(watched(settings, [settings.namespace], process)))
     except SourceError:
         return
     if access.missing:
         if args.output == "table":
-            world.stdout.write(render(access, "table"))
-        complain(world, summary(access), ExitCode.REFUSED)
+            process.stdout.write(render(access, "table"))
+        complain(process, summary(access), ExitCode.REFUSED)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from argparse import ArgumentTypeError, Namespace
 
-from agentctl.cli.options import add_output
-from agentctl.cli.parser import Parser
-from agentctl.cli.world import World
+from agentctl.cli.config.flags import add_output
+from agentctl.cli.config.parser import Parser
+from agentctl.cli.host.process import Process
 
 NAME = "replay"
 HELP = "play what 'status watch --record FILE' has recorded"
@@ -65,26 +65,26 @@ def configure(parser: Parser) -> None:
     add_output(parser)
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     from agentctl import renderers
     from agentctl.cli.main import complain
-    from agentctl.cli.player import Player
-    from agentctl.cli.recordings import Input, Reading
-    from agentctl.cli.runner import Runner
-    from agentctl.remote import Selecting
-    from agentctl.stream import Sink
+    from agentctl.cli.recording.play import Player
+    from agentctl.cli.recording.read import Input, Reading
+    from agentctl.cli.run.runner import Runner
+    from agentctl.engine.stream import Sink
+    from agentctl.remote.state import Selecting
 
     def tell(text: str) -> None:
-        complain(world, text, 0)
+        complain(process, text, 0)
 
-    style = renderers.Style(color=world.color(args.color), stream=True)
+    style = renderers.Style(color=process.color(args.color), stream=True)
     # A pager has all the time that it wants: this waits for its reader, until a signal.
-    sink: Sink = renderers.create(args.output, world.stdout.patient, style)
+    sink: Sink = renderers.create(args.output, process.stdout.patient, style)
     if args.component:
         sink = Selecting(sink, args.component)
     with Input(args.file) as source:
-        player = Player(source, Reading(source, tell), sink, args.speed, world.clock)
-        outcome = Runner(player, world.stdout.fd).run()
+        player = Player(source, Reading(source, tell), sink, args.speed, process.clock)
+        outcome = Runner(player, process.stdout.fd).run()
     if outcome.message:
         tell(outcome.message)
     return int(outcome.exit_code)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.parser import Parser
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
 NAME = "schema"
@@ -22,8 +22,8 @@ def configure(parser: Parser) -> None:
     )
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     from agentctl import schema
 
-    world.stdout.write(schema.text(schema.ACCEPTED if args.accepts else schema.WRITTEN))
+    process.stdout.write(schema.text(schema.ACCEPTED if args.accepts else schema.WRITTEN))
     return ExitCode.OK

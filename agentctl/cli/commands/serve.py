@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Optional
 
-from agentctl.cli.options import add_cluster, add_persistence, add_selection
-from agentctl.cli.parser import Parser, duration, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.flags import add_cluster, add_persistence, add_selection
+from agentctl.cli.config.parser import Parser, duration, one_of
+from agentctl.cli.host.process import Process
 
 if TYPE_CHECKING:
     from agentctl.server.address import Address
@@ -72,10 +72,10 @@ def configure(parser: Parser) -> None:
     _add_streams(parser)
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.servemode import serve
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.run.serve import serve
 
-    return serve(args, world)
+    return serve(args, process)
 
 
 def _add_listeners(parser: Parser) -> None:

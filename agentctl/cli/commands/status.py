@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.options import (
+from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     WATCH_FLAGS,
@@ -13,8 +13,8 @@ from agentctl.cli.options import (
     add_selection,
     add_watch,
 )
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 
 NAME = "status"
@@ -46,8 +46,8 @@ def configure(parser: Parser) -> None:
     add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT, live=True)
 
 
-def run(args: Namespace, world: World) -> int:
-    from agentctl.cli.streaming import stream
+def run(args: Namespace, process: Process) -> int:
+    from agentctl.cli.run.stream import stream
 
     watch = args.watch or args.action == "watch"
     if watch:
@@ -56,7 +56,7 @@ def run(args: Namespace, world: World) -> int:
         for flag in WATCH_FLAGS:
             if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
                 raise UsageError(f"{flag} needs a stream: agentctl status watch {flag} ...")
-    return stream(args, world, watch)
+    return stream(args, process, watch)
 
 
 def refuse_one_shot_output(args: Namespace) -> None:

@@ -7,12 +7,12 @@ import os
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from agentctl.cli.recordings import Input
+    from agentctl.cli.recording.read import Input
     from agentctl.timeline.facts import Timeline
 
 NAME = "timeline"
@@ -72,13 +72,13 @@ def configure(parser: Parser) -> None:
     )
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.main import complain
-    from agentctl.cli.recordings import Input, Reading
+    from agentctl.cli.recording.read import Input, Reading
     from agentctl.timeline.fold import timeline
 
     def tell(text: str) -> None:
-        complain(world, text, 0)
+        complain(process, text, 0)
 
     with Input(args.file) as source:
         refuse_itself(source, args.svg)
@@ -88,7 +88,7 @@ def run(args: Namespace, world: World) -> int:
     if found is not None:
         if args.component and not found.rows:
             raise UsageError(f"no component matches --component {' or '.join(args.component)}")
-        show(found, args, world)
+        show(found, args, process)
     elif not outcome.message:
         raise UsageError(f"{source.name}: it holds no events: nothing to draw")
     if outcome.message:
@@ -103,21 +103,21 @@ def refuse_itself(source: Input, svg: str) -> None:
         raise UsageError(f"--svg {svg} is the recording itself: give another name")
 
 
-def show(found: Timeline, args: Namespace, world: World) -> None:
-    from agentctl.cli.terminal import has_utf8, width
-    from agentctl.cli.wholefile import write_whole
+def show(found: Timeline, args: Namespace, process: Process) -> None:
+    from agentctl.cli.host.atomic_write import write_whole
+    from agentctl.cli.host.terminal import has_utf8, width
     from agentctl.timeline import picture, svg
 
     if args.svg == "-":
-        world.stdout.write(svg.draw(found))
+        process.stdout.write(svg.draw(found))
         return
     if args.svg:
         write_whole(args.svg, svg.draw(found))
     if args.output == "json":
-        world.stdout.write(json.dumps(found.to_json(), ensure_ascii=False, indent=2) + "\n")
+        process.stdout.write(json.dumps(found.to_json(), ensure_ascii=False, indent=2) + "\n")
         return
-    color = world.color(args.color)
+    color = process.color(args.color)
     lines = picture.draw(
-        found, args.width or width(world), color=color, blocks=color and has_utf8(world)
+        found, args.width or width(process), color=color, blocks=color and has_utf8(process)
     )
-    world.stdout.write("".join(line + "\n" for line in lines))
+    process.stdout.write("".join(line + "\n" for line in lines))

@@ -6,8 +6,8 @@ import json
 from argparse import Namespace
 
 from agentctl import __version__
-from agentctl.cli.parser import Parser, one_of
-from agentctl.cli.world import World
+from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
 NAME = "version"
@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
     )
 
 
-def run(args: Namespace, world: World) -> int:
+def run(args: Namespace, process: Process) -> int:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
@@ -41,7 +41,7 @@ def run(args: Namespace, world: World) -> int:
         except PackageNotFoundError:
             found[package] = "not installed"
     if args.output == "json":
-        world.stdout.write(json.dumps(found, indent=2) + "\n")
+        process.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        world.stdout.write("".join(f"{name} {value}\n" for name, value in found.items()))
+        process.stdout.write("".join(f"{name} {value}\n" for name, value in found.items()))
     return ExitCode.OK

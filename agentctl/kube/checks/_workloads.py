@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from agentctl.kube.checks import Fields, fill
-from agentctl.kube.finding import Finding, kubectl
+from agentctl.kube.check import Fields, fill
+from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Cut, Need
 from agentctl.kube.view import View
 

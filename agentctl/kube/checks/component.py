@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentctl.kube.checks import Check, Context, Fields, Result
+from agentctl.kube.check import Check, Context, Fields, Result
 from agentctl.kube.resources import Need
 from agentctl.model import Status
 

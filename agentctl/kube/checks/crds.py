@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, worst
-from agentctl.kube.facts import cut_crd_facts
-from agentctl.kube.finding import Finding, kubectl
-from agentctl.kube.objects import cut_crd, cut_served
+from agentctl.engine.messages import ObjectKey
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, worst
+from agentctl.kube.cuts.facts import cut_crd_facts
+from agentctl.kube.cuts.objects import cut_crd, cut_served
+from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import CRDS, SERVED, Need
 from agentctl.model import Status
-from agentctl.sources.base import ObjectKey
 
 KIND = "crds"
 FIELDS = ("names",)

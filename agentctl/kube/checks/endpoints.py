@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks._workloads import Names, parse_kinds
 from agentctl.kube.checks.env import setting
-from agentctl.kube.facts import cut_endpoint_facts
-from agentctl.kube.finding import Finding, Ref, kubectl
-from agentctl.kube.objects import Endpoints, cut_endpoints, cut_env
+from agentctl.kube.cuts.facts import cut_endpoint_facts
+from agentctl.kube.cuts.objects import Endpoints, cut_endpoints, cut_env
+from agentctl.kube.explain.finding import Finding, Ref, kubectl
 from agentctl.kube.resources import ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector, Requirement
 from agentctl.model import Status

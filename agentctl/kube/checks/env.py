@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks._workloads import Names, not_installed, parse_kinds
-from agentctl.kube.finding import Finding, kubectl
-from agentctl.kube.objects import Env, EnvVar, cut_env
+from agentctl.kube.cuts.objects import Env, EnvVar, cut_env
+from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import Need
 from agentctl.model import Status
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Optional
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, fill, place
-from agentctl.kube.finding import Finding, Ref, kubectl
-from agentctl.kube.objects import Lease, cut_lease
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.cuts.objects import Lease, cut_lease
+from agentctl.kube.explain.finding import Finding, Ref, kubectl
 from agentctl.kube.resources import LEASES, Need
 from agentctl.model import Status
 

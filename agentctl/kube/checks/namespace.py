@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, place
-from agentctl.kube.facts import NamespaceFacts, cut_namespace_facts
-from agentctl.kube.finding import Finding, kubectl
-from agentctl.kube.objects import cut_namespace
+from agentctl.kube.check import Check, Context, Fields, Result, blind, place
+from agentctl.kube.cuts.facts import NamespaceFacts, cut_namespace_facts
+from agentctl.kube.cuts.objects import cut_namespace
+from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import NAMESPACES, Need
 from agentctl.model import Status
 

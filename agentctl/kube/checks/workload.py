@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from agentctl.kube.checks import Check, Context, Fields, Result, blind, place, worst
-from agentctl.kube.checks._workload_reasons import reasons
+from agentctl.engine.messages import ObjectKey
+from agentctl.kube.check import Check, Context, Fields, Result, blind, place, worst
 from agentctl.kube.checks._workloads import (
     DEFAULT_KINDS,
     KINDS,
@@ -20,15 +20,15 @@ from agentctl.kube.checks._workloads import (
     not_installed,
     parse_kinds,
 )
-from agentctl.kube.facts import cut_workload_facts
-from agentctl.kube.finding import Finding
-from agentctl.kube.objects import Workload, cut_workload
-from agentctl.kube.pods import PodTrouble, cut_pod
+from agentctl.kube.cuts.facts import cut_workload_facts
+from agentctl.kube.cuts.objects import Workload, cut_workload
+from agentctl.kube.cuts.pods import PodTrouble, cut_pod
+from agentctl.kube.explain.finding import Finding
+from agentctl.kube.explain.workload import reasons
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import LabelSelector
-from agentctl.kube.tolerant import Labels
+from agentctl.lenient_json import Labels
 from agentctl.model import Status
-from agentctl.sources.base import ObjectKey
 
 KIND = "workload"
 FIELDS = ("names", "labels", "kinds", "pods", "namespace")

@@ -1,0 +1,1 @@
+"""Shell completion: what the last word of a command line could become."""

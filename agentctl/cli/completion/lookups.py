@@ -1,0 +1,129 @@
+"""Values that are looked up: contexts, components, namespaces. Files only, never the network.
+
+Whatever cannot be read is passed over: nobody wants an error in the middle of a word.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from agentctl.cli.completion.candidates import Candidate, Completion, Directive, LookUp, Typed
+from agentctl.cli.config.file import config_path, read_config
+from agentctl.cli.config.keys import FILE_KEYS, KEYS, choices_of, flatten
+from agentctl.cli.host.process import Process
+from agentctl.errors import AgentctlError
+
+MAX_BYTES = 1 << 20
+"""Of a kubeconfig: a larger one takes longer to read than anybody waits for a word."""
+
+
+class LookUps:
+    """What can be looked up for one process."""
+
+    def __init__(self, process: Process) -> None:
+        self._environ = process.environ
+        self._home = process.home
+
+    def table(self) -> dict[str, LookUp]:
+        """By flag, or by command and argument."""
+        return {
+            "--context": self.contexts,
+            "--component": self.components,
+            "--namespace": self.namespaces,
+            "config set value": self.config_value,
+            "config unset key": self.config_keys,
+        }
+
+    def contexts(self, typed: Typed) -> Completion:
+        """The kubeconfig's contexts, each with its cluster."""
+        found: dict[str, str] = {}
+        for config in self._kubeconfigs(typed):
+            for name, entry in config.contexts.items():
+                cluster = entry.values.get("cluster")
+                found.setdefault(name, f"cluster {cluster}" if isinstance(cluster, str) else "")
+        return Completion(tuple(Candidate(name, about) for name, about in found.items()))
+
+    def components(self, typed: Typed) -> Completion:
+        """The names in the catalog that is asked for, or in the default one."""
+        from agentctl.catalog.loader import load_default, load_file
+
+        given = _last(typed, "catalog")
+        path = self._expanded(given)
+        if given and not _is_readable(path):
+            return Completion()
+        catalog = load_file(path) if given else load_default()
+        return Completion(tuple(Candidate(name) for name in catalog.names))
+
+    def namespaces(self, typed: Typed) -> Completion:
+        """Those that are named in the environment, the config file and the kubeconfig."""
+        found = [self._environ.get("AGENTCTL_NAMESPACE"), self._config().get("namespace")]
+        for config in self._kubeconfigs(typed):
+            found += [entry.values.get("namespace") for entry in config.contexts.values()]
+        names = [name for name in [*found, "agents"] if name and isinstance(name, str)]
+        return Completion(tuple(Candidate(name) for name in dict.fromkeys(names)))
+
+    def config_value(self, typed: Typed) -> Completion:
+        """What ``config set KEY`` takes."""
+        key = _last(typed, "key")
+        if key in FILE_KEYS:
+            return Completion(directive=Directive.FILES)
+        if key in ("context", "namespace"):
+            return self.contexts({}) if key == "context" else self.namespaces({})
+        if key == "token":
+            return Completion((Candidate("-", "read it from the standard input"),))
+        return Completion(tuple(Candidate(choice) for choice in choices_of(key)))
+
+    def config_keys(self, typed: Typed) -> Completion:
+        """What ``config unset`` could take away."""
+        present = flatten(self._config())
+        return Completion(tuple(Candidate(key) for key in KEYS if key in present))
+
+    def _config(self) -> Mapping[str, Any]:
+        with suppress(AgentctlError):
+            return read_config(config_path(self._environ, self._home))
+        return {}
+
+    def _kubeconfigs(self, typed: Typed) -> Iterator[Any]:
+        """Each file by itself: a bad one does not hide the others."""
+        from agentctl.kube.kubeconfig import Kubeconfig
+
+        for path in self._kubeconfig_paths(typed):
+            with suppress(AgentctlError):
+                if _is_readable(path):
+                    yield Kubeconfig.load([path])
+
+    def _kubeconfig_paths(self, typed: Typed) -> Iterable[str]:
+        given = (
+            _last(typed, "kubeconfig")
+            or self._environ.get("AGENTCTL_KUBECONFIG")
+            or self._config().get("kubeconfig")
+        )
+        if given:
+            return [self._expanded(given)]
+        listed = [path for path in self._environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+        return listed or [os.path.join(self._home, ".kube", "config")]
+
+    def _expanded(self, path: str) -> str:
+        """A path as the shell would have made it: it has not got that far yet."""
+        for home in ("~/", "$HOME/", "${HOME}/"):
+            if path.startswith(home):
+                return os.path.join(self._home, path[len(home) :])
+        return path
+
+
+def _last(typed: Typed, name: str) -> str:
+    values = typed.get(name) or [""]
+    return values[-1]
+
+
+def _is_readable(path: str) -> bool:
+    """A plain file of a size that is read at once: no pipe that nobody writes to."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES

@@ -1,0 +1,249 @@
+"""The flags that commands share, in groups for ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+
+from agentctl import renderers
+from agentctl.cli.config.parser import Parser, boolean, duration, one_of, positive_duration
+from agentctl.model import Status
+
+TRANSPORTS = ("kube", "grpc", "sse", "auto")
+
+
+def add_output(parser: Parser, one_shot: bool = False) -> None:
+    """What the output looks like; ``one_shot`` where it may be one state and no stream."""
+    group = parser.add_argument_group("output")
+    formats = renderers.names(streams=not one_shot)
+    more = ", nagios and prom for monitoring" if one_shot else ""
+    group.add_argument(
+        "-o",
+        "--output",
+        type=one_of(*formats),
+        default="table",
+        metavar="|".join(formats),
+        help=f"table for people, ndjson for programs, json for reading{more} (default table)",
+    )
+    if one_shot:
+        group.add_argument(
+            "--output-file",
+            metavar="FILE",
+            help="write to this file, whole or not at all, instead of stdout (one shot only)",
+        )
+    group.add_argument(
+        "--color",
+        type=one_of("auto", "always", "never"),
+        default="auto",
+        metavar="auto|always|never",
+        help="colour the table; auto means on a terminal without NO_COLOR",
+    )
+    group.add_argument(
+        "--debug",
+        action="store_true",
+        help="log the transport, cursors and each reconnect to stderr, never a token",
+    )
+
+
+def add_selection(
+    parser: Parser, variable: str = "; AGENTCTL_NAMESPACE", several: bool = False
+) -> None:
+    """What is looked at; ``variable`` is named where the environment has a say."""
+    group = parser.add_argument_group("what to look at")
+    group.add_argument(
+        "-n",
+        "--namespace",
+        action="append" if several else "store",
+        metavar="NAME",
+        help=f"where the control plane is (default agents{variable})"
+        + (" (may be repeated)" if several else ""),
+    )
+    group.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="a catalog of your own; see 'agentctl catalog show'",
+    )
+    group.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these components, as in 'runtime:*' (may be repeated)",
+    )
+
+
+def add_connection(parser: Parser) -> None:
+    """How to get there."""
+    group = parser.add_argument_group("connection")
+    group.add_argument(
+        "--transport",
+        type=one_of(*TRANSPORTS),
+        metavar="|".join(TRANSPORTS),
+        help="where the state comes from; auto is the first of grpc, sse and kube that answers "
+        "(default kube; AGENTCTL_MODE)",
+    )
+    for name in ("kube", "grpc"):
+        group.add_argument(
+            f"--{name}",
+            dest="transport",
+            action="store_const",
+            const=name,
+            help=argparse.SUPPRESS,
+        )
+    add_cluster(group)
+    server = parser.add_argument_group("server connection (transports grpc and sse)")
+    for flag, metavar, text in SERVER_FLAGS:
+        server.add_argument(flag, metavar=metavar, help=text)
+    server.add_argument("--tls", action="store_const", const=True, help="use TLS")
+
+
+def add_cluster(group: argparse._ArgumentGroup) -> None:
+    """Which cluster, and who we are there."""
+    group.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="kubeconfig to use (default KUBECONFIG, then ~/.kube/config, then the pod's own)",
+    )
+    group.add_argument("--context", metavar="NAME", help="kubeconfig context to use")
+    group.add_argument(
+        "--insecure-plaintext-token",
+        action="store_true",
+        help="send a token over plain http to a host that is not loopback",
+    )
+
+
+SERVER_FLAGS = (
+    ("--server", "ADDRESS", "address of an agentctl server (AGENTCTL_SERVER)"),
+    ("--token", "TOKEN", "bearer token; better AGENTCTL_TOKEN or --token-file"),
+    ("--token-file", "FILE", "file with the bearer token"),
+    ("--tls-ca", "FILE", "certificate authority to trust (AGENTCTL_CA_CERT)"),
+    ("--tls-cert", "FILE", "client certificate (AGENTCTL_CLIENT_CERT)"),
+    ("--tls-key", "FILE", "client key (AGENTCTL_CLIENT_KEY)"),
+    ("--tls-server-name", "NAME", "the name that the server's certificate must have"),
+)
+
+
+WATCH_FLAGS = (
+    "--follow-only",
+    "--heartbeat",
+    "--retry",
+    "--retry-backoff",
+    "--fallback-poll",
+    "--poll-interval",
+    "--since",
+    "--timeout",
+    "--max-staleness",
+    "--until",
+    "--stable-for",
+    "--fail-on",
+    "--live",
+    "--record",
+    "--record-append",
+)
+"""What makes sense on a stream only."""
+
+
+TIMEOUT = "end after this time, the start included: 0 if connected then, 5 if not (default none)"
+ONE_SHOT_TIMEOUT = "; of one shot, how long it may take (default 10s, for nagios 8s)"
+
+
+def add_watch(
+    parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT, live: bool = False
+) -> None:
+    """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
+    group = parser.add_argument_group("watching (with 'watch' or --watch)")
+    group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
+    group.add_argument(
+        "--heartbeat",
+        type=duration,
+        metavar="D",
+        help=f"how often to say that all is alive; 0 for never (default {heartbeat})",
+    )
+    group.add_argument(
+        "--retry",
+        type=boolean,
+        nargs="?",
+        const=True,
+        metavar="true|false",
+        help="reconnect when the connection is lost (default true)",
+    )
+    group.add_argument(
+        "--no-retry",
+        dest="retry",
+        action="store_const",
+        const=False,
+        help="the same as --retry=false",
+    )
+    add_persistence(group)
+    group.add_argument(
+        "--since",
+        metavar="CURSOR",
+        help="begin with what changed since this cursor was printed, instead of a snapshot",
+    )
+    group.add_argument(
+        "--timeout",
+        type=duration,
+        metavar="D",
+        help=timeout,
+    )
+    statuses = [status.value for status in Status]
+    for flag, text in (
+        (
+            "--until",
+            "end with 0 once all are that good (for a bad status: one that bad)",
+        ),
+        ("--fail-on", "end with 1 as soon as one component is that bad or worse"),
+    ):
+        group.add_argument(flag, type=one_of(*statuses), metavar="STATUS", help=text)
+    group.add_argument(
+        "--stable-for",
+        type=duration,
+        metavar="D",
+        help="how long --until has to hold without a break (default 0)",
+    )
+    parser.set_defaults(live=None)
+    if live:
+        group.add_argument(
+            "--live",
+            action="store_const",
+            const=True,
+            help="redraw the table in place, with ages (where stdout is a terminal)",
+        )
+    group.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write the events to a new file too, for 'agentctl replay' and 'timeline'",
+    )
+    group.add_argument(
+        "--record-append",
+        action="store_const",
+        const=True,
+        help="let --record add to a recording that exists",
+    )
+
+
+def add_persistence(group: argparse._ArgumentGroup) -> None:
+    """What happens when the cluster cannot be reached, or cannot be watched."""
+    group.add_argument(
+        "--retry-backoff",
+        type=positive_duration,
+        metavar="D",
+        help="first wait before reconnecting; doubles up to 30s (default 1s)",
+    )
+    group.add_argument(
+        "--fallback-poll",
+        action="store_const",
+        const=True,
+        help="poll what cannot be watched instead of giving up",
+    )
+    group.add_argument(
+        "--poll-interval",
+        type=positive_duration,
+        metavar="D",
+        help="how often to poll (default 10s)",
+    )
+    group.add_argument(
+        "--max-staleness",
+        type=duration,
+        metavar="D",
+        help="how long the last state of a lost source is believed; 0 for ever (default 2m)",
+    )

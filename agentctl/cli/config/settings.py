@@ -1,0 +1,121 @@
+"""What was asked for, from flags, environment, config file and defaults, in that order."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from dataclasses import dataclass
+from typing import Optional
+
+from agentctl.backoff import Backoff
+from agentctl.cli.config.file import config_path, read_config
+from agentctl.cli.config.flags import TRANSPORTS
+from agentctl.cli.config.parser import guess
+from agentctl.cli.host.process import Process
+from agentctl.cli.host.time_limit import ONE_SHOT_S, TimeLimit
+from agentctl.engine.policy import Goal, StreamPolicy
+from agentctl.errors import UsageError
+from agentctl.model import Status
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to look and what for, complete."""
+
+    transport: str
+    namespace: str
+    kubeconfig: Optional[str]
+    context: Optional[str]
+    catalog: Optional[str]
+    components: tuple[str, ...]
+    insecure_plaintext_token: bool
+    poll_interval_s: float
+    diagnose: bool = False
+    """Look closer: tell of what is not well why."""
+
+
+class Layers:
+    """Flag, environment, config file: the first that says something. Raises ConfigError."""
+
+    def __init__(self, process: Process) -> None:
+        self.environ = process.environ
+        self.config = read_config(config_path(process.environ, process.home))
+
+    def pick(self, flag: Optional[str], variable: str, key: str) -> Optional[str]:
+        return flag or self.environ.get(variable) or self.config.get(key) or None
+
+    def kubeconfig(self, flag: Optional[str]) -> Optional[str]:
+        path = self.pick(flag, "AGENTCTL_KUBECONFIG", "kubeconfig")
+        return os.path.expanduser(path) if path else None
+
+
+def resolve(args: Namespace, process: Process) -> Settings:
+    """The settings of one run. Raises UsageError and ConfigError."""
+    layers = Layers(process)
+    pick = layers.pick
+    transport = pick(args.transport, "AGENTCTL_MODE", "mode") or "kube"
+    if transport not in TRANSPORTS:
+        raise UsageError(
+            f"AGENTCTL_MODE or the config's mode is {transport!r}: "
+            f"expected {' or '.join(TRANSPORTS)}{guess(transport, TRANSPORTS)}"
+        )
+    namespace = pick(args.namespace, "AGENTCTL_NAMESPACE", "namespace") or "agents"
+    return Settings(
+        transport=transport,
+        namespace=checked_namespace(namespace),
+        kubeconfig=layers.kubeconfig(args.kubeconfig),
+        context=pick(args.context, "AGENTCTL_CONTEXT", "context"),
+        catalog=args.catalog,
+        components=tuple(args.component),
+        insecure_plaintext_token=args.insecure_plaintext_token,
+        poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
+        diagnose=getattr(args, "diagnose", False),
+    )
+
+
+def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:
+    """How the stream behaves, from the flags."""
+    once = limit.once
+
+    def given(name: str, default: float) -> Optional[float]:
+        """A duration; 0 means never."""
+        value = getattr(args, name)
+        return (default if value is None else value) or None
+
+    if args.stable_for is not None and args.until is None:
+        raise UsageError("--stable-for says how long --until has to hold: give --until too")
+    goal = Goal(
+        until=Status(args.until) if args.until else None,
+        stable_for_s=args.stable_for or 0.0,
+        fail_on=Status(args.fail_on) if args.fail_on else None,
+        components=tuple(args.component),
+    )
+    return StreamPolicy(
+        goal=Goal() if once else goal,
+        heartbeat_s=given("heartbeat", 30.0),
+        retry=args.retry is not False,
+        backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),
+        fallback_poll=bool(args.fallback_poll),
+        timeout_s=None if once else limit.seconds,
+        first_answer_s=limit.seconds or ONE_SHOT_S if once else StreamPolicy.first_answer_s,
+        began_at=None if limit.seconds is None else limit.began_at,
+        max_staleness_s=given("max_staleness", 120.0),
+        follow_only=bool(args.follow_only),
+        since=args.since,
+        once=once,
+    )
+
+
+def checked_namespace(name: str) -> str:
+    """A namespace's name (RFC 1123 label); raises UsageError for anything else."""
+    good = (
+        name.isascii()
+        and len(name) <= 63
+        and all(c.isdigit() or c.islower() or c == "-" for c in name)
+    )
+    if not good or not name or name[0] == "-" or name[-1] == "-":
+        raise UsageError(
+            f"namespace {name!r} (of --namespace, AGENTCTL_NAMESPACE or the config): "
+            "expected lower-case letters, digits and '-', 63 at most"
+        )
+    return name

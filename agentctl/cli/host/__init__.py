@@ -1,0 +1,1 @@
+"""The process and its host: streams, files, limits, terminal, systemd."""

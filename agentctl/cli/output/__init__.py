@@ -1,0 +1,1 @@
+"""Output of a run: where events go, and what is said at the end."""

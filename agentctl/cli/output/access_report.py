@@ -1,0 +1,116 @@
+"""What is granted and what is missing, as text and as plain data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from agentctl.kube.rbac import Permission, grants
+from agentctl.kube.self_review import Access, Grant
+from agentctl.model import JSONObject
+from agentctl.redact import redact
+
+COLUMNS = ("RESOURCE", "NAMESPACE", "NAME", "NEEDED", "MISSING")
+FORMATS = ("table", "json", "yaml")
+
+
+def render(access: Access, form: str) -> str:
+    """In one of ``FORMATS``; ``yaml`` is what has to be applied and nothing else."""
+    if form == "json":
+        return json.dumps(to_json(access), indent=2, ensure_ascii=False) + "\n"
+    manifests = to_apply(access)
+    if form == "yaml":
+        return yaml_of(manifests)
+    lines = [*table(access), ""]
+    if manifests:
+        lines += ["An administrator grants what is missing with kubectl apply -f and this:", ""]
+    else:
+        lines.append(summary(access))
+    return "\n".join(lines) + "\n" + yaml_of(manifests)
+
+
+def summary(access: Access) -> str:
+    """One line: for whom, and how much is missing."""
+    who = redact(access.subject) or "you"
+    if not access.missing:
+        return f"{who} may watch all that the catalog needs"
+    what = ", ".join(described(one) for one in access.missing)
+    return f"{who} may not watch all that the catalog needs: missing {what}"
+
+
+def described(permission: Permission) -> str:
+    """``list,watch pods in agents``."""
+    where = f" in {permission.namespace}" if permission.namespace else ""
+    return f"{','.join(permission.verbs)} {resource(permission)}{where}"
+
+
+def resource(permission: Permission) -> str:
+    """As kubectl names it: ``deployments.apps``, or the URLs."""
+    if permission.urls:
+        return ",".join(permission.urls)
+    group = permission.group
+    return f"{permission.resource}.{group}" if group else permission.resource
+
+
+def table(access: Access) -> list[str]:
+    rows = [COLUMNS, *(_row(grant) for grant in access.grants)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
+
+
+def _row(grant: Grant) -> tuple[str, ...]:
+    permission = grant.permission
+    return (
+        resource(permission),
+        permission.namespace or "-",
+        ",".join(permission.names) or "-",
+        ",".join(permission.verbs),
+        ",".join(grant.missing) or "-",
+    )
+
+
+def to_json(access: Access) -> JSONObject:
+    return {
+        "allowed": not access.missing,
+        "user": redact(access.subject),
+        "permissions": [
+            {
+                "resource": resource(grant.permission),
+                "namespace": grant.permission.namespace,
+                "names": list(grant.permission.names),
+                "needed": list(grant.permission.verbs),
+                "missing": list(grant.missing),
+            }
+            for grant in access.grants
+        ],
+        "apply": to_apply(access),
+    }
+
+
+def to_apply(access: Access) -> list[JSONObject]:
+    """The roles that are missing, and their bindings where it is known to whom."""
+    return grants(access.missing, access.subject) if access.missing else []
+
+
+def yaml_of(manifests: Sequence[JSONObject]) -> str:
+    """One YAML document each; nothing for nothing."""
+    if not manifests:
+        return ""
+    import yaml
+
+    # PyYAML folds long texts and writes aliases for what is the same object twice.
+    class PlainDumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    text: str = yaml.dump_all(manifests, Dumper=PlainDumper, sort_keys=False, width=1000)
+    return text
+
+
+def bind_hint(access: Access) -> Iterable[str]:
+    """What is left to do where the API does not tell who we are."""
+    if access.missing and not access.subject:
+        yield (
+            "the API does not tell who you are: bind the roles with "
+            "kubectl create rolebinding or clusterrolebinding"
+        )

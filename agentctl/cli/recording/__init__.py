@@ -1,0 +1,1 @@
+"""Recordings: written while a watch runs, read and played again."""

@@ -1,0 +1,223 @@
+"""``--record FILE``: each event in a file before it is shown.
+
+A line is written with one call and never buffered here: when this process dies, whatever
+was shown is in the file, and at most its last line is cut off. When the host dies, what
+the kernel had not written yet is lost too: events are not worth a wait for the disk each.
+A file that can no longer be written ends the recording and not the watch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from argparse import Namespace
+from contextlib import suppress
+from types import TracebackType
+from typing import Callable, Optional
+
+from agentctl import __version__
+from agentctl.cli.config.settings import Settings
+from agentctl.cli.host.process import Process
+from agentctl.cli.main import complain
+from agentctl.clock import Clock
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.stream import Sink
+from agentctl.errors import ExitCode, UsageError
+from agentctl.model import Event
+from agentctl.recording import End, Header, end_line, event_line, header_line
+
+_FIRST = b'{"type":"recording",'
+
+
+class Unrecorded:
+    """What a run without ``--record`` has in its place."""
+
+    def before(self, sink: Sink) -> Sink:
+        """The sink to give the events to, so that they reach ``sink``."""
+        return sink
+
+    def begin(self) -> None:
+        """All is in order and the run begins."""
+
+    def ended(self, exit_code: int) -> None:
+        """The run ended in good order."""
+
+    def __enter__(self) -> Unrecorded:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        pass
+
+
+def recorder(
+    args: Namespace, settings: Settings, policy: StreamPolicy, process: Process
+) -> Unrecorded:
+    """What the flags ask for. Raises UsageError for a file that cannot be recorded to."""
+    if not args.record:
+        if args.record_append:
+            raise UsageError("--record-append says how to --record FILE: give --record too")
+        return Unrecorded()
+
+    def header() -> Header:
+        return Header(
+            started_at=process.clock.now(),
+            agentctl=__version__,
+            transport=settings.transport,
+            namespace=settings.namespace,
+            components=settings.components,
+            heartbeat_s=policy.heartbeat_s,
+        )
+
+    file = RecordingFile(args.record, bool(args.record_append), process.stdout.fd)
+
+    def tell(text: str) -> None:
+        complain(process, text, ExitCode.OK)
+
+    return Recorder(file, header, process.clock, tell)
+
+
+class Recorder(Unrecorded):
+    """A recording of one run."""
+
+    def __init__(
+        self,
+        file: RecordingFile,
+        header: Callable[[], Header],
+        clock: Clock,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._file: Optional[RecordingFile] = file
+        self._header = header
+        self._clock = clock
+        self._tell = tell
+        self._sink: Optional[Sink] = None
+        self._began = 0.0
+        self._exit_code: Optional[int] = None
+
+    def before(self, sink: Sink) -> Sink:
+        self._sink = sink
+        return self
+
+    def begin(self) -> None:
+        self._began = self._clock.monotonic()
+        self._write(header_line(self._header()))
+
+    def emit(self, event: Event) -> None:
+        assert self._sink is not None
+        self._write(event_line(self._offset_s(), event))
+        self._sink.emit(event)
+
+    def ended(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if self._file is None:
+            return
+        if self._began:
+            self._write(end_line(End(self._offset_s(), self._exit_code)))
+        if self._file is not None:
+            self._file.close()
+
+    def _offset_s(self) -> float:
+        return self._clock.monotonic() - self._began
+
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.append(line)
+        except OSError as error:
+            self._tell(
+                f"recording to {self._file.path} has ended: {error.strerror}; "
+                "what it holds is whole, and the watch goes on"
+            )
+            self._file.close()
+            self._file = None
+
+
+class RecordingFile:
+    """A regular file, ours alone as long as it is open, that grows by whole lines."""
+
+    def __init__(self, path: str, append: bool, output_fd: int) -> None:
+        """Raises UsageError: an existing file is only added to if that was asked for."""
+        self.path = path
+        self._created = self._torn = False
+        self._fd = self._open()
+        try:
+            self._size = self._look(append, output_fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, line: bytes) -> None:
+        """All of the line or, with OSError, none of it."""
+        if self._torn:
+            line = b"\n" + line
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(line)
+        self._torn = False
+
+    def close(self) -> None:
+        """A file of ours in which nothing was written is taken away."""
+        if self._created and self._size == 0:
+            with suppress(OSError):
+                os.unlink(self.path)
+        os.close(self._fd)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        try:
+            with suppress(FileExistsError):
+                fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+                self._created = True
+                return fd
+            return os.open(self.path, flags | os.O_NONBLOCK)  # a FIFO must not make us wait
+        except OSError as error:
+            raise UsageError(
+                f"cannot record to {self.path}: {error.strerror}; "
+                "give --record a file in a directory that exists and can be written"
+            ) from None
+
+    def _look(self, append: bool, output_fd: int) -> int:
+        """The file's size, if it can be recorded to."""
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(
+                f"cannot record to {self.path}: not a regular file; for a pipe use '-o ndjson'"
+            )
+        with suppress(OSError):  # a stdout that is closed is told of later
+            if os.path.samestat(found, os.fstat(output_fd)):
+                raise UsageError(f"cannot record to {self.path}: the output goes there")
+        if found.st_size and not append:
+            raise UsageError(
+                f"{self.path} exists: record to another file, or add to it with --record-append"
+            )
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another agentctl is recording to {self.path}") from None
+        except OSError:
+            pass  # a file system without locks
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, len(_FIRST), 0) != _FIRST:
+            raise UsageError(f"cannot add to {self.path}: it is no recording")
+        self._torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
+        return size

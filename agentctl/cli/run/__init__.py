@@ -1,0 +1,1 @@
+"""Runs: the parts of each mode put together, run and ended."""

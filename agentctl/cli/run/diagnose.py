@@ -1,0 +1,75 @@
+"""Puts a diagnosis together: in front of a sink, beside an engine."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agentctl.cli.config.settings import Settings
+from agentctl.cli.output.access_report import summary
+from agentctl.clock import Clock
+from agentctl.diagnosis.events_lookup import EventsLookup
+from agentctl.diagnosis.explain import Explainer
+from agentctl.diagnosis.sink import Diagnosing, Diagnosis, Shell
+from agentctl.engine.stream import Sink
+from agentctl.errors import AgentctlError
+from agentctl.kube.client import ApiClient
+from agentctl.kube.rbac import permissions
+from agentctl.kube.reader import ApiReader
+from agentctl.kube.resources import WatchSpec
+from agentctl.kube.self_review import access
+
+if TYPE_CHECKING:
+    from agentctl.cli.run.kube import Watched
+
+log = logging.getLogger(__name__)
+
+JOIN_S = 1.0
+
+
+def diagnosing(
+    settings: Settings, found: Watched, sink: Sink, clock: Clock
+) -> tuple[Sink, EventsLookup]:
+    """A sink before ``sink`` that adds reasons, and what it asks with: an engine's companion."""
+    client = found.context.client
+    inquiry = EventsLookup(client, clock)
+    access, _ = client.provider.current()
+    shell = Shell(settings.kubeconfig or "", access.context)
+    examiner = Explainer(found.components, found.evaluator)
+    diagnosis = Diagnosis(examiner, inquiry, shell, clock)
+    return Diagnosing(sink, diagnosis, diagnosis.begin), inquiry
+
+
+class AccessLog:
+    """Logs once what we are not permitted to watch; the watch neither waits nor depends on it."""
+
+    def __init__(self, client: ApiClient, specs: Sequence[WatchSpec]) -> None:
+        self._session = client.session()
+        self._api = ApiReader(client, self._session)
+        self._specs = specs
+        self._stopped = False
+        # Daemon: a thread stuck in a name lookup cannot be freed, and loses nothing.
+        self._thread = threading.Thread(target=self._look, name="access-log", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._api.kill()
+
+    def join(self) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
+
+    def _look(self) -> None:
+        try:
+            with self._session:
+                log.debug("access: %s", summary(access(self._api, permissions(self._specs))))
+        except AgentctlError as error:
+            if not self._stopped:
+                log.debug("access: cannot be reviewed: %s", error.message)
+        except Exception:
+            log.debug("access: cannot be reviewed", exc_info=True)

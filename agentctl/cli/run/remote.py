@@ -1,0 +1,52 @@
+"""Puts the server modes together: a transport to a server, its state, engine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable
+
+from agentctl.cli.host.process import Process
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.stream import Sink
+from agentctl.remote.access import ServerAccess
+from agentctl.remote.state import RelayStream, RemoteState, Selecting
+
+if TYPE_CHECKING:
+    from agentctl.clock import Clock
+    from agentctl.engine.messages import Source
+
+NO_SCOPE = b""
+"""Cursors made here, for a server that has none, are good for this client only."""
+
+
+def _sse(access: ServerAccess, clock: Clock) -> Source:
+    from agentctl.remote.sse import SseSource
+
+    return SseSource(access, clock)
+
+
+def _grpc(access: ServerAccess, clock: Clock) -> Source:
+    # Its C core prints to stderr as it likes; what matters reaches us as a status.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from agentctl.remote.grpc import GrpcSource
+
+    return GrpcSource(access, clock)
+
+
+SOURCES: dict[str, Callable[[ServerAccess, Clock], Source]] = {"grpc": _grpc, "sse": _sse}
+
+
+def remote_engine(
+    transport: str,
+    access: ServerAccess,
+    components: tuple[str, ...],
+    policy: StreamPolicy,
+    sink: Sink,
+    process: Process,
+) -> Engine:
+    """An engine that has not been started; ``components`` are globs, none for all."""
+    source = SOURCES[transport](access, process.clock)
+    selecting = Selecting(sink, components) if components else sink
+    outlet = RelayStream(selecting, process.clock, NO_SCOPE)
+    return Engine([source], RemoteState(), outlet, policy, clock=process.clock)

@@ -1,0 +1,134 @@
+"""Puts a server together: from flags to listeners, an engine and its end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from agentctl import __version__
+from agentctl.backoff import Backoff
+from agentctl.cli.config.settings import Layers, Settings, checked_namespace
+from agentctl.cli.host.process import Process
+from agentctl.cli.host.rlimit import room_for
+from agentctl.cli.host.systemd import service_of
+from agentctl.cli.main import complain, log_to
+from agentctl.cli.run.kube import watched
+from agentctl.cli.run.listeners import bind, check_flags, greet
+from agentctl.cli.run.runner import SERVER_STOP_S, Runner
+from agentctl.engine.policy import StreamPolicy
+from agentctl.errors import ExitCode
+from agentctl.kube.access import ClusterAccess
+from agentctl.server.app import ServerApp
+from agentctl.server.auth import TokenGate
+from agentctl.server.fanout.channels import channels_of
+from agentctl.server.limits import StreamCount, StreamLimits
+from agentctl.server.metrics import Metrics
+from agentctl.server.services import ServerInfo, Services
+from agentctl.server.tls import ServerTls
+
+SWITCH_S = 0.0005
+"""How soon a thread that computes makes way. Each write to a socket gives up the
+interpreter; to get it back for the next one must not take Python's 5 ms."""
+
+BEAT_S = 1.0
+"""The engine's beat, by which its server knows that it is alive. Readers have their own."""
+
+
+def serve(args: Namespace, process: Process) -> int:
+    """Serve what the flags describe; returns the exit code."""
+    check_flags(args)
+    sys.setswitchinterval(SWITCH_S)
+    if not args.debug:
+        log_to(process, logging.WARNING, "agentctl: %(message)s")
+    gate = TokenGate.from_file(args.token_file, process.clock) if args.token_file else TokenGate()
+    tls = None
+    if args.tls_cert:
+        tls = ServerTls(args.tls_cert, args.tls_key, args.client_ca, process.clock)
+    namespaces, settings = resolve(args, process)
+    with ExitStack() as stack:
+        load = stack.enter_context(_embedded()) if args.source == "demo" else None
+        found = watched(settings, namespaces, process, load)
+        broadcaster = channels_of(
+            found.components,
+            found.evaluator.specs,
+            namespaces,
+            found.catalog_hash,
+            settings.components,
+            process.clock,
+        )
+        engine = found.engine(broadcaster, policy(args))
+        services = Services(
+            broadcaster=broadcaster,
+            vitals=engine.vitals,
+            gate=gate,
+            count=StreamCount(limits(args, process)),
+            metrics=Metrics(),
+            clock=process.clock,
+            info=ServerInfo(__version__),
+            give_up=lambda: engine.stop(ExitCode.INTERNAL),
+        )
+        listeners = bind(args, services, tls)
+        app = ServerApp(engine, services, [one.transport for one in listeners])
+        greet(args, process, namespaces, listeners)
+        with service_of(process).told(engine.vitals, process.clock) as stopping:
+            outcome = Runner(app, None, SERVER_STOP_S, stopping).run()
+    if outcome.message:
+        complain(process, outcome.message, outcome.exit_code)
+    return int(outcome.exit_code)
+
+
+def resolve(args: Namespace, process: Process) -> tuple[list[str], Settings]:
+    """The namespaces to serve and the settings of their watches."""
+    demo = args.source == "demo"
+    layers = Layers(process)
+    chosen = None if demo else layers.pick(None, "AGENTCTL_NAMESPACE", "namespace")
+    names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]
+    namespaces = list(dict.fromkeys(names))
+    settings = Settings(
+        transport="kube",
+        namespace=namespaces[0],
+        kubeconfig=None if demo else layers.kubeconfig(args.kubeconfig),
+        context=None if demo else layers.pick(args.context, "AGENTCTL_CONTEXT", "context"),
+        catalog=args.catalog,
+        components=tuple(args.component),
+        insecure_plaintext_token=args.insecure_plaintext_token,
+        poll_interval_s=args.poll_interval or 10.0,
+    )
+    return namespaces, settings
+
+
+def policy(args: Namespace) -> StreamPolicy:
+    """How the server's one engine behaves: it goes on for ever."""
+    stale = args.max_staleness
+    return StreamPolicy(
+        heartbeat_s=BEAT_S,
+        backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),
+        fallback_poll=bool(args.fallback_poll),
+        max_staleness_s=120.0 if stale is None else stale or None,
+        debounce_s=args.debounce,
+    )
+
+
+def limits(args: Namespace, process: Process) -> StreamLimits:
+    """What was asked for, or what this process may have of it."""
+    streams = room_for(args.max_streams)
+    if streams < args.max_streams:
+        message = (
+            f"--max-streams is {streams} instead of {args.max_streams}: this process may open "
+            "no more files; raise its limit (ulimit -Hn, LimitNOFILE=)"
+        )
+        complain(process, message, ExitCode.OK)
+    return StreamLimits(streams, args.max_streams_per_peer)
+
+
+@contextmanager
+def _embedded() -> Iterator[Callable[[], ClusterAccess]]:
+    """A control plane of our own, for as long as it is served."""
+    from agentctl.demo import DemoControlPlane
+
+    with DemoControlPlane() as demo:
+        access = ClusterAccess(server=demo.url, description="the embedded control plane")
+        yield lambda: access

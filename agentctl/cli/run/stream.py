@@ -1,0 +1,86 @@
+"""What the commands that show the stream share: from parsed flags to an exit code."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+
+from agentctl.cli.config.settings import Settings, policy, resolve
+from agentctl.cli.host.process import Process
+from agentctl.cli.host.systemd import Service, service_of
+from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
+from agentctl.cli.main import complain
+from agentctl.cli.output.live import LiveOutput, is_live
+from agentctl.cli.output.outputs import Output, output
+from agentctl.cli.recording.write import recorder
+from agentctl.cli.run.runner import Last, Runner
+from agentctl.cli.run.transport import Build, way
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import Outcome
+from agentctl.errors import ExitCode
+
+log = logging.getLogger(__name__)
+
+
+def stream(args: Namespace, process: Process, watch: bool) -> int:
+    """Run the stream that the flags describe; returns the exit code."""
+    settings = resolve(args, process)
+    return show(args, settings, process, watch, way(args, settings, process))
+
+
+def show(
+    args: Namespace,
+    settings: Settings,
+    process: Process,
+    watch: bool,
+    build: Build,
+    greeting: str = "",
+) -> int:
+    """The same for settings that are complete and an engine that is at hand.
+
+    ``greeting`` goes to stderr once everything else has been found in order.
+    """
+    limit = time_limit(args, process, once=not watch)
+    out = (
+        LiveOutput(settings.namespace, process.color(args.color), process)
+        if is_live(args, process)
+        else output(args, settings.namespace, process, watch, limit.end_patience_s)
+    )
+    log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
+    service = service_of(process) if watch else Service()
+    asked = service.policy(policy(args, limit))
+    with recorder(args, settings, asked, process) as recording:
+        engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
+        recording.begin()
+        if greeting:
+            complain(process, greeting, ExitCode.OK)
+        outcome = _run(engine, out, service, process, limit)
+        recording.ended(outcome.exit_code)
+    outcome = out.conclude(outcome)
+    if outcome.message:
+        complain(process, outcome.message, outcome.exit_code)
+    return int(outcome.exit_code)
+
+
+def _run(
+    engine: Engine, out: Output, service: Service, process: Process, limit: TimeLimit
+) -> Outcome:
+    """From the engine's start until all is shown."""
+
+    def late() -> Outcome:
+        """It has come to its end, and its threads have not; or it is stuck itself."""
+        stuck = Outcome(ExitCode.DISCONNECTED, "it did not end in time by itself")
+        return engine.outcome or stuck
+
+    last = None if limit.ends_at is None else Last(limit.ends_at + GRACE_S, late)
+    told = service.told(engine.vitals, process.clock)
+    try:
+        with out.shown(engine.stop) as give_back, told as stopping:
+
+            def on_stop() -> None:
+                give_back()
+                stopping()
+
+            return Runner(engine, out.fd, on_stop=on_stop, last=last).run()
+    except BrokenPipeError:
+        return Outcome(ExitCode.PIPE_CLOSED)

@@ -1,0 +1,129 @@
+"""The ways to the state: the cluster itself, a server, or the first of them that works."""
+
+from __future__ import annotations
+
+import logging
+import math
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from agentctl.cli.config.flags import SERVER_FLAGS
+from agentctl.cli.config.settings import Layers, Settings
+from agentctl.cli.host.process import Process
+from agentctl.engine.engine import Engine
+from agentctl.engine.policy import Goal, StreamPolicy
+from agentctl.engine.stream import Sink
+from agentctl.errors import UsageError
+from agentctl.model import ErrorCode, Event
+
+Build = Callable[[StreamPolicy, Sink], Engine]
+"""Makes an engine that has not been started. Raises UsageError and ConfigError."""
+
+SERVER_ONLY = (*(flag for flag, _, _ in SERVER_FLAGS), "--tls")
+CLUSTER_ONLY = ("--kubeconfig", "--context", "--catalog")
+
+REMOTE = ("grpc", "sse")
+
+TRY_S = 5.0
+"""How long ``auto`` waits for one transport's answer."""
+
+log = logging.getLogger(__name__)
+
+
+def way(args: Namespace, settings: Settings, process: Process) -> Build:
+    """The way that the settings name."""
+    transport = settings.transport
+    if transport == "auto":
+        return _first_that_works(args, settings, process)
+    if transport == "kube":
+        _refuse(args, SERVER_ONLY, "is for --transport grpc or sse; kube mode has a kubeconfig")
+        return _from_cluster(settings, process)
+    _refuse(args, CLUSTER_ONLY, f"has no meaning with --transport {transport}")
+    return _from_server(transport, args, settings, process)
+
+
+def _from_cluster(settings: Settings, process: Process) -> Build:
+    from agentctl.cli.run.kube import kube_engine
+
+    return lambda policy, sink: kube_engine(settings, policy, sink, process)
+
+
+def _from_server(transport: str, args: Namespace, settings: Settings, process: Process) -> Build:
+    from agentctl.cli.config.server import Given, server_access
+    from agentctl.cli.run.remote import remote_engine
+
+    layers = Layers(process)
+    given = Given(args, layers.environ, layers.config)
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        access = server_access(
+            given, transport, settings.namespace, policy, settings.poll_interval_s
+        )
+        if settings.diagnose:
+            from agentctl.diagnosis.from_server import second_hand
+            from agentctl.diagnosis.sink import Diagnosing
+
+            sink = Diagnosing(sink, second_hand, begin=lambda: None)
+        log.debug("server %s, %s", access.address, "TLS" if access.tls else "plain text")
+        return remote_engine(transport, access, settings.components, policy, sink, process)
+
+    return build
+
+
+def _first_that_works(args: Namespace, settings: Settings, process: Process) -> Build:
+    """grpc, sse, kube, in this order: the first that answers, and a word of those that did not.
+
+    Each is asked as it is configured and no other way: what fails with TLS or with a token
+    is not tried without. A server is asked for its state once; kube, the last, is not.
+    """
+    from agentctl.cli.config.server import Given, server_text
+
+    layers = Layers(process)
+    candidates = REMOTE if server_text(Given(args, layers.environ, layers.config)) else ()
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        reasons: list[str] = []
+        now = process.clock.monotonic()
+        # One shot ends in time, and a watch at its --timeout, however long the others take.
+        began_at = now if policy.began_at is None else policy.began_at
+        counted = replace(policy, began_at=began_at)
+        limit = policy.first_answer_s if policy.once else policy.timeout_s
+        ends_at = math.inf if limit is None else began_at + limit
+        for transport in candidates:
+            found = _from_server(transport, args, settings, process)
+            reason = _why_not(found, counted, max(0.0, ends_at - process.clock.monotonic()))
+            if not reason:
+                return _told(transport, found(counted, sink), reasons)
+            reasons.append(f"{transport}: {reason}")
+            log.debug("transport %s: %s", transport, reason)
+        return _told("kube", _from_cluster(settings, process)(counted, sink), reasons)
+
+    return build
+
+
+def _why_not(build: Build, policy: StreamPolicy, left_s: float) -> str:
+    """Ask once; empty if that went well."""
+    patience = min(TRY_S, left_s / 2)
+    once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False)
+    once = replace(once, timeout_s=patience, began_at=None)
+    outcome = build(once, _Nowhere()).run()
+    return outcome.message if outcome.exit_code else ""
+
+
+class _Nowhere:
+    def emit(self, event: Event) -> None:
+        pass
+
+
+def _told(transport: str, engine: Engine, reasons: Sequence[str]) -> Engine:
+    if reasons:
+        engine.tell(ErrorCode.FALLBACK, f"using {transport}; {'; '.join(reasons)}")
+    return engine
+
+
+def _refuse(args: Namespace, flags: Sequence[str], why: str) -> None:
+    """A flag that would do nothing is a mistake, and better told."""
+    for flag in flags:
+        if getattr(args, flag[2:].replace("-", "_")):
+            raise UsageError(f"{flag} {why}")

@@ -1,0 +1,116 @@
+"""From an item that is not fine to its reasons: what its checks find in the engine's state.
+
+Pure; on the engine's thread, as the state belongs to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from agentctl.kube.check import Check, Context, Result
+from agentctl.kube.evaluate import Component, Evaluator, verdict
+from agentctl.kube.explain.finding import Explains, Finding, kubectl
+from agentctl.kube.resources import WatchSpec
+from agentctl.model import Item, Status
+
+GOOD = (Status.HEALTHY, Status.CONFIGURED)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One check that is not fine, or one watch that cannot be seen."""
+
+    check: str
+    result: Result
+    finding: Finding
+    blind: Optional[WatchSpec] = None
+    """The watch of which nothing is known."""
+
+
+class Explainer:
+    """``components`` are those of the evaluator, which has the closer cuts."""
+
+    def __init__(self, components: Sequence[Component], evaluator: Evaluator) -> None:
+        self._components = {one.name: one for one in components}
+        self._evaluator = evaluator
+
+    def reasons(self, item: Item, now: float) -> list[Reason]:
+        """Why an item is what it is; none for one that is fine or fixed by the catalog."""
+        component = self._components.get(item.component)
+        if component is None or not needs_diagnosis(item):
+            return []
+        context = self._evaluator.context(item.namespace, now)
+        return list(self._of(component, context))
+
+    def _of(self, component: Component, context: Context) -> Iterator[Reason]:
+        blind: dict[str, None] = {}
+        for check in component.active(context):
+            result = verdict(check, context)
+            if result.status in GOOD:
+                continue
+            kind = kind_of(check)
+            for name in check.follows():
+                yield from self._followed(name, kind, result, context)
+            unseen = [spec for spec in self._unseen(check, context) if spec.name not in blind]
+            for spec in unseen:
+                blind[spec.name] = None
+                reason = context.view.blind(spec.resource, spec.namespace)
+                yield Reason(kind, Result(Status.UNKNOWN, reason), _unseen(spec), spec)
+            if check.follows() or (blind and result.status is Status.UNKNOWN):
+                continue
+            yield Reason(kind, result, _explained(check, context, result))
+
+    def _followed(self, name: str, kind: str, result: Result, context: Context) -> Iterator[Reason]:
+        """The reasons of what it follows, in full where that is not shown itself."""
+        other = self._components[name]
+        if other.shown:
+            finding = Finding(f"see {name}", (), {"follows": name})
+            yield Reason(kind, result, finding)
+        else:
+            yield from self._of(other, context)
+
+    def _unseen(self, check: Check, context: Context) -> Iterator[WatchSpec]:
+        view = context.view
+        for need in check.needs(context.namespace):
+            if view.blind(need.resource, need.namespace):
+                yield view.source_of(need.resource, need.namespace).spec
+
+
+def needs_diagnosis(item: Item) -> bool:
+    """Whether there is anything to explain."""
+    fixed = item.status is Status.UNKNOWN and item.details.get("static") is True
+    return item.status not in GOOD and not fixed
+
+
+def kind_of(check: Check) -> str:
+    """What the catalog calls this kind of check."""
+    module = sys.modules[type(check).__module__]
+    return str(getattr(module, "KIND", ""))
+
+
+def _explained(check: Check, context: Context, result: Result) -> Finding:
+    if isinstance(check, Explains):
+        try:
+            return check.explain(context, result)
+        except Exception as error:  # a diagnosis that fails must not end the stream
+            failed = f"{type(error).__name__}: {error}"
+            return Finding("the check cannot explain itself", facts={"internal_error": failed})
+    return Finding("the catalog says so" if not check.needs("") else "see its objects")
+
+
+def _unseen(spec: WatchSpec) -> Finding:
+    resource = spec.resource.plural
+    if spec.resource.group:
+        resource += f".{spec.resource.group}"
+    look = kubectl(spec.namespace, "get", resource)
+    if not spec.resource.version:  # discovery
+        look = kubectl("", "get", "--raw", "/apis")
+    return Finding(
+        "while it cannot be seen nothing can be said: see whether kubectl can",
+        (),
+        {"source": spec.name},
+        (look,),
+    )

@@ -1,0 +1,1 @@
+"""The engine: one queue of messages, one consumer, and the stream that it makes."""

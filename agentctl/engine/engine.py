@@ -1,0 +1,381 @@
+"""The sole consumer of the queue: state, deadlines, and what follows from both.
+
+Everything that happens comes in as a message or as a deadline that passed, and
+leaves as events to one sink. ``step`` takes what is queued and does all that is due;
+it reads no queue and sleeps nowhere, so tests drive it with a clock of their own.
+``run`` is the loop around it.
+
+One change, walked: a source puts ``Changed`` → ``step`` gives it to the state, which
+judges again what rests on it → ``EventStream`` compares the items with those last
+emitted and makes one ``Delta`` with its cursor → the sink.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import random
+from collections.abc import Iterable, Sequence
+from typing import Optional, Protocol, Union
+
+from agentctl.clock import Clock
+from agentctl.engine.health import SourceHealth
+from agentctl.engine.messages import (
+    Alive,
+    Ended,
+    Message,
+    News,
+    Pending,
+    Source,
+    Stop,
+    Warned,
+)
+from agentctl.engine.policy import Missing, Outcome, StreamPolicy, Vitals
+from agentctl.engine.stream import Outlet
+from agentctl.engine.supervisor import Supervisor
+from agentctl.engine.verdict import Verdict
+from agentctl.errors import ExitCode
+from agentctl.model import ErrorCode, Item, StreamError
+from agentctl.redact import redact
+
+INBOX_SIZE = 1000
+"""Messages that may wait; a source that finds it full waits, and its peer with it."""
+
+BATCH_MAX = 2 * INBOX_SIZE
+"""Messages taken at once: a flood must not keep deadlines from being looked at."""
+
+
+class State(Protocol):
+    """What the sources say, as items. Used by the engine's thread only."""
+
+    def apply(self, message: News) -> Optional[StreamError]:
+        """Take news from a source; what rests on it can be judged again from now on.
+
+        Returns what the news itself says is wrong, if that has to be told.
+        """
+
+    def blind(self, source: str, reason: str) -> None:
+        """Nothing can be said of what rests on this source, for this reason."""
+
+    def lost(self, source: str, now: float) -> None:
+        """Its connection is lost: it says nothing new, and what it said still stands."""
+
+    def found(self, source: str, now: float) -> None:
+        """It is connected, for the first time or again."""
+
+    def proven(self, now: Optional[float]) -> None:
+        """The storage behind all sources answered now (monotonic); None: nobody asks it."""
+
+    def items(self, now: float) -> Sequence[Item]:
+        """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
+
+    def amiss(self) -> Sequence[Missing]:
+        """What is missing at the source's own sources, for the beat."""
+
+    def next_deadline(self) -> Optional[float]:
+        """When (monotonic) items may change without any message."""
+
+    def absent(self) -> str:
+        """What was asked for and does not exist, as one line; empty if nothing is amiss."""
+
+
+class Companion(Protocol):
+    """Something beside the stream that lives as long as a run."""
+
+    def start(self) -> None:
+        """The run begins."""
+
+    def stop(self) -> None:
+        """End whatever is being waited for; from any thread, more than once, never waits."""
+
+    def join(self) -> None:
+        """Let go of everything, within a second; on the engine's thread, after ``stop``."""
+
+
+class Engine:
+    """Runs sources against one state and tells one outlet.
+
+    Where the policy has a goal, the run ends when that is reached or has failed.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        state: State,
+        outlet: Outlet,
+        policy: StreamPolicy,
+        *,
+        clock: Clock,
+        rng: Optional[random.Random] = None,
+        companions: Sequence[Companion] = (),
+    ) -> None:
+        self._policy = policy
+        self._verdict = Verdict(policy.goal) if policy.goal else None
+        self._state = state
+        self._clock = clock
+        self._stream = outlet
+        self._companions = companions
+        self._sources = Supervisor(
+            sources,
+            policy,
+            rng or random.Random(),
+            tell=self._stream.tell,
+            blind=lambda source, reason: state.blind(source, redact(reason)),
+            lost=state.lost,
+            found=state.found,
+            proven=state.proven,
+        )
+        self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
+        self.outcome: Optional[Outcome] = None
+        self._stop_code: Optional[int] = None
+        self._started_at = 0.0
+        self._beat_at: Optional[float] = None
+        self._timeout_at: Optional[float] = None
+        self._quiet_until = 0.0
+        self._withheld = False
+        self._looked_at = 0.0
+
+    def run(self) -> Outcome:
+        """Start the sources and go on until the run is over; then stop them.
+
+        Raises what the sink raises (BrokenPipeError when nobody reads any more).
+        """
+        try:
+            self.start()
+            while self.outcome is None:
+                self.step(self._receive())
+        finally:
+            for companion in self._companions:
+                companion.stop()
+            self._sources.stop(self._clock.monotonic)
+            for companion in self._companions:
+                companion.join()
+        return self.outcome
+
+    def stop(self, exit_code: int) -> None:
+        """End the run, from any thread; never waits."""
+        self._stop_code = exit_code
+        for companion in self._companions:
+            companion.stop()
+        # A full inbox wakes the engine just as well.
+        with contextlib.suppress(queue.Full):
+            self.inbox.put_nowait(Stop(exit_code))
+
+    def tell(self, code: ErrorCode, message: str) -> None:
+        """Have an error event follow the snapshot. Before the start only."""
+        self._stream.tell("", code, message)
+
+    def start(self) -> None:
+        """Begin all sources' first attempts and set the clocks."""
+        now = self._clock.monotonic()
+        began = now if self._policy.began_at is None else self._policy.began_at
+        self._looked_at = now
+        self._started_at = began if self._policy.once else now
+        if self._policy.heartbeat_s:
+            self._beat_at = now + self._policy.heartbeat_s
+        if self._policy.timeout_s is not None:
+            self._timeout_at = began + self._policy.timeout_s
+        self._sources.start(self.inbox, now)
+        for companion in self._companions:
+            companion.start()
+
+    def next_deadline(self) -> Optional[float]:
+        """When (monotonic) something is due even if no message comes; None for never."""
+        due = [self._beat_at, self._timeout_at, self._state.next_deadline()]
+        if not self._stream.begun:
+            patience = 0.0 if self._sources.answered else self._policy.first_answer_s
+            due.append(self._started_at + patience)
+        if self._withheld:
+            due.append(self._quiet_until)
+        if self._policy.look_s:
+            due.append(self._looked_at + self._policy.look_s)
+        if self._verdict is not None:
+            due.append(self._verdict.deadline)
+        due += self._sources.deadlines()
+        return min((moment for moment in due if moment is not None), default=None)
+
+    def step(self, messages: Iterable[Union[Message, Stop]]) -> None:
+        """Take messages in order, do what is due, and emit what follows from both."""
+        now = self._looked_at = self._clock.monotonic()
+        for message in messages:
+            if not isinstance(message, Stop):
+                self._take(message, now)
+            if self._stop_code is not None:
+                self._finish(Outcome(self._stop_code))
+                return
+            if self.outcome is not None:
+                break
+        else:
+            self._sources.look(now)
+        if self.outcome is not None:
+            if self._stream.begun:  # what came before the end is still told
+                self._publish(now, at_once=True)
+            return
+        timed_out = self._timeout_at is not None and now >= self._timeout_at
+        beats = self._beat_at is not None and now >= self._beat_at
+        if self._stream.begun:
+            self._publish(now, at_once=timed_out or beats)
+        else:
+            self._begin(now, forced=timed_out)
+        self._judge(now)
+        if timed_out:
+            self._time_out()
+        elif self.outcome is None and beats:
+            self._beat(now)
+
+    def vitals(self) -> Vitals:
+        """How the sources are. May be called from any thread."""
+        amiss = tuple(missing.source for missing in self._state.amiss())
+        return Vitals(self._looked_at, self._stream.begun, self._sources.vitals(), amiss)
+
+    def _receive(self) -> list[Union[Message, Stop]]:
+        """All that is queued; waits for the first message until the next deadline."""
+        deadline = self.next_deadline()
+        wait = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+        batch: list[Union[Message, Stop]] = []
+        try:
+            batch.append(self.inbox.get(timeout=wait))
+            while len(batch) < BATCH_MAX:
+                batch.append(self.inbox.get_nowait())
+        except queue.Empty:
+            pass
+        return batch
+
+    def _take(self, message: Message, now: float) -> None:
+        health = self._sources[message.source]
+        if message.epoch != health.epoch:
+            return
+        if isinstance(message, Ended):
+            outcome = self._sources.ended(message, now, at_start=not self._stream.begun)
+            if outcome is not None:
+                self._finish(outcome)
+        elif isinstance(message, Warned) and message.code is ErrorCode.RESYNC:
+            self._sources.lost_history(message, now)
+        elif isinstance(message, Warned):
+            self._stream.tell(health.name, message.code, message.message)
+        elif self._sources.heard(message, now) and not isinstance(message, Pending):
+            error = None if isinstance(message, Alive) else self._state.apply(message)
+            if error is not None:
+                self._stream.tell(
+                    error.source,
+                    error.code,
+                    error.message,
+                    error.retry_in,
+                    sources=error.sources,
+                    lasted=error.lasted,
+                )
+            forgets = isinstance(message, Alive) and message.forgets
+            if message.resource_version or forgets:
+                health.resource_version = message.resource_version
+
+    def _publish(self, now: float, at_once: bool) -> None:
+        """Tell what is new, unless something was told a moment ago: then a moment later.
+
+        The first change goes out at once; what follows it within the debounce is told
+        together, or not at all where it was undone.
+        """
+        items = self._state.items(now)
+        self._sources.tell_resync(lambda: self._stream.differs(items), now)
+        self._withheld = now < self._quiet_until and not at_once
+        if self._withheld:
+            return
+        if self._stream.publish(items, self._sources.versions()):
+            self._quiet_until = now + self._policy.debounce_s
+
+    def _begin(self, now: float, forced: bool) -> None:
+        """The snapshot, once every source has answered or the wait is over."""
+        late = now >= self._started_at + self._policy.first_answer_s
+        if not (self._sources.answered or late or forced):
+            return
+        refused = self._sources.refused_everywhere()
+        if refused is not None:
+            self._finish(refused)
+            return
+        self._sources.look(now, at_once=True)
+        self._sources.give_up_waiting(now - self._started_at)
+        # A one-shot that reached nobody has nothing to show but its error.
+        if not self._policy.once or self._sources.reached:
+            self._stream.begin(
+                self._state.items(now),
+                self._sources.versions(),
+                since=self._policy.since,
+                follow_only=self._policy.follow_only,
+            )
+        if self._policy.once:
+            self._conclude_once()
+
+    def _beat(self, now: float) -> None:
+        """The beat is fixed from the start; what a suspended host slept through is skipped."""
+        period = self._policy.heartbeat_s
+        if not period or self._beat_at is None:
+            return
+        self._beat_at += period * (1 + (now - self._beat_at) // period)
+        if self._beat_at <= now:  # rounded down
+            self._beat_at += period
+        if self._stream.begun:
+            down = [_missing(health, now) for health in self._sources.down]
+            self._stream.beat(down or self._state.amiss())
+
+    def _judge(self, now: float) -> None:
+        """End the run once the verdict is clear."""
+        if self._verdict is None or not self._stream.begun or self.outcome is not None:
+            return
+        lost = [health.name for health in self._sources.lost]
+        lost += [missing.source for missing in self._state.amiss()]
+        missing = f"{', '.join(lost)} cannot be seen" if lost else ""
+        outcome = self._verdict.look(self._state.items(now), now, missing)
+        if outcome is not None:
+            self._publish(now, at_once=True)  # what decided it is told
+            self._finish(outcome)
+
+    def _time_out(self) -> None:
+        if self.outcome is not None:
+            return
+        self._sources.look(self._clock.monotonic(), at_once=True)
+        self._conclude("still disconnected at --timeout: ")
+        outcome = self.outcome
+        if self._verdict is not None and outcome == Outcome(ExitCode.OK):
+            self.outcome = None
+            self._finish(self._verdict.timed_out())
+
+    def _conclude_once(self) -> None:
+        absent = "" if self._sources.lost else self._state.absent()
+        if absent:
+            self._finish(Outcome(ExitCode.REFUSED, absent))
+        else:
+            self._conclude("")
+
+    def _conclude(self, prefix: str) -> None:
+        """The end that was asked for: good, unless a connection is missing now."""
+        lost = self._sources.lost
+        if not lost:
+            self._finish(self._sources.refused_everywhere() or self._second_hand(prefix))
+            return
+        failure = lost[0].failure
+        waited_s = self._clock.monotonic() - self._started_at
+        reason = failure.message if failure else lost[0].silence(waited_s)
+        reason = lost[0].excuse or reason
+        self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
+
+    def _second_hand(self, prefix: str) -> Outcome:
+        """Good, unless a server that we are connected to has lost its own sources."""
+        amiss = self._state.amiss()
+        if not amiss or amiss[0].code in (ErrorCode.FORBIDDEN, ErrorCode.UNAUTHORIZED):
+            return Outcome(ExitCode.OK)
+        return Outcome(ExitCode.DISCONNECTED, f"{prefix}the server says: {amiss[0].message}")
+
+    def _finish(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = Outcome(outcome.exit_code, redact(outcome.message))
+
+
+def _missing(health: SourceHealth, now: float) -> Missing:
+    failure, retry_at = health.failure, health.retry_at
+    if health.excuse:
+        return Missing(health.name, ErrorCode.SERVER, health.excuse, None)
+    if failure is not None:
+        wait = None if retry_at is None else max(0.0, retry_at - now)
+        return Missing(health.name, failure.code, failure.message, wait)
+    # Nobody fails where history is read anew.
+    code = ErrorCode.RESYNC if health.ever_up else ErrorCode.DISCONNECTED
+    return Missing(health.name, code, "no answer yet", None)

@@ -1,0 +1,140 @@
+"""One source's life as the engine sees it: up or down, how stale, when to try again."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+from agentctl.backoff import Retry
+from agentctl.duration import format_duration
+from agentctl.engine.messages import Attempt, Message, Source, Stop
+from agentctl.engine.policy import SourceVitals
+from agentctl.errors import RefusedError, SourceError, StartingError
+
+
+@dataclass
+class SourceHealth:
+    """Written by the engine's thread only. Times are monotonic seconds."""
+
+    source: Source
+    """What runs now: the stream, or what polls in its place."""
+    stream: Source
+    retry: Retry
+    epoch: int = 0
+    attempt: Optional[Attempt] = None
+    answered: bool = False
+    """Its first answer, good or bad, is in."""
+    up: bool = False
+    ever_up: bool = False
+    excuse: str = ""
+    """Why its server has answered, and nothing can be told of it yet; until there is."""
+    up_since: Optional[float] = None
+    """Since when it has been well; a failure clears it, so that each of one outage counts."""
+    last_alive: float = 0.0
+    idle: bool = False
+    """Its last attempt ended without a failure: there was nothing for it to do."""
+    blind: bool = False
+    """What rests on it has turned unknown."""
+    failure: Optional[SourceError] = None
+    last_failure: Optional[SourceError] = None
+    not_before: float = 0.0
+    """Until when (monotonic) its server does not want to be asked."""
+    began_at: float = 0.0
+    """When the attempt that is under way began."""
+    retry_at: Optional[float] = None
+    stream_at: Optional[float] = None
+    """When polling may be left for another try of the stream."""
+    resource_version: str = ""
+    abandoned: list[Attempt] = field(default_factory=list)
+    """Attempts that were told to stop and have not been seen to end."""
+
+    @property
+    def name(self) -> str:
+        return self.stream.name
+
+    @property
+    def polling(self) -> bool:
+        return self.source is not self.stream
+
+    @property
+    def proves(self) -> bool:
+        return self.stream.proves
+
+    @property
+    def down(self) -> bool:
+        """Not up; a proof of life is not missing before it has failed."""
+        return not self.up and (not self.proves or self.failure is not None)
+
+    @property
+    def lost(self) -> bool:
+        """Down for want of a connection, not of a permission."""
+        return self.down and not isinstance(self.failure, RefusedError)
+
+    def silence(self, waited_s: float) -> str:
+        """In words, that nothing at all has come of it for so long."""
+        return f"no answer from {self.name} within {format_duration(round(waited_s, 1))}"
+
+    def vitals(self) -> SourceVitals:
+        failure = self.failure
+        return SourceVitals(
+            self.name,
+            self.up,
+            self.lost,
+            self.last_alive,
+            self.epoch,
+            failure.message if failure is not None else "",
+        )
+
+    def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
+        """Begin the next attempt; whatever an earlier one still says is not listened to."""
+        self.stop()
+        self.retry_at = None
+        self.began_at = now
+        self.epoch += 1
+        # What turned unknown is not resumed but read anew: replaying history would first
+        # show the old state as if it were the present one.
+        version = "" if self.blind else self.resource_version
+        self.attempt = Attempt(self.source, self.epoch, version, inbox)
+        self.attempt.start()
+
+    def stop(self) -> None:
+        """Tell the running attempt to end, without waiting for it."""
+        self.abandoned = [attempt for attempt in self.abandoned if not attempt.join(0)]
+        if self.attempt is not None:
+            self.attempt.stop()
+            self.abandoned.append(self.attempt)
+            self.attempt = None
+
+    def alive(self, now: float) -> None:
+        """Proof of life."""
+        self.last_alive = now
+        self.answered = self.ever_up = True
+        self.blind = self.idle = False
+        self.excuse = ""
+        if not self.up:
+            self.up = True
+            self.up_since = now if self.up_since is None else self.up_since
+            self.failure = None
+
+    def relists(self, now: float) -> None:
+        """Its history is lost: it answered, but counts as alive only once it has listed."""
+        if self.up:
+            self.up = False
+            self.last_alive = now
+
+    def fell(self, now: float, failure: SourceError, running: bool = False) -> bool:
+        """The attempt failed; True if that is news: it was up, or fails another way.
+
+        ``running``: it goes on, but what it says does not count.
+        """
+        before = self.failure
+        self.failure = self.last_failure = failure
+        # What a starting server says is no answer yet: it is looked at again.
+        self.answered = self.answered or not isinstance(failure, StartingError)
+        self.excuse = ""
+        if not running:
+            self.attempt = None
+        news = self.up or before is None or before.code is not failure.code
+        self.up, self.up_since = False, None
+        return news

@@ -1,0 +1,262 @@
+"""Outages: what the sources of one server have lost together is one error, and one recovery.
+
+A server is one patient. Its sources fall and come back together, within moments of each
+other; each keeps its own attempts and waits, and here is what is told of them, and who is
+woken when the server answers again. Used by the engine's thread only.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import NamedTuple, Optional, Protocol
+
+from agentctl.duration import format_duration
+from agentctl.engine.health import SourceHealth
+from agentctl.errors import RefusedError, ServerError, SourceError, StartingError
+from agentctl.model import ErrorCode
+
+SETTLE_S = 0.5
+"""How long an outage waits for the others that it has taken, before it is told."""
+
+WAKE_S = 1.0
+"""Within which those that wait are tried, once their server answers; spread, so that it is
+not asked for everything at once."""
+
+LONG_SILENCE_S = 10.0
+"""After so long, whoever gets the first answer, and no good one, is eager again itself. Not
+sooner: a balancer whose servers take turns in failing would be asked without a pause."""
+
+
+class Reach(IntEnum):
+    """How well a server answers since it last was silent; each step up wakes who waits."""
+
+    SILENT = 0
+    ANSWERS = 1
+    """Something, if only that it cannot answer now."""
+    WELL = 2
+
+
+class Tell(Protocol):
+    """Sends an error event."""
+
+    def __call__(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None: ...
+
+
+class _Outage(NamedTuple):
+    """What was lost, since when, and whether that has been told."""
+
+    names: tuple[str, ...]
+    since: float
+    tell_at: Optional[float]
+
+
+class ServerHealth:
+    """The sources of one server: its outage, its lost history, its last proof of life."""
+
+    def __init__(self, rng: random.Random, tell: Tell) -> None:
+        self.members: list[SourceHealth] = []
+        self.last_proof = 0.0
+        """When (monotonic) an answer last went through the server's storage."""
+        self.stale = False
+        """Its storage has been silent for too long: what its caches say does not count."""
+        self._rng = rng
+        self._tell = tell
+        self._reach = Reach.WELL
+        self._silent_since = 0.0
+        self._unanswered: set[str] = set()
+        """Whose attempts did not reach it since it last answered anybody."""
+        self._outage: Optional[_Outage] = None
+        self._resynced: dict[str, str] = {}
+        self._resync_at: Optional[float] = None
+        self._resync_told = False
+
+    @property
+    def proves(self) -> bool:
+        """Whether a source of its own asks its storage whether it is alive."""
+        return any(health.proves and not health.idle for health in self.members)
+
+    @property
+    def watches(self) -> list[SourceHealth]:
+        """All but the proof of life."""
+        return [health for health in self.members if not health.proves]
+
+    @property
+    def down(self) -> list[SourceHealth]:
+        """Those that are down; the proof of life alone is named only where it is alone."""
+        found = [health for health in self.members if health.down]
+        return [health for health in found if not health.proves] or found
+
+    @property
+    def _watchers(self) -> list[SourceHealth]:
+        """Those that notice at once when the server goes: not who asks it now and then."""
+        return [health for health in self.members if health.stream.essential] or self.members
+
+    # Outages.
+
+    def failed(
+        self,
+        health: SourceHealth,
+        failure: SourceError,
+        retry_in: Optional[float],
+        news: bool,
+        now: float,
+    ) -> None:
+        """An attempt is over: an outage, a refusal, or, unless it is ``news``, the same again."""
+        if isinstance(failure, RefusedError):
+            self._refused(health, now)
+            if news:
+                self._tell(health.name, failure.code, failure.message, retry_in)
+        elif news:
+            self.fell(health, now)
+        if not isinstance(failure, (RefusedError, ServerError)):
+            self._unreachable(health, now)
+        elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
+            self.answered(health, now, well=False)
+
+    def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
+        """A source has lost its connection, and that is news; ``told``: it is being told."""
+        if self._outage is None:
+            self._outage = _Outage((), now, None if told else now + SETTLE_S)
+        if health.name not in self._outage.names:
+            self._outage = self._outage._replace(names=(*self._outage.names, health.name))
+
+    def _refused(self, health: SourceHealth, now: float) -> None:
+        """It answered, and the answer was no: that is another matter, told by itself."""
+        outage = self._outage
+        if outage is None or health.name not in outage.names:
+            return
+        left = tuple(name for name in outage.names if name != health.name)
+        if left:
+            self._outage = outage._replace(names=left)
+            return
+        self._outage = None
+        if outage.tell_at is None:
+            self._tell_end(outage, now)
+
+    # Silence, and who sleeps through its end.
+
+    def _unreachable(self, health: SourceHealth, now: float) -> None:
+        """An attempt ended without an answer; silent is a server that answers nobody."""
+        self._unanswered.add(health.name)
+        if self._reach is not Reach.SILENT and all(
+            one.name in self._unanswered or isinstance(one.failure, RefusedError)
+            for one in self._watchers
+        ):
+            self._reach, self._silent_since = Reach.SILENT, now
+
+    def answered(self, health: SourceHealth, now: float, well: bool) -> None:
+        """Somebody has an answer; the first of its kind after a silence wakes all who wait."""
+        self._unanswered.clear()
+        before, reach = self._reach, Reach.WELL if well else Reach.ANSWERS
+        if reach <= before:
+            return
+        self._reach = reach
+        silence = now - self._silent_since if before is Reach.SILENT else 0.0
+        self.wake(now, None if silence >= LONG_SILENCE_S else health, before is Reach.SILENT)
+
+    def wake(self, now: float, awake: Optional[SourceHealth] = None, hanging: bool = False) -> None:
+        """Have those that wait tried within a moment, each not before its server's own wish.
+
+        With ``hanging`` also those whose attempts are older than that: they talk to one that
+        did not answer.
+        """
+        for health in self.members:
+            if health is awake or not health.down or isinstance(health.failure, RefusedError):
+                continue
+            wake_at = max(now + self._rng.uniform(0.0, WAKE_S), health.not_before)
+            if health.retry_at is not None:
+                health.retry.forget()
+                health.retry_at = min(health.retry_at, wake_at)
+            elif hanging and health.attempt is not None and now - health.began_at > WAKE_S:
+                health.retry_at = wake_at
+
+    def look(self, now: float, at_once: bool = False) -> None:
+        """Tell what is due: an outage that has settled, and one that is over."""
+        outage = self._outage
+        if outage is None:
+            return
+        down = {health.name: health for health in self.members if health.lost}
+        over = not any(name in down for name in outage.names)
+        everyone = all(one.lost for one in self._watchers)
+        if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
+            self._tell_loss(outage, down, now)
+            outage = self._outage = outage._replace(tell_at=None)
+        if over:
+            self._outage = None
+            self._tell_end(outage, now)
+
+    def _tell_end(self, outage: _Outage, now: float) -> None:
+        names = self._shown(outage.names)
+        lasted = now - outage.since
+        text = f"{_listed(names)}: back after {format_duration(max(1, round(lasted)))}"
+        self._tell(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted)
+
+    def _tell_loss(self, outage: _Outage, down: dict[str, SourceHealth], now: float) -> None:
+        names = self._shown(outage.names)
+        health = next(one for one in self.members if one.name == names[0])
+        failure = health.failure or health.last_failure
+        waits = [one.retry_at - now for one in down.values() if one.retry_at is not None]
+        if failure is not None:
+            retry_in = max(0.0, min(waits)) if waits else None
+            self._tell(names[0], failure.code, failure.message, retry_in, sources=names)
+
+    def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
+        """In the order of the sources; the proof of life only where nothing else is."""
+        order = [one for one in self.members if one.name in set(names)]
+        shown = [one.name for one in order if not one.proves]
+        return tuple(shown or [one.name for one in order])
+
+    # Lost history.
+
+    def lost_history(self, health: SourceHealth, message: str, now: float) -> None:
+        """A source reads everything anew; what that brings decides what is told."""
+        self._resynced[health.name] = message
+        self._resync_at = now + SETTLE_S
+
+    def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
+        """Say once for all of them what the new lists brought, before that itself is told.
+
+        That nothing differs is known when the lists of all are there, in an outage at its
+        end; and is not worth a word where it was told before that something does.
+        """
+        if self._resync_at is None:
+            return
+        lost = [one for one in self.members if one.name in self._resynced]
+        names = tuple(one.name for one in lost)
+        if any(one.up for one in lost) and differs():
+            self._tell(names[0], ErrorCode.RESYNC, self._resynced[names[0]], sources=names)
+            self._resynced.clear()
+            self._resync_told = True
+        elif now >= self._resync_at and self._relisted:
+            if not self._resync_told:
+                text = f"history of {_listed(names)} was lost and read anew: nothing differs"
+                self._tell(names[0], ErrorCode.RESYNC, text, sources=names)
+            self._resynced.clear()
+            self._resync_at, self._resync_told = None, False
+
+    @property
+    def _relisted(self) -> bool:
+        """Whether the lists of all that lost their history are there."""
+        lost = (one for one in self.members if one.name in self._resynced)
+        return self._outage is None and all(one.up for one in lost)
+
+    def deadlines(self) -> Iterable[float]:
+        if self._outage is not None and self._outage.tell_at is not None:
+            yield self._outage.tell_at
+        if self._resync_at is not None and self._relisted:
+            yield self._resync_at
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} sources"

@@ -1,0 +1,201 @@
+"""The outgoing side of the engine: what was emitted last, and the next event from it.
+
+Keeps the promises of order: one snapshot at most and first, a delta only of what
+differs from what was emitted, errors that come before the snapshot held back until
+after it. Every event carries the cursor of the state that its reader then has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Optional, Protocol, Union
+
+from agentctl import cursor as cursors
+from agentctl.clock import Clock
+from agentctl.diff import diff
+from agentctl.engine.policy import Missing
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Heartbeat,
+    Item,
+    ItemKey,
+    Snapshot,
+    StreamError,
+)
+from agentctl.redact import redact
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Takes events in order."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event; may block, and raises what writing it raises."""
+
+
+class Outlet(Protocol):
+    """Where the engine's states go. Used by the engine's thread only."""
+
+    begun: bool
+    """Whether ``begin`` was called."""
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        """Take the first state."""
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        """Take the present state; True if anything in it was news."""
+
+    def differs(self, items: Sequence[Item]) -> bool:
+        """Whether anything in this state would be news."""
+
+    def tell(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None:
+        """Take an error."""
+
+    def beat(self, missing: Sequence[Missing]) -> None:
+        """Say that all is alive, or which sources are not."""
+
+
+class EventStream:
+    """An outlet that turns states into events for one sink.
+
+    ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
+    ``versions`` below is each source's resourceVersion, for the cursor.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, scope: bytes) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._scope = scope
+        self._positions = cursors.CursorClock()
+        self._hashes = cursors.ItemHashes()
+        self._cursor = ""
+        self._emitted: dict[ItemKey, Item] = {}
+        self._looked_at: Sequence[Item] = ()
+        self._held: list[StreamError] = []
+        self.begun = False
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        """The first event: a snapshot, what changed since a cursor, or none at all."""
+        self.begun = True
+        self._emitted = {item.key: item for item in items}
+        cursor = self._move(versions)
+        if since is not None:
+            self._resume(since, items, follow_only, cursor)
+        elif not follow_only:
+            self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
+        held, self._held = self._held, []
+        for error in held:
+            self._emit(replace(error, generated_at=self._clock.now(), cursor=self._cursor))
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        """A delta of what differs from what was emitted, if anything does."""
+        if items is self._looked_at:
+            return False
+        self._looked_at = items
+        current = {item.key: item for item in items}
+        found = diff(self._emitted, current)
+        if found:
+            self._emitted = current
+            cursor = self._move(versions)
+            self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
+        return bool(found)
+
+    def differs(self, items: Sequence[Item]) -> bool:
+        return items is not self._looked_at and bool(
+            diff(self._emitted, {item.key: item for item in items})
+        )
+
+    def tell(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None:
+        """An error event; before the beginning it is kept for after it."""
+        now = self._clock.now()
+        several = sources if len(sources) > 1 else ()
+        error = StreamError(
+            now, redact(message), code, source, retry_in, self._cursor, several, lasted
+        )
+        if self.begun:
+            self._emit(error)
+        else:
+            self._held.append(error)
+
+    def beat(self, missing: Sequence[Missing]) -> None:
+        """A heartbeat, or an error event in its place."""
+        self._emit(self.pulse(missing))
+
+    def pulse(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
+        """What ``beat`` emits."""
+        now = self._clock.now()
+        if not missing:
+            return Heartbeat(now, self._cursor)
+        names = ", ".join(one.source for one in missing)
+        first = missing[0]
+        message = redact(f"still without {names}: {first.message}")
+        sources = tuple(one.source for one in missing) if len(missing) > 1 else first.sources
+        return StreamError(
+            now, message, first.code, first.source, first.retry_in, self._cursor, sources
+        )
+
+    def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
+        found = cursors.resume(
+            cursors.decode(since), self._scope, items, [item.key for item in items]
+        )
+        if isinstance(found, cursors.Changes):
+            log.debug("resumed from the cursor: %d changed", len(found.changes))
+            self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
+        elif isinstance(found, cursors.Full):
+            log.debug("cannot resume from the cursor: %s", found.reason)
+            if follow_only:
+                message = f"cannot tell what changed since the cursor: {found.reason}"
+                self.tell("", ErrorCode.RESYNC, message)
+            else:
+                self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
+        else:
+            log.debug("resumed from the cursor: nothing changed")
+
+    def _move(self, versions: Mapping[str, str]) -> str:
+        """Take the next cursor, for the state in ``_emitted``."""
+        position = self._positions.next(self._clock.now())
+        self._cursor = cursors.encode(
+            cursors.make(position, self._scope, versions, self._emitted.values(), self._hashes)
+        )
+        return self._cursor
+
+    def _emit(self, event: Event) -> None:
+        log.debug("%s, cursor %s", event.type, event.cursor)
+        self._sink.emit(event)

@@ -1,0 +1,369 @@
+"""Decides what becomes of each source: retry, poll instead, give up, or end the run.
+
+Used by the engine's thread only. A source's attempt ends with a failure; what that
+means depends on what the failure is, on whether the source ever worked, and on what
+the user asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import Optional, Union
+
+from agentctl.backoff import Retry
+from agentctl.duration import format_duration
+from agentctl.engine.health import SourceHealth
+from agentctl.engine.messages import (
+    Alive,
+    Ended,
+    Message,
+    Pending,
+    Received,
+    Replaced,
+    Source,
+    Stop,
+    Warned,
+)
+from agentctl.engine.outage import WAKE_S, ServerHealth, Tell
+from agentctl.engine.policy import Outcome, SourceVitals, StreamPolicy
+from agentctl.engine.renewal import Renewal
+from agentctl.errors import (
+    STARTING,
+    DisconnectedError,
+    ExitCode,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    SourceError,
+    StartingError,
+    StreamingUnsupported,
+    UnauthorizedError,
+)
+from agentctl.model import ErrorCode
+
+log = logging.getLogger(__name__)
+
+JOIN_S = 1.0
+"""How long stopping may take, all threads together."""
+
+
+class Supervisor:
+    """All sources' health.
+
+    ``tell`` sends an error event; ``blind(source, reason)`` turns unknown what rests on
+    a source; ``lost(source, now)`` and ``found(source, now)`` say how its connection is.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        policy: StreamPolicy,
+        rng: random.Random,
+        *,
+        tell: Tell,
+        blind: Callable[[str, str], None],
+        lost: Callable[[str, float], None],
+        found: Callable[[str, float], None],
+        proven: Callable[[Optional[float]], None],
+    ) -> None:
+        self._policy = policy
+        self._rng = rng
+        self._tell = tell
+        self._blind = blind
+        self._lost = lost
+        self._found = found
+        self._proven = proven
+        self._health = {
+            source.name: SourceHealth(source, source, Retry(policy.backoff)) for source in sources
+        }
+        self._servers: dict[str, ServerHealth] = {}
+        for health in self:
+            server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
+            server.members.append(health)
+        self._renewal = Renewal()
+
+    def __iter__(self) -> Iterator[SourceHealth]:
+        return iter(self._health.values())
+
+    def __getitem__(self, name: str) -> SourceHealth:
+        return self._health[name]
+
+    @property
+    def answered(self) -> bool:
+        """Whether every source has its first answer, good or bad."""
+        return all(health.answered for health in self if not health.proves)
+
+    @property
+    def reached(self) -> bool:
+        """Whether any source ever had a good answer, or there is none to be asked."""
+        told = [health for health in self if not health.proves]
+        return not told or any(health.ever_up for health in told)
+
+    @property
+    def down(self) -> list[SourceHealth]:
+        return [health for server in self._servers.values() for health in server.down]
+
+    @property
+    def lost(self) -> list[SourceHealth]:
+        """Those down for want of a connection, not of a permission."""
+        return [health for health in self.down if health.lost]
+
+    def vitals(self) -> tuple[SourceVitals, ...]:
+        """How each source is; for any thread, as all that is read is replaced, not changed."""
+        return tuple(health.vitals() for health in self)
+
+    def versions(self) -> dict[str, str]:
+        """The resourceVersion that each source has got to, where it has one."""
+        return {health.name: health.resource_version for health in self if health.resource_version}
+
+    def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
+        """Begin every source's first attempt."""
+        self._inbox = inbox
+        for server in self._servers.values():
+            server.last_proof = now
+        for health in self:
+            health.last_alive = now
+            if not health.proves:
+                self._blind(health.name, "no data yet")
+            health.start(inbox, now)
+
+    def stop(self, monotonic: Callable[[], float]) -> None:
+        """Stop all threads: signal all first, then wait for all, a second together."""
+        for health in self:
+            health.stop()
+        deadline = monotonic() + JOIN_S
+        for health in self:
+            for attempt in health.abandoned:
+                if not attempt.join(max(0.0, deadline - monotonic())):
+                    log.debug("%s: its thread did not end in time", health.name)
+
+    def ended(self, message: Ended, now: float, at_start: bool) -> Optional[Outcome]:
+        """An attempt is over; an outcome if that ends the run.
+
+        ``at_start`` says that nothing has been shown yet; it is still the start after
+        that for as long as no source ever had a good answer.
+        """
+        health = self[message.source]
+        failure = message.failure
+        server = self._server(health)
+        health.stop()
+        if failure is None:
+            health.idle = True
+            if health.proves:
+                self._proven(None)
+            server.answered(health, now, well=not health.proves)
+            if not self._policy.once:
+                self._retry(health, None, health.up_since, now)
+            return None
+        if isinstance(failure, StreamingUnsupported):
+            server.answered(health, now, well=True)
+            return self._fall_back(health, failure, now)
+        unshown = at_start and not health.ever_up and not health.proves
+        at_start = not health.ever_up and (at_start or not self.reached)
+        if isinstance(failure, UnauthorizedError) and at_start:
+            return Outcome(ExitCode.REFUSED, failure.message)
+        if isinstance(failure, DisconnectedError) and not self._policy.retry:
+            return Outcome(ExitCode.DISCONNECTED, failure.message)
+        up_since = health.up_since
+        if health.proves and health.up:  # what nobody can renew does not expire
+            for member in server.watches:
+                self._lost(member.name, server.last_proof)
+        elif health.up:
+            self._lost(health.name, now)
+        news = health.fell(now, failure)
+        starting = isinstance(failure, StartingError)
+        if isinstance(failure, (ForbiddenError, NotFoundError)):
+            health.blind = True
+            self._blind(health.name, failure.message)
+        elif starting and not health.ever_up:
+            self._blind(health.name, STARTING)
+        elif unshown:
+            self._blind(health.name, failure.message)
+        again = starting or not self._policy.once
+        delay = self._retry(health, failure, up_since, now) if again else None
+        server.failed(health, failure, delay, news, now)
+        return None
+
+    def heard(self, message: Message, now: float) -> bool:
+        """A sign of life; False where it does not count: a cache speaks for silent storage."""
+        health = self[message.source]
+        server = self._server(health)
+        if isinstance(message, Pending):
+            server.answered(health, now, well=False)
+            health.excuse = message.reason
+            if not health.ever_up:
+                self._blind(health.name, message.reason)
+            return False
+        if isinstance(message, Received) or (
+            isinstance(message, (Alive, Replaced)) and message.consistent
+        ):
+            self._proved(server, now)
+        elif server.stale:
+            return False
+        if not health.up and not health.proves:
+            self._found(health.name, now)
+        health.alive(now)
+        server.answered(health, now, well=True)
+        return True
+
+    def give_up_waiting(self, waited_s: float) -> None:
+        """What is shown now is shown without those that have not answered: say so."""
+        for health in self:
+            known = health.answered or health.excuse or health.failure is not None
+            if not known and not health.proves:
+                self._blind(health.name, health.silence(waited_s))
+
+    def lost_history(self, message: Warned, now: float) -> None:
+        """A source reads everything anew, and is told of once that is there."""
+        health = self[message.source]
+        health.relists(now)
+        self._server(health).lost_history(health, message.message, now)
+
+    def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
+        """Before what is new is told: whether it is because history was lost."""
+        for server in self._servers.values():
+            server.tell_resync(differs, now)
+
+    def look(self, now: float, at_once: bool = False) -> None:
+        """Do what is due: staleness, retries, another try of the stream, what is to be told.
+
+        ``at_once`` tells of an outage before it has settled: there is no later.
+        """
+        self._turn_stale(now)
+        self._renewal.look(self, now)
+        for server in self._servers.values():
+            server.look(now, at_once)
+        for health in self:
+            if health.retry_at is not None and now >= health.retry_at:
+                log.debug("%s: reconnecting", health.name)
+                health.start(self._inbox, now)
+            if health.polling and health.stream_at is not None and now >= health.stream_at:
+                log.debug("%s: trying the stream again", health.name)
+                health.source = health.stream
+                health.start(self._inbox, now)
+
+    def deadlines(self) -> Iterator[float]:
+        """When (monotonic) ``look`` will find something due."""
+        for server in self._servers.values():
+            yield from server.deadlines()
+        if self._renewal.due is not None:
+            yield self._renewal.due
+        for health in self:
+            stream_at = health.stream_at if health.polling else None
+            for moment in (health.retry_at, stream_at, self._stale_at(health)):
+                if moment is not None:
+                    yield moment
+
+    def refused_everywhere(self) -> Optional[Outcome]:
+        """An outcome if there is nothing but refusals: nothing will come of waiting."""
+        failures = [_refusal(health.failure) for health in self if health.stream.essential]
+        if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
+            return None
+        return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
+
+    def _retry(
+        self,
+        health: SourceHealth,
+        failure: Optional[SourceError],
+        up_since: Optional[float],
+        now: float,
+    ) -> float:
+        """Set the time of the next attempt; returns the wait in seconds."""
+        if isinstance(failure, RefusedError):
+            delay = self._policy.refused_retry_s * self._rng.uniform(0.75, 1.25)
+        elif isinstance(failure, StartingError):
+            delay = failure.retry_after or 0.0
+        elif failure is not None and failure.put_off:
+            delay = (failure.retry_after or 0.0) + self._rng.uniform(0.0, WAKE_S)
+        else:
+            wish = failure.retry_after if failure is not None else None
+            delay = health.retry.failed(now, up_since, wish, self._rng)
+        health.not_before = now + ((failure.retry_after or 0.0) if failure is not None else 0.0)
+        health.retry_at = now + delay
+        reason = failure.message if failure is not None else "it ended"
+        log.debug("%s: %s; next attempt in %.1fs", health.name, reason, delay)
+        return delay
+
+    def _fall_back(
+        self, health: SourceHealth, failure: StreamingUnsupported, now: float
+    ) -> Optional[Outcome]:
+        fallback = health.stream.fallback()
+        if not self._policy.fallback_poll or fallback is None:
+            return Outcome(ExitCode.STREAMING_UNSUPPORTED, failure.message)
+        # Later tries of the stream fail without a word, unless one had worked for a while.
+        worked = health.stream_at is not None and (
+            now - health.stream_at >= self._policy.backoff.reset_after
+        )
+        if health.stream_at is None or worked:
+            self._tell(health.name, ErrorCode.FALLBACK, f"polling instead: {failure.message}")
+        health.source = fallback
+        health.stream_at = now + self._policy.stream_retry_s
+        health.start(self._inbox, now)
+        return None
+
+    def _server(self, health: SourceHealth) -> ServerHealth:
+        return self._servers[health.stream.server]
+
+    def _stale_at(self, health: SourceHealth) -> Optional[float]:
+        """When what rests on a source stops being believed.
+
+        One that is down has nothing to say. One that is up may be served from a cache
+        whose storage is silent: where that is looked after, its last proof counts.
+        """
+        limit = self._policy.max_staleness_s
+        if limit is None or health.blind or not health.ever_up or health.proves:
+            return None
+        if not health.up:
+            return health.last_alive + limit
+        server = self._server(health)
+        return server.last_proof + limit if server.proves else None
+
+    def _turn_stale(self, now: float) -> None:
+        reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
+        for server in self._servers.values():
+            turned = []
+            for health in server.members:
+                stale_at = self._stale_at(health)
+                if stale_at is None or now < stale_at:
+                    continue
+                turned.append(health.name)
+                self._blind(health.name, reason)
+                health.blind = True
+                if health.up:  # only its cache is
+                    server.stale = True
+                    health.fell(now, ServerError(f"its storage is silent: {reason}"), running=True)
+                    server.fell(health, now, told=True)
+                elif health.attempt is not None and health.attempt.resource_version:
+                    # Under way to resume what is not believed any more: read it anew instead.
+                    health.start(self._inbox, now)
+            if turned:
+                what = turned[0] if len(turned) == 1 else f"{len(turned)} sources"
+                text = f"{what}: {reason}"
+                self._tell(turned[0], ErrorCode.STALE, text, sources=tuple(turned))
+
+    def _proved(self, server: ServerHealth, now: float) -> None:
+        """The server's storage has answered: what its caches say counts again, read anew."""
+        server.last_proof = now
+        stale, server.stale = server.stale, False
+        silent = stale or any(health.proves and health.down for health in server.members)
+        if silent:
+            server.wake(now)
+        if server.proves:
+            self._proven(now)
+        for health in server.members:
+            if health.proves:
+                health.alive(now)
+            elif health.up:
+                health.last_alive = now
+                if silent:
+                    self._found(health.name, now)
+            elif stale and health.attempt is not None:
+                health.start(self._inbox, now)
+
+
+def _refusal(failure: Optional[SourceError]) -> Optional[SourceError]:
+    return failure.refusal or failure if isinstance(failure, StartingError) else failure

@@ -1,0 +1,151 @@
+"""The kinds of check: one file a kind, each a rule from cut objects to a verdict.
+
+A kind is a module here with ``KIND = "name"``, ``FIELDS``, the names it takes in the
+catalog, a frozen dataclass that implements ``Check`` and a function
+``parse(fields: Fields) -> Check``. The catalog loader finds it by its file (those that
+start with an underscore are no kinds); nothing else has to be changed to add one, but
+``docs/catalog.md`` should tell of it. Checks do no I/O, own no thread and read no
+clock: the time comes with the ``Context``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional, Protocol
+
+from agentctl.kube.resources import Need
+from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.view import View
+from agentctl.model import Status
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check's verdict. A fine component has an empty message, with few exceptions.
+
+    ``recheck_at`` is when (monotonic seconds) the verdict may change without any
+    event, None if it cannot; it is no part of the verdict, so that a renewed lease
+    gives an equal one.
+    """
+
+    status: Status
+    message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    recheck_at: Optional[float] = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a check may look at while it judges."""
+
+    view: View
+    namespace: str
+    now: float
+    """Monotonic seconds."""
+    results: Mapping[str, Result]
+    """The components judged before this one, by name (see ``Check.follows``)."""
+
+
+class Check(Protocol):
+    """A rule, configured by the catalog."""
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        """What it wants to know of the cluster."""
+
+    def follows(self) -> tuple[str, ...]:
+        """The components whose results it reads."""
+
+    def evaluate(self, context: Context) -> Result:
+        """Judge; never raises for anything an API server may say."""
+
+
+def blind(message: str) -> Result:
+    """The verdict when the resource cannot be seen."""
+    return Result(Status.UNKNOWN, message)
+
+
+class Fields(Protocol):
+    """One check's mapping in the catalog, read field by field.
+
+    Every method raises CatalogError with file and line when the field is not what was
+    asked for, or is missing and has no default. Names may hold ``{namespace}``, which
+    stands for the namespace that is watched (see ``fill``).
+    """
+
+    def has(self, field: str) -> bool:
+        """Whether the field is there at all."""
+
+    def text(self, field: str, default: Optional[str] = None) -> str:
+        """Any text that is not empty."""
+
+    def name(self, field: str, default: Optional[str] = None) -> str:
+        """A DNS name, as objects have."""
+
+    def names(self, field: str) -> tuple[str, ...]:
+        """DNS names: one or more, none twice."""
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """Texts: one or more, none twice."""
+
+    def number(self, field: str, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``."""
+
+    def seconds(self, field: str) -> Optional[float]:
+        """A duration (``45s``, ``1m30s``, a number of seconds); None if not there."""
+
+    def flag(self, field: str) -> bool:
+        """``true`` or ``false``; false if not there."""
+
+    def choice(self, field: str, choices: Sequence[str], default: Optional[str] = None) -> str:
+        """One of ``choices``."""
+
+    def choices(
+        self, field: str, choices: Sequence[str], default: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """One or more of ``choices``, in the order given."""
+
+    def switches(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """One or more of ``values``, quoted or as YAML's own numbers and booleans."""
+
+    def selector(self, field: str) -> Optional[LabelSelector]:
+        """A label selector as ``kubectl get -l`` takes it; None if not there."""
+
+    def group(self, field: str, known: Sequence[str]) -> Optional[Fields]:
+        """A mapping with fields of its own, those ``known``; None if not there."""
+
+    def fail(self, field: str, expected: str) -> Exception:
+        """The error to raise for a rule of the kind's own, at the field's line."""
+
+
+def fill(text: str, namespace: str) -> str:
+    """A catalog's text with the watched namespace put in."""
+    return text.replace("{namespace}", namespace)
+
+
+def place(declared: str, watched: str) -> str:
+    """Where a check looks: the namespace it declares, or else the one that is watched."""
+    return fill(declared, watched) or watched
+
+
+def worst(results: Sequence[Result]) -> Result:
+    """The verdict of several: the worst one's status and message, everyone's details.
+
+    Of equals the first that has something to say speaks. No results at all are fine.
+    What is unknown keeps the details of the unknown alone: those of the others would go
+    one by one as their sources went stale, each time as a change that says nothing.
+    """
+    if len(results) == 1:
+        return results[0]
+    ranked = sorted(results, key=lambda result: -result.status.severity)
+    if not ranked:
+        return Result(Status.HEALTHY)
+    details: dict[str, Any] = {}
+    status = ranked[0].status
+    for result in ranked:
+        if status is not Status.UNKNOWN or result.status is status:
+            for key, value in result.details.items():
+                details.setdefault(key, value)
+    messages = (one.message for one in ranked if one.status is status and one.message)
+    times = [result.recheck_at for result in ranked if result.recheck_at is not None]
+    return Result(status, next(messages, ""), details, min(times, default=None))

@@ -1,0 +1,1 @@
+"""Cuts: from whole Kubernetes objects to the little that is looked at."""

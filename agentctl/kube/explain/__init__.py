@@ -1,0 +1,1 @@
+"""Explanations of a bad verdict: what a check found, and what to do about it."""

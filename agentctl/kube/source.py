@@ -1,0 +1,301 @@
+"""A Kubernetes resource as a source: list, watch, and what to do when either fails.
+
+One attempt lists (unless it knows where the last one got to), then watches again
+and again from where it is. It ends when something happens that only time can heal;
+the engine then waits and starts the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Optional, TypeVar
+
+from agentctl.clock import Clock
+from agentctl.engine.messages import Alive, Attempt, Changed, Pending, Replaced, Source, Warned
+from agentctl.errors import (
+    DisconnectedError,
+    ForbiddenError,
+    ServerError,
+    SourceError,
+    StartingError,
+    StreamingUnsupported,
+)
+from agentctl.kube.client import ApiClient
+from agentctl.kube.listwatch import ListWatch, TooLargeVersionError, WatchSettings
+from agentctl.kube.reader import ApiReader, reader
+from agentctl.kube.readiness import Anonymous, Startup
+from agentctl.kube.resources import WatchSpec
+from agentctl.kube.watchevents import ExpiredError
+from agentctl.model import ErrorCode
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+EXPIRED_TRIES = 3
+"""How often in a row history may expire before the attempt gives up and backs off."""
+
+TOO_LARGE_TRIES = 2
+"""How often a server that is behind is asked again. Each time it waits itself for 3 s: a
+replica lags by moments, and one restored from a backup is behind for hours."""
+
+TOO_LARGE_WAIT_S = 1.0
+"""The wait between those where the server names none (a real one says 1)."""
+
+TOO_LARGE_WAIT_MAX_S = 5.0
+"""What is honoured of a longer one: the source says nothing meanwhile."""
+
+
+@dataclass
+class LastProof:
+    """When (monotonic) an answer last went through a server's storage; for all threads."""
+
+    at: float = -math.inf
+
+
+@dataclass(frozen=True)
+class KubeContext:
+    """What all sources of one cluster share."""
+
+    client: ApiClient
+    clock: Clock
+    settings: WatchSettings = field(default_factory=WatchSettings)
+    rng: random.Random = field(default_factory=random.Random)
+    poll_interval_s: float = 10.0
+    proof: LastProof = field(default_factory=LastProof)
+    anonymous: Anonymous = field(default_factory=Anonymous)
+
+    def startup(self) -> Startup:
+        """For one source: what it can tell of its server's start."""
+        return Startup(self.clock, self.anonymous)
+
+    def credentials(self) -> object:
+        """What can be compared of the files that the credentials come from."""
+        return self.client.provider.fingerprint()
+
+    @contextmanager
+    def reader(
+        self, attempt: Attempt, wake: Optional[Callable[[], None]] = None
+    ) -> Iterator[ApiReader]:
+        """A connection for one attempt, freed from any wait when the attempt is stopped.
+
+        ``wake`` is called then too, for a wait of the source's own.
+        """
+        with reader(self.client) as api:
+
+            def free() -> None:
+                api.kill()
+                if wake is not None:
+                    wake()
+
+            attempt.on_stop(free)
+            try:
+                yield api
+            finally:
+                attempt.on_stop(None)
+
+    @contextmanager
+    def listwatch(self, attempt: Attempt, spec: WatchSpec, startup: Startup) -> Iterator[ListWatch]:
+        """The same, ready to list and watch one resource.
+
+        What a server refuses that is only starting ends the attempt with StartingError.
+        """
+        with self.reader(attempt) as api:
+            try:
+                yield ListWatch(spec, api, self.clock, self.settings, self.rng)
+            except SourceError as error:
+                judged = startup.judged(error, api)
+                if judged is error:
+                    raise
+                raise judged from error
+
+    def list_into(self, attempt: Attempt, listwatch: ListWatch) -> str:
+        """List, hand the result over in one message, and return its resourceVersion."""
+        found = patiently(attempt, listwatch.list)
+        self.proof.at = self.clock.monotonic()
+        attempt.put(Replaced(attempt.source, attempt.epoch, found.changes, found.resource_version))
+        return found.resource_version
+
+
+class KubeSource:
+    """The watch of one resource.
+
+    ``on_change`` is called from the source's thread after each change it has put.
+    """
+
+    essential = True
+    proves = False
+    server = ""
+
+    def __init__(
+        self,
+        spec: WatchSpec,
+        context: KubeContext,
+        on_change: Optional[Callable[[], None]] = None,
+    ) -> None:
+        self.name = spec.name
+        self.noun = spec.resource.plural
+        self._spec = spec
+        self._context = context
+        self._on_change = on_change or (lambda: None)
+        self._startup = context.startup()
+        self._watch_refused: Optional[bool] = None
+        """Whether the last watch was forbidden; None before the first answer."""
+
+    def credentials(self) -> object:
+        return self._context.credentials()
+
+    def fallback(self) -> Optional[Source]:
+        return KubePollSource(self._spec, self._context, self._on_change)
+
+    def run(self, attempt: Attempt) -> None:
+        with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
+            version = self._resumable(attempt, listwatch)
+            expired = 0
+            while not attempt.stopping:
+                try:
+                    if not version:
+                        version = self._context.list_into(attempt, listwatch)
+                        self._startup.worked()
+                        self._on_change()
+                    version = self._watch(attempt, listwatch, version)
+                    expired = 0
+                except ExpiredError as error:
+                    expired += 1
+                    if expired >= EXPIRED_TRIES:
+                        raise ServerError(f"{error.message} ({expired} times in a row)") from None
+                    self._warn_resync(attempt, error.message)
+                    version = ""
+
+    def _resumable(self, attempt: Attempt, listwatch: ListWatch) -> str:
+        """Where to go on from: the last attempt's place if this server knows it, else ''."""
+        version = attempt.resource_version
+        if not version:
+            return ""
+        try:
+            listwatch.probe(version)
+        except (TooLargeVersionError, ExpiredError) as error:
+            if isinstance(error, TooLargeVersionError):
+                self._await(attempt, listwatch, version, error)
+            self._warn_resync(attempt, f"history of {self.noun} was lost: {error.message}")
+            return ""
+        return version
+
+    def _await(
+        self, attempt: Attempt, listwatch: ListWatch, version: str, error: TooLargeVersionError
+    ) -> None:
+        """Wait for a server that is behind: what it lists would be older than what is known.
+
+        It may be a replica that lags, or one restored from a backup; the latter comes to
+        the same number by another history, so that neither is watched from there.
+        """
+        reason = f"the API server is behind what is known of {self.noun}"
+        attempt.put(Pending(self.name, attempt.epoch, reason))
+        pause(attempt, error)
+        with suppress(TooLargeVersionError, ExpiredError):
+            patiently(attempt, lambda: listwatch.probe(version))
+
+    def _watch(self, attempt: Attempt, listwatch: ListWatch, version: str) -> str:
+        """One watch to its clean end; returns where the next one starts."""
+        clock, settings = self._context.clock, self._context.settings
+        started = clock.monotonic()
+        sent = False
+        batches = listwatch.watch(version)
+        try:
+            next(batches)
+            self._startup.worked()
+            self._watch_refused = False
+            attempt.put(Alive(self.name, attempt.epoch, version))
+            for batch in batches:
+                sent = True
+                version = batch.resource_version
+                if batch.changes:
+                    attempt.put(Changed(self.name, attempt.epoch, batch.changes, version))
+                    self._on_change()
+                else:
+                    attempt.put(Alive(self.name, attempt.epoch, version))
+        except ForbiddenError as error:
+            judged = self._startup.judged(error, listwatch.api)
+            if isinstance(judged, StartingError):
+                raise judged from error
+            # One refusal may pass, or be the first of all; the next says which.
+            passing, self._watch_refused = self._watch_refused is False, True
+            if passing:
+                raise
+            raise StreamingUnsupported(
+                f"{error.message}, though listing is allowed: grant the verb watch, "
+                "or poll with --fallback-poll"
+            ) from None
+        finally:
+            batches.close()
+        lasted = clock.monotonic() - started
+        if lasted < settings.short_watch_s:
+            if not sent:
+                raise DisconnectedError(
+                    f"the server closed the watch of {self.noun} after {lasted:.1f}s without a word"
+                )
+            attempt.wait(settings.short_watch_s - lasted)
+        return version
+
+    def _warn_resync(self, attempt: Attempt, message: str) -> None:
+        attempt.put(Warned(self.name, attempt.epoch, ErrorCode.RESYNC, message))
+
+
+class KubePollSource:
+    """The same resource, listed again and again; or once, with ``once``."""
+
+    essential = True
+    proves = False
+    server = ""
+
+    def __init__(
+        self,
+        spec: WatchSpec,
+        context: KubeContext,
+        on_change: Optional[Callable[[], None]] = None,
+        once: bool = False,
+    ) -> None:
+        self.name = spec.name
+        self.noun = spec.resource.plural
+        self._spec = spec
+        self._context = context
+        self._on_change = on_change or (lambda: None)
+        self._once = once
+        self._startup = context.startup()
+
+    def credentials(self) -> object:
+        return self._context.credentials()
+
+    def fallback(self) -> Optional[Source]:
+        return None
+
+    def run(self, attempt: Attempt) -> None:
+        with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
+            while not attempt.stopping:
+                self._context.list_into(attempt, listwatch)
+                self._startup.worked()
+                self._on_change()
+                if self._once or attempt.wait(self._context.poll_interval_s):
+                    return
+
+
+def patiently(attempt: Attempt, call: Callable[[], T]) -> T:
+    """Call again while the server says that it has not yet seen the resourceVersion."""
+    for _ in range(TOO_LARGE_TRIES - 1):
+        try:
+            return call()
+        except TooLargeVersionError as error:
+            pause(attempt, error)
+    return call()
+
+
+def pause(attempt: Attempt, error: TooLargeVersionError) -> None:
+    """Wait as the server asks, before it is asked again. Raises DisconnectedError if stopped."""
+    log.debug("%s: %s", attempt.source, error.message)
+    if attempt.wait(min(error.retry_after or TOO_LARGE_WAIT_S, TOO_LARGE_WAIT_MAX_S)):
+        raise DisconnectedError("stopped")

@@ -1,0 +1,1 @@
+"""An agentctl server as the source of state, over SSE or gRPC."""

@@ -1,0 +1,155 @@
+"""Where an agentctl server is and how to be let in: one value, whatever the transport.
+
+Address forms: ``host:port``, ``http://host[:port][/prefix]``, ``https://...``,
+``unix:/path`` (``unix://`` works too), ``[v6]:port``. The prefix is for a server behind a
+proxy that strips it; gRPC knows none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+from urllib.parse import urlsplit
+
+from agentctl.errors import ConfigError, UsageError
+from agentctl.kube.access import fingerprint
+from agentctl.net.proxies import is_loopback
+
+MAX_TOKEN_BYTES = 64 * 1024
+
+FORMS = "host:port, http://host:port, https://host:port or unix:/path"
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """``path`` is a unix socket's; a prefix of the URL is ``prefix``, without a slash at its end.
+
+    ``tls`` is None where the address does not say.
+    """
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    prefix: str = ""
+    tls: Optional[bool] = None
+
+    @classmethod
+    def parse(cls, text: str, default_port: int) -> ServerAddress:
+        """Raises UsageError, which names the forms."""
+        text = text.strip()
+        if text.startswith("unix:"):
+            path = text[len("unix:") :]
+            path = path[2:] if path.startswith("//") else path
+            if not path:
+                raise UsageError(f"--server {text!r}: a path is missing, as in unix:/run/agentctl")
+            return cls(path=path)
+        scheme, separator, _ = text.partition("://")
+        if separator and scheme.lower() not in ("http", "https"):
+            raise UsageError(f"--server {text!r}: expected {FORMS}")
+        try:
+            parts = urlsplit(text if separator else f"//{text}")
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise UsageError(f"--server {text!r}: expected {FORMS}") from None
+        strange = parts.query or parts.fragment or (parts.path and not separator)
+        if parts.username is not None or parts.password is not None:
+            raise UsageError("--server: no user and password in it; use --token-file")
+        if not host or strange or any(c.isspace() for c in text):
+            raise UsageError(f"--server {text!r}: expected {FORMS}")
+        if separator and port is None:
+            port = 443 if scheme.lower() == "https" else 80
+        tls = scheme.lower() == "https" if separator else None
+        return cls(host, port or default_port, "", parts.path.rstrip("/"), tls)
+
+    @property
+    def is_local(self) -> bool:
+        """What is sent there does not leave this host."""
+        return bool(self.path) or is_loopback(self.host)
+
+    @property
+    def authority(self) -> str:
+        """``host:port``, as URLs and gRPC targets have it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else self.authority
+
+
+@dataclass(frozen=True)
+class ClientTls:
+    """Files, read at each connection, so that renewed ones are used. Empty for none."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    server_name: str = ""
+
+    def check(self) -> None:
+        """Raises ConfigError for files that are not there or come alone."""
+        if bool(self.certificate) != bool(self.key):
+            missing = "--tls-key" if self.certificate else "--tls-cert"
+            raise UsageError(f"a client certificate needs its key: {missing} is missing")
+        for flag, path in (
+            ("--tls-ca", self.ca),
+            ("--tls-cert", self.certificate),
+            ("--tls-key", self.key),
+        ):
+            if path and not os.access(path, os.R_OK):
+                raise ConfigError(f"{flag} {path}: cannot be read")
+
+
+def token_from_file(path: str) -> Callable[[], str]:
+    """Reads the token anew each time; raises ConfigError, which names the file."""
+
+    def read() -> str:
+        try:
+            with open(path, "rb") as file:
+                data = file.read(MAX_TOKEN_BYTES + 1)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigError(f"--token-file {path}: cannot be read: {reason}") from None
+        return checked_token(data.decode("utf-8-sig", "replace"), f"--token-file {path}")
+
+    return read
+
+
+def checked_token(text: str, what: str) -> str:
+    """A token as a header can carry it. Raises ConfigError without showing it."""
+    token = text.strip()
+    if not token:
+        raise ConfigError(f"{what}: holds no token")
+    if len(token) > MAX_TOKEN_BYTES or not all("!" <= c <= "~" for c in token):
+        raise ConfigError(f"{what}: is no token: expected visible ASCII on one line")
+    return token
+
+
+@dataclass(frozen=True)
+class ServerAccess:
+    """All that a transport needs to reach a server."""
+
+    address: ServerAddress
+    namespace: str
+    heartbeat_s: float
+    """What the server is asked for."""
+    tls: Optional[ClientTls] = None
+    """None for plain text."""
+    token: Optional[Callable[[], str]] = None
+    """Gives the bearer token of this moment; may raise ConfigError."""
+    since: Optional[str] = None
+    """The user's own cursor: a replica that has not seen as much yet is waited for."""
+    poll_interval_s: float = 10.0
+    once: bool = False
+    token_file: str = ""
+    """Where ``token`` reads from, if from a file."""
+
+    def credentials(self) -> object:
+        """What can be compared of the token's file."""
+        return fingerprint([self.token_file] if self.token_file else [])
+
+    @property
+    def silence_s(self) -> float:
+        """A server that sends nothing for so long is gone."""
+        return 2.5 * self.heartbeat_s

@@ -1,0 +1,235 @@
+"""A server's stream as server-sent events, and its status asked for once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Optional
+from urllib.parse import urlencode
+
+from agentctl.clock import Clock
+from agentctl.duration import format_duration
+from agentctl.engine.messages import Attempt
+from agentctl.errors import (
+    ConfigError,
+    DisconnectedError,
+    ServerError,
+    StreamingUnsupported,
+    UnauthorizedError,
+)
+from agentctl.model import Snapshot, StreamError
+from agentctl.net.kill_switch import KillSwitch
+from agentctl.remote.access import ServerAccess
+from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
+from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
+from agentctl.wire.statusjson import Read, event_of, status_of
+
+if TYPE_CHECKING:
+    from agentctl.remote.get import HttpGet
+    from agentctl.remote.response import GetResponse
+
+log = logging.getLogger(__name__)
+
+STATUS = "/api/agents/control-plane/status"
+STREAM = STATUS + "/stream"
+
+EVENT_STREAM = "text/event-stream"
+
+MAX_EVENT_BYTES = 16 << 20
+"""Of an event and of a status: some 50,000 items."""
+
+STATUS_S = 30.0
+"""For the body of a status."""
+
+MAX_RETRY_S = 300.0
+"""Longest reconnection time that a server may ask for."""
+
+MAX_CURSOR = 4096
+"""Of a cursor that is sent back; ours are a quarter of it."""
+
+
+class SseSource:
+    """The stream of one server; its status alone where once is enough.
+
+    Raises ConfigError for an access that cannot be used at all.
+    """
+
+    name = noun = SOURCE
+    essential = True
+    proves = False
+    server = ""
+
+    def __init__(self, access: ServerAccess, clock: Clock) -> None:
+        self._access = access
+        self._clock = clock
+        self._get = _http_get(access, clock)
+        self._patient_until: Optional[float] = None
+        self._retry_s: Optional[float] = None
+        """The reconnection time that the server asked for: it outlives connections."""
+        self._complaints: set[str] = set()
+        self._sent_away = ""
+        """Why the server does not want to be asked for the stream again."""
+
+    def credentials(self) -> object:
+        return self._access.credentials()
+
+    def fallback(self) -> RemotePollSource:
+        return RemotePollSource(self.ask, self._clock, self._access)
+
+    def run(self, attempt: Attempt) -> None:
+        if self._access.once:
+            self.fallback().run(attempt)
+            return
+        if self._sent_away:
+            raise StreamingUnsupported(self._sent_away)
+        if self._patient_until is None:
+            self._patient_until = self._clock.monotonic() + CATCH_UP_S
+        receiver = Receiver(
+            attempt, self._clock, self._access, self._patient_until, self._complaints
+        )
+        try:
+            self._watch(attempt, receiver)
+        except DisconnectedError as error:
+            if self._retry_s is not None:
+                error.retry_after = max(self._retry_s, error.retry_after or 0.0)
+            raise
+
+    def ask(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
+        """The server's status, once. Raises SourceError."""
+        namespace = self._access.namespace
+        target = f"{STATUS}?{urlencode({'namespace': namespace})}"
+        with self._open(attempt, target, {"Accept": "application/json"}) as answer:
+            if answer.status != 200:
+                raise answer.refusal(self._clock.now(), streaming=False)
+            answer.refuse_coding()
+            if not answer.is_json:
+                raise answer.wrong_type("a status as JSON")
+            body = answer.read_all(MAX_EVENT_BYTES, STATUS_S).decode("utf-8-sig", "replace")
+            try:
+                found = status_of(body, namespace, self._clock.now())
+            except ValueError as error:
+                raise ServerError(f"{answer.where}: not a status: {error}") from None
+            if found is None:
+                raise ServerError(f"{answer.where}: answered with JSON that is no status")
+            return found
+
+    def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
+        """One stream to its end, which is a failure always."""
+        access = self._access
+        cursor = receiver.cursor
+        if not _can_be_sent(cursor):
+            cursor = ""
+        headers = {"Accept": EVENT_STREAM}
+        if cursor:
+            headers["Last-Event-ID"] = cursor
+        query = {"namespace": access.namespace, "heartbeat": format_duration(access.heartbeat_s)}
+        where = access.address
+        log.debug("sse: watching %s at %s from %s", access.namespace, where, cursor or "nothing")
+        with self._open(attempt, f"{STREAM}?{urlencode(query)}", headers) as answer:
+            self._admit(answer)
+            receiver.known = bool(cursor)
+            receiver.connected()
+            self._follow(answer, receiver)
+
+    def _admit(self, answer: GetResponse) -> None:
+        """Raise SourceError unless what follows is a stream of events."""
+        if answer.status == 204:
+            self._sent_away = (
+                f"{answer.where}: the server wants no reader of its stream (HTTP 204 No Content); "
+                "use --fallback-poll"
+            )
+            raise StreamingUnsupported(self._sent_away)
+        if answer.status != 200:
+            raise answer.refusal(self._clock.now(), streaming=True)
+        if answer.is_json:
+            raise StreamingUnsupported(
+                f"{answer.where}: no stream there (it answers with one status at a time); "
+                "use --fallback-poll"
+            )
+        if answer.content_type != EVENT_STREAM:
+            raise answer.wrong_type("a stream of events")
+        answer.refuse_coding()
+
+    def _follow(self, answer: GetResponse, receiver: Receiver) -> None:
+        """Hand events on until the stream ends. Raises DisconnectedError."""
+        decoder = EventStreamDecoder(MAX_EVENT_BYTES)
+        heard_at = self._clock.monotonic()
+        pending = 0
+        place = ""
+        while True:
+            # Comments keep a connection open. Only an event, or more of one, shows that
+            # the server still watches.
+            answer.wait_until(heard_at + receiver.silence_s)
+            try:
+                data = answer.read1()
+            except socket.timeout:
+                raise receiver.silent() from None
+            if not data:
+                raise DisconnectedError(f"{answer.where}: the server ended the stream")
+            try:
+                received = decoder.feed(data)
+            except EventTooLarge as error:
+                raise ServerError(f"{answer.where}: {error}") from None
+            if decoder.retry_ms is not None:
+                self._retry_s = min(decoder.retry_ms / 1000, MAX_RETRY_S)
+            heard = decoder.pending > pending
+            for one in received:
+                read = self._read(one, answer.where, receiver)
+                heard = receiver.take(read, one.last_event_id) or heard
+                if receiver.known and read.event is not None:
+                    place = one.last_event_id
+            if decoder.last_event_id != place:
+                place = decoder.last_event_id
+                receiver.moved(place)
+            pending = decoder.pending
+            if heard:
+                heard_at = self._clock.monotonic()
+
+    def _read(self, received: ServerEvent, where: str, receiver: Receiver) -> Read:
+        """Raises ServerError for what is no event."""
+        try:
+            now, namespaces = self._clock.now(), receiver.namespaces
+            return event_of(received.type, received.data, now, namespaces)
+        except ValueError as error:
+            raise ServerError(f"{where}: not an event: {error}") from None
+
+    @contextlib.contextmanager
+    def _open(
+        self, attempt: Attempt, target: str, headers: dict[str, str]
+    ) -> Iterator[GetResponse]:
+        """GET it; a token that is refused is read again, once, and tried at once."""
+        switch = KillSwitch()
+        attempt.on_stop(switch.kill)
+        try:
+            with contextlib.ExitStack() as stack:
+                answer = stack.enter_context(self._get.open(target, headers, self._token(), switch))
+                if answer.status == 401 and self._access.token is not None:
+                    stack.close()
+                    log.debug("sse: unauthorized; reading the token again")
+                    answer = stack.enter_context(
+                        self._get.open(target, headers, self._token(), switch)
+                    )
+                yield answer
+        except ConfigError as error:
+            # Good at the start, or there would be no run: it is another's to mend.
+            raise UnauthorizedError(error.message) from error
+        finally:
+            attempt.on_stop(None)
+
+    def _token(self) -> str:
+        return self._access.token() if self._access.token is not None else ""
+
+
+def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
+    try:
+        from agentctl.remote.get import HttpGet
+    except ImportError as error:
+        raise ConfigError(f"--transport sse needs the package requests: {error}") from error
+    return HttpGet(access, clock)
+
+
+def _can_be_sent(cursor: str) -> bool:
+    """As a header, whatever the server that it came from took for a cursor."""
+    return len(cursor) <= MAX_CURSOR and all("!" <= c <= "~" for c in cursor)

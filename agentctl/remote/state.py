@@ -1,0 +1,171 @@
+"""A server's stream as a state and an outlet: its snapshots folded in, its cursors kept.
+
+A server between us and the cluster says what the items are, how it is itself, and where
+to resume. The items are compared with what was told before, as they are in kube mode, so
+that a snapshot after a reconnect becomes a delta of what differs. What the server says of
+its own sources (an ``error`` event, again on each beat until all is well) is told once,
+and then on our own beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Optional
+
+from agentctl import cursor as cursors
+from agentctl.engine.messages import News, Received
+from agentctl.engine.policy import Missing
+from agentctl.engine.stream import EventStream, Sink
+from agentctl.errors import UsageError
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Item,
+    ItemKey,
+    Snapshot,
+    Status,
+    StreamError,
+)
+from agentctl.remote.receiver import SOURCE
+
+PASSING = (ErrorCode.RESYNC, ErrorCode.FALLBACK, ErrorCode.RECOVERED)
+"""What is said once and is no outage."""
+
+MAX_ITEMS = 50_000
+"""What a server that floods us can make us keep."""
+
+
+class RemoteState:
+    """Folds a server's events. Used by the engine's thread only."""
+
+    def __init__(self) -> None:
+        self._items: dict[ItemKey, Item] = {}
+        self._shown: Optional[Sequence[Item]] = None
+        self._blind = ""
+        self._amiss: Optional[StreamError] = None
+
+    def apply(self, message: News) -> Optional[StreamError]:
+        assert isinstance(message, Received), "not from a server"
+        event = message.event
+        if isinstance(event, StreamError) and event.code in PASSING:
+            if event.code is ErrorCode.RECOVERED:
+                self._amiss = None
+            return event
+        if isinstance(event, StreamError):
+            before, self._amiss = self._amiss, event
+            kind = (event.source, event.code)
+            return None if before and (before.source, before.code) == kind else event
+        if isinstance(event, Snapshot):
+            self._see({item.key: item for item in event.items})
+        elif isinstance(event, Delta):
+            self._see(self._folded(event))
+        else:
+            self._amiss = None
+        if len(self._items) > MAX_ITEMS:
+            self._items = dict(list(self._items.items())[:MAX_ITEMS])
+            text = f"the server tells of more than {MAX_ITEMS} items: the others are left out"
+            return StreamError(event.generated_at, text, ErrorCode.SERVER, SOURCE, None, "")
+        return None
+
+    def blind(self, source: str, reason: str) -> None:
+        if reason != self._blind:
+            self._blind, self._shown = reason, None
+
+    def lost(self, source: str, now: float) -> None:
+        """What the server said still stands, however long it lasts."""
+
+    def found(self, source: str, now: float) -> None:
+        """What it says now follows."""
+
+    def proven(self, now: Optional[float]) -> None:
+        """The server judges what it shows."""
+
+    def items(self, now: float) -> Sequence[Item]:
+        if self._shown is None:
+            self._shown = [self._as_seen(item) for item in self._items.values()]
+        return self._shown
+
+    def amiss(self) -> Sequence[Missing]:
+        error = self._amiss
+        if error is None:
+            return ()
+        # Its words are "still without ..." from the second time on: ours are the same.
+        message = error.message.partition(f"still without {error.source}: ")[2] or error.message
+        source = error.source or SOURCE
+        return (Missing(source, error.code, message, error.retry_in, error.sources),)
+
+    def absent(self) -> str:
+        return ""
+
+    def next_deadline(self) -> Optional[float]:
+        return None
+
+    def _see(self, items: dict[ItemKey, Item]) -> None:
+        self._items, self._blind, self._shown = items, "", None
+
+    def _folded(self, delta: Delta) -> dict[ItemKey, Item]:
+        items = dict(self._items)
+        for key in delta.removed:
+            items.pop(key, None)
+        items.update((item.key, item) for item in delta.changes)
+        return items
+
+    def _as_seen(self, item: Item) -> Item:
+        if not self._blind:
+            return item
+        return replace(item, status=Status.UNKNOWN, message=self._blind, details={})
+
+
+class RelayStream(EventStream):
+    """An outlet whose events carry the server's cursors, so that it can resume them.
+
+    For a server that has none they are made here, and are good for this client only.
+    """
+
+    def _move(self, versions: Mapping[str, str]) -> str:
+        theirs = versions.get(SOURCE, "")
+        decoded = cursors.decode(theirs)
+        if decoded is not None:
+            self._scope = decoded.scope
+        if not theirs:
+            return super()._move(versions)
+        self._cursor = theirs
+        return theirs
+
+
+class Selecting:
+    """A sink in front of another that lets through only some components.
+
+    The stream behind it is whole, as the server's cursors are. Raises UsageError for a
+    glob that fits none of the snapshot's components, as kube mode does.
+    """
+
+    def __init__(self, sink: Sink, globs: Iterable[str]) -> None:
+        self._sink = sink
+        self._globs = tuple(globs)
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Snapshot):
+            self._check({item.component: None for item in event.items})
+            kept = tuple(item for item in event.items if self._selects(item.component))
+            event = replace(event, items=kept)
+        elif isinstance(event, Delta):
+            changes = tuple(item for item in event.changes if self._selects(item.component))
+            removed = tuple(key for key in event.removed if self._selects(key.component))
+            if not changes and not removed:
+                return
+            event = replace(event, changes=changes, removed=removed)
+        self._sink.emit(event)
+
+    def _check(self, names: Collection[str]) -> None:
+        for glob in self._globs:
+            if names and not any(fnmatchcase(name, glob) for name in names):
+                raise UsageError(
+                    f"no component matches --component {glob!r}; there are {', '.join(names)}"
+                )
+
+    def _selects(self, component: str) -> bool:
+        return any(fnmatchcase(component, glob) for glob in self._globs)

@@ -1,0 +1,1 @@
+"""Fan-out: one stream for many readers, whatever their transport. No sockets."""

@@ -1,0 +1,92 @@
+"""The engine's outlet in a server: a channel for each namespace, and one for all together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Optional
+
+from agentctl.engine.policy import Missing
+from agentctl.model import ErrorCode, Item
+from agentctl.server.fanout.channel import Channel
+
+
+class Broadcaster:
+    """Hands each state to all channels. ``channels`` by namespace; "" is all together."""
+
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        self.channels = dict(channels)
+        self.begun = False
+        # Where one namespace is served, its channel is also the one for all.
+        self._distinct = tuple({id(one): one for one in channels.values()}.values())
+        self._looked_at: Sequence[Item] = ()
+        self._narrowed: dict[str, Sequence[Item]] = {}
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(self._distinct)
+
+    def channel(self, namespace: str) -> Channel:
+        """Raises KeyError for a namespace that is not served."""
+        return self.channels[namespace]
+
+    def on_news(self, wake: Callable[[Channel], None]) -> None:
+        """Have ``wake`` called whenever a channel may have something to take.
+
+        It is called on the engine's thread and must not wait for anything. To be set
+        before the engine starts.
+        """
+        for channel in self._distinct:
+            earlier = channel.on_news
+
+            def both(news: Channel, earlier: Callable[[Channel], None] = earlier) -> None:
+                earlier(news)
+                wake(news)
+
+            channel.on_news = both
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        self.begun = True
+        for channel in self._distinct:
+            channel.begin(self._of(channel, items), versions)
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        news = [channel.publish(self._of(channel, items), versions) for channel in self._distinct]
+        return any(news)
+
+    def differs(self, items: Sequence[Item]) -> bool:
+        return any(channel.differs(self._of(channel, items)) for channel in self._distinct)
+
+    def tell(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None:
+        for channel in self._distinct:
+            channel.tell(source, code, message, retry_in, sources=sources, lasted=lasted)
+
+    def beat(self, missing: Sequence[Missing]) -> None:
+        for channel in self._distinct:
+            channel.beat(missing)
+
+    def _of(self, channel: Channel, items: Sequence[Item]) -> Sequence[Item]:
+        """The channel's own items; the same object for the same items."""
+        if len(self._distinct) == 1 or not channel.namespace:
+            return items
+        if items is not self._looked_at:
+            self._looked_at = items
+            self._narrowed = {
+                one.namespace: [item for item in items if item.namespace == one.namespace]
+                for one in self._distinct
+            }
+        return self._narrowed[channel.namespace]

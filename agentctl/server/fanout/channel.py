@@ -1,0 +1,343 @@
+"""One stream for many readers: its present state, its recent past, and where to begin.
+
+A channel is an outlet of the engine for one namespace, or for all together, with
+cursors of its own: those of ``agentctl status watch`` on the same namespace fit it, and
+those of any other replica. Readers are ``Subscription``s; the channel does not know them,
+so that a reader that is gone leaves nothing behind.
+
+Locks: the engine's thread writes, the transports' threads read, both under ``_lock``,
+which is held for microseconds and never while anything else is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Optional
+
+from agentctl import cursor as cursors
+from agentctl.clock import Clock
+from agentctl.engine.policy import Missing
+from agentctl.engine.stream import EventStream
+from agentctl.model import (
+    Delta,
+    ErrorCode,
+    Event,
+    Item,
+    ItemKey,
+    Snapshot,
+    StreamError,
+)
+from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.liveness import Liveness
+from agentctl.server.fanout.ring import Ring
+
+log = logging.getLogger(__name__)
+
+MAX_KNOWN = 10_000
+"""Names of items that are gone, kept so that a cursor that still has them can be resumed."""
+
+MERGE_AFTER = 64
+"""A reader that is further behind gets what it missed in one delta."""
+
+
+class Opening(NamedTuple):
+    """Where a reader begins."""
+
+    place: int
+    replay_to: int
+    """Up to here it gets the deltas one by one, however many they are."""
+    first: tuple[Entry, ...]
+    """What it gets before anything else."""
+
+
+class _Step(NamedTuple):
+    """What a reader at a place gets next: nearly all are at the same one."""
+
+    place: int
+    head: int
+    following: tuple[int, list[Entry]]
+
+
+class StatusNow(NamedTuple):
+    """The state, and what is wrong with our knowing it (None if nothing)."""
+
+    snapshot: Snapshot
+    error: Optional[StreamError]
+
+
+class Channel:
+    """The stream of one namespace; of all together where ``namespace`` is empty.
+
+    ``sources`` names those that the channel's items rest on, each with its name in this
+    channel's cursors and errors; None for all, as they are.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        scope: bytes,
+        clock: Clock,
+        sources: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self.namespace = namespace
+        self.begun = False
+        self.on_news: Callable[[Channel], None] = lambda channel: None
+        """Called on the engine's thread when there may be something to take."""
+        self.events: Counter[str] = Counter()
+        """Events made, by type."""
+        self.resumes: Counter[str] = Counter()
+        """Readers that came with a cursor, by what became of it."""
+        self._scope = scope
+        self._clock = clock
+        self._sources = sources
+        self._lock = threading.Lock()
+        self._stream = EventStream(self, clock, scope)
+        self._ring = Ring("")
+        self._step = _Step(-1, -1, (0, []))
+        self._cursor = ""
+        self._items: dict[ItemKey, Item] = {}
+        self._hashes = cursors.ItemHashes()
+        self._next: Sequence[Item] = ()
+        self._gone: dict[ItemKey, None] = {}
+        self._versions: Mapping[str, str] = {}
+        self._pulse = Liveness(clock)
+        self._snapshot: Optional[Entry] = None
+        self._awaited = False
+
+    # The engine's side.
+
+    def begin(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        *,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
+        """The first state. The engine's own ``since`` has no meaning here."""
+        self._next, self._versions = items, self._own(versions)
+        self._pulse.begin()
+        self._stream.begin(items, self._versions)
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        self._next, versions = items, self._own(versions)
+        news = self._stream.publish(items, versions)
+        with self._lock:
+            self._versions = versions
+            awaited, self._awaited = self._awaited, False
+        if awaited:
+            self.on_news(self)
+        return news
+
+    def differs(self, items: Sequence[Item]) -> bool:
+        return self._stream.differs(items)
+
+    def tell(
+        self,
+        source: str,
+        code: ErrorCode,
+        message: str,
+        retry_in: Optional[float] = None,
+        *,
+        sources: tuple[str, ...] = (),
+        lasted: Optional[float] = None,
+    ) -> None:
+        named = [self._name(one) for one in (sources or (source,))]
+        own = tuple(name for name in named if name is not None)
+        if own:
+            self._stream.tell(own[0], code, message, retry_in, sources=own, lasted=lasted)
+
+    def beat(self, missing: Sequence[Missing]) -> None:
+        """Readers have beats of their own: what they are told then is kept for them."""
+        named = [(self._name(one.source), one) for one in missing]
+        own = [one._replace(source=name) for name, one in named if name is not None]
+        pulse = self._stream.pulse(own)
+        with self._lock:
+            self._pulse.say(pulse)
+
+    def emit(self, event: Event) -> None:
+        """Take what the stream made of it; the stream's sink."""
+        made_at = self._clock.monotonic()
+        with self._lock:
+            self.events[event.type] += 1
+            self._pulse.follow(event)
+            if isinstance(event, Snapshot):
+                self._items = {item.key: item for item in event.items}
+                self._ring = Ring(event.cursor)
+                self._cursor = event.cursor
+                self.begun = True
+            else:
+                self._ring.append(Entry(event, made_at, self._apply(event)))
+        self.on_news(self)
+
+    def _apply(self, event: Event) -> Optional[dict[ItemKey, Optional[Item]]]:
+        if not isinstance(event, Delta):
+            return None
+        keys = [*(item.key for item in event.changes), *event.removed]
+        before = {key: self._items.get(key) for key in keys}
+        # The whole state, not the fold: its order is the catalog's.
+        self._items = {item.key: item for item in self._next}
+        self._gone.update(dict.fromkeys(event.removed))
+        while len(self._gone) > MAX_KNOWN:
+            del self._gone[next(iter(self._gone))]
+        self._cursor = event.cursor
+        return before
+
+    def _own(self, versions: Mapping[str, str]) -> Mapping[str, str]:
+        if self._sources is None:
+            return versions
+        names = self._sources
+        return {names[name]: version for name, version in versions.items() if name in names}
+
+    def _name(self, source: str) -> Optional[str]:
+        """A source's name in this channel; None where it is of no concern."""
+        return source if self._sources is None or not source else self._sources.get(source)
+
+    # The readers' side.
+
+    def status(self, now: float) -> Optional[StatusNow]:
+        """The state at this moment; None before the first."""
+        with self._lock:
+            if not self.begun:
+                return None
+            snapshot = self._snapshot_entry(now).event
+            error = self._pulse.error(now, self._cursor)
+        assert isinstance(snapshot, Snapshot)
+        return StatusNow(snapshot, error)
+
+    def open(
+        self, since: Optional[str], follow_only: bool, now: float, patient: bool
+    ) -> Optional[Opening]:
+        """Where a reader with this cursor begins; None while it has to wait.
+
+        It waits for the first state, and while ``patient`` for the state that its cursor
+        has seen at another replica.
+        """
+        with self._lock:
+            if not self.begun:
+                return None
+            head = self._ring.head
+            if not since:
+                first = self._amiss(now) if follow_only else self._fresh(now)
+                return Opening(head, head, first)
+            place = self._ring.place_of(since)
+            if place is not None:
+                self.resumes["replayed"] += 1
+                # It has not been told yet what came since: its place is still its own.
+                return Opening(place, head, self._amiss(now, since))
+            cursor = cursors.decode(since)
+            ahead = cursor is not None and cursors.is_behind(self._versions, cursor)
+            if cursor is not None and cursor.scope == self._scope and ahead and patient:
+                self._awaited = True
+                return None
+            return self._resumed(self._since(cursor), follow_only, now)
+
+    def next(self, place: int, replay_to: int, cursor: str) -> Optional[tuple[int, list[Entry]]]:
+        """What a reader at a place gets next, and its place then; None if it has it all.
+
+        ``cursor`` is the last one that it was given.
+        """
+        # Without the lock: who sees an old head is woken after this for the new one.
+        if place == self._ring.head:
+            return None
+        step = self._step
+        if place == step.place and step.head == self._ring.head and place >= replay_to:
+            return step.following
+        with self._lock:
+            head = self._ring.head
+            replaying = place < replay_to
+            if not self._ring.holds(place) or (not replaying and head - place > MERGE_AFTER):
+                return head, self._merged(place, cursor)
+            found = self._ring.next(place, deltas_only=replaying)
+            if found is None or place < replay_to < found[0]:
+                return replay_to, []
+            following = found[0], [found[1]]
+            if not replaying:
+                self._step = _Step(place, head, following)
+            return following
+
+    def newest(self) -> Optional[tuple[int, Entry]]:
+        """The last entry and its number; None while there is none."""
+        with self._lock:
+            entry = self._ring.newest
+            return None if entry is None else (self._ring.head, entry)
+
+    def beat_entry(self, now: float) -> Entry:
+        """What a reader that has everything is told on its beat."""
+        with self._lock:
+            return self._pulse.entry(now, self._cursor)
+
+    def _resumed(self, found: cursors.Resumption, follow_only: bool, now: float) -> Opening:
+        head = self._ring.head
+        if isinstance(found, cursors.Nothing):
+            self.resumes["unchanged"] += 1
+            return Opening(head, head, self._amiss(now))
+        if isinstance(found, cursors.Changes):
+            self.resumes["difference"] += 1
+            delta = Delta(self._clock.now(), found.changes, found.removed, self._cursor)
+            return Opening(head, head, (Entry(delta, now), *self._amiss(now)))
+        self.resumes["snapshot"] += 1
+        log.debug("cannot resume from a cursor: %s", found.reason)
+        if not follow_only:
+            return Opening(head, head, self._fresh(now))
+        message = f"cannot tell what changed since the cursor: {found.reason}"
+        error = self._error(ErrorCode.RESYNC, message)
+        return Opening(head, head, (Entry(error, now), *self._amiss(now)))
+
+    def _merged(self, place: int, cursor: str) -> list[Entry]:
+        """What a reader at a place has missed: errors, then one delta or a snapshot."""
+        now = self._clock.monotonic()
+        if not self._ring.holds(place):
+            found = self._since(cursors.decode(cursor))
+            if isinstance(found, cursors.Full):
+                return [self._snapshot_entry(now)]
+            changes = found.changes if isinstance(found, cursors.Changes) else ()
+            removed = found.removed if isinstance(found, cursors.Changes) else ()
+            merged: list[Entry] = []
+        else:
+            before = self._ring.before(place)
+            changes = tuple(
+                item for key, item in self._items.items() if before.get(key, item) != item
+            )
+            removed = tuple(
+                key for key, item in before.items() if item is not None and key not in self._items
+            )
+            # They come before what they were told after: the reader's place is still its own.
+            merged = [
+                Entry(replace(entry.event, cursor=cursor), entry.made_at)
+                for entry in self._ring.errors(place)
+            ]
+        if changes or removed:
+            merged.append(Entry(Delta(self._clock.now(), changes, removed, self._cursor), now))
+        return merged
+
+    def _since(self, cursor: Optional[cursors.Cursor]) -> cursors.Resumption:
+        known = [*self._items, *self._gone]
+        items = tuple(self._items.values())
+        return cursors.resume(cursor, self._scope, items, known, self._hashes)
+
+    def _fresh(self, now: float) -> tuple[Entry, ...]:
+        return (self._snapshot_entry(now), *self._amiss(now))
+
+    def _amiss(self, now: float, cursor: str = "") -> tuple[Entry, ...]:
+        """For a reader that begins while not all is well: it must not wait for its beat.
+
+        ``cursor`` is where it is; empty for the present state.
+        """
+        error = self._pulse.error(now, cursor or self._cursor)
+        return () if error is None else (Entry(error, now),)
+
+    def _snapshot_entry(self, now: float) -> Entry:
+        made = self._clock.now().replace(microsecond=0)
+        kept = self._snapshot
+        if kept is None or kept.event.cursor != self._cursor or kept.event.generated_at != made:
+            snapshot = Snapshot(made, tuple(self._items.values()), self._cursor)
+            kept = self._snapshot = Entry(snapshot, now)
+        return kept
+
+    def _error(self, code: ErrorCode, message: str) -> StreamError:
+        return StreamError(self._clock.now(), message, code, "", None, self._cursor)

@@ -1,0 +1,1 @@
+"""The gRPC listener: admission, services, and the pool that sends."""

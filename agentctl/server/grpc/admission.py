@@ -1,0 +1,269 @@
+"""How gRPC's calls come in: through the gate, counted, with one request each.
+
+grpcio's pool threads wait for a call's request, for ever if it does not come, and a call
+too many waits for a thread, silently. So the token is looked at before a call gets a
+thread, calls of a kind are counted and one too many is told, and what is not done in time
+is cancelled.
+
+All methods are registered as if they took a stream of requests: our code then runs
+whatever the client sends or does not send.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Optional, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from agentctl.server.auth import TokenGate
+from agentctl.server.grpc.calls import AdmittedCall, CallClass, CallTimeouts, Refused, Send
+from agentctl.server.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+NO_TOKEN = "expected metadata 'authorization: Bearer <token>' with a token good here"
+
+M = TypeVar("M", bound=Message)
+
+
+class Admission(grpc.GenericRpcHandler):
+    """All of a server's methods, behind its gate. Methods are added before it starts."""
+
+    def __init__(self, gate: TokenGate, metrics: Metrics, patience: CallTimeouts) -> None:
+        self.gate = gate
+        self.metrics = metrics
+        self.patience = patience
+        self._methods: dict[str, tuple[CallClass, grpc.RpcMethodHandler[Any, Any]]] = {}
+        self._kinds: dict[int, CallClass] = {}
+        self.refusals = CallClass("refusal", 1, 1)
+        self._stranger = self._refusal(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, "unauthorized")
+        self._full: dict[int, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def answer(
+        self, path: str, kind: CallClass, request: type[M], answer: Callable[[M], Message]
+    ) -> None:
+        """A method with one request and one answer."""
+        self._add(
+            path, kind, grpc.stream_unary_rpc_method_handler(_Answer(self, kind, request, answer))
+        )
+
+    def stream(
+        self,
+        path: str,
+        kind: CallClass,
+        request: type[M],
+        begin: Callable[[M, AdmittedCall, Send], None],
+    ) -> None:
+        """A method with one request, after which ``begin`` sees to it that answers are sent.
+
+        The kind's threads are needed, and its calls counted, until then only.
+        """
+        self._add(
+            path, kind, grpc.stream_stream_rpc_method_handler(_Stream(self, kind, request, begin))
+        )
+
+    def dialogue(
+        self,
+        path: str,
+        kind: CallClass,
+        request: type[M],
+        answers: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
+    ) -> None:
+        """A method with many requests and an answer to each; keeps a thread."""
+        self._add(
+            path,
+            kind,
+            grpc.stream_stream_rpc_method_handler(_Dialogue(self, kind, request, answers)),
+        )
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> Optional[grpc.RpcMethodHandler[Any, Any]]:
+        """grpcio asks on its one serving thread; None is UNIMPLEMENTED."""
+        if not self.gate.admits(_authorization(handler_call_details.invocation_metadata)):
+            return self._stranger
+        kind, handler = self._methods.get(handler_call_details.method, (None, None))
+        if kind is not None and not kind.enter():
+            return self._full[id(kind)]
+        return handler
+
+    def close(self) -> None:
+        """End the threads; after grpc's own."""
+        for kind in (*self._kinds.values(), self.refusals):
+            kind.pool.shutdown()
+
+    def _add(self, path: str, kind: CallClass, handler: grpc.RpcMethodHandler[Any, Any]) -> None:
+        self._methods[path] = kind, handler
+        if id(kind) not in self._kinds:
+            self._kinds[id(kind)] = kind
+            code = grpc.StatusCode.RESOURCE_EXHAUSTED
+            self._full[id(kind)] = self._refusal(code, kind.too_many, "limit")
+
+    def _refusal(
+        self, code: grpc.StatusCode, message: str, kind: str
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        return grpc.stream_stream_rpc_method_handler(_Refusal(self, code, message, kind))
+
+
+class _Refusal:
+    """Answers before any request has come."""
+
+    experimental_non_blocking = True
+
+    def __init__(self, door: Admission, code: grpc.StatusCode, message: str, kind: str) -> None:
+        self.experimental_thread_pool = door.refusals.pool
+        self._door = door
+        self._how = code, message, kind
+
+    def __call__(self, requests: object, context: grpc.ServicerContext, send: Send) -> None:
+        with _Telling(self._door, context):
+            raise Refused(*self._how)
+
+
+class _Answer:
+    def __init__(
+        self, door: Admission, kind: CallClass, request: type[M], answer: Callable[[M], Message]
+    ) -> None:
+        self.experimental_thread_pool = kind.pool
+        self._door, self._kind, self._request, self._answer = door, kind, request, answer
+
+    def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        _until_it_ends(self._door, self._kind, context)
+        with _Telling(self._door, context):
+            return self._answer(_only(requests, self._request)).SerializeToString()
+        return b""
+
+
+class _Stream:
+    experimental_non_blocking = True
+    """grpcio then gives us a callback, and wants no iterator that would keep a thread."""
+
+    def __init__(
+        self,
+        door: Admission,
+        kind: CallClass,
+        request: type[M],
+        begin: Callable[[M, AdmittedCall, Send], None],
+    ) -> None:
+        self.experimental_thread_pool = kind.pool
+        self._door, self._kind, self._request, self._begin = door, kind, request, begin
+
+    def __call__(
+        self, requests: Iterator[bytes], context: grpc.ServicerContext, send: Send
+    ) -> None:
+        patience = self._door.patience
+        try:
+            with _Telling(self._door, context):
+                patience.begin(context, self._kind.lasts_s)
+                request = _only(requests, self._request)
+                self._begin(request, _call(self._door, context), send)
+        finally:
+            patience.end(context)
+            self._kind.leave()
+
+
+class _Dialogue:
+    def __init__(
+        self,
+        door: Admission,
+        kind: CallClass,
+        request: type[M],
+        answers: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
+    ) -> None:
+        self.experimental_thread_pool = kind.pool
+        self._door, self._kind, self._request, self._answers = door, kind, request, answers
+
+    def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        _until_it_ends(self._door, self._kind, context)
+        return self._talk(requests, context)
+
+    def _talk(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        with _Telling(self._door, context):
+            parsed = (_parsed(data, self._request) for data in requests)
+            for answer in self._answers(parsed, context):
+                _call(self._door, context)
+                yield answer.SerializeToString()
+
+
+class _Telling:
+    """End the call as a refusal says, and one that fails without telling how.
+
+    No generator: on Python 3.9 contextlib keeps what passes through in a cycle.
+    """
+
+    def __init__(self, door: Admission, context: grpc.ServicerContext) -> None:
+        self._door = door
+        self._context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> bool:
+        if isinstance(error, Refused):
+            if error.kind:
+                self._door.metrics.stream_error(error.kind)
+            self._context.abort(error.code, error.message)
+        if isinstance(error, grpc.RpcError):
+            # The client is gone, and what we return now goes nowhere. grpcio keeps the
+            # error with the call: with its traceback each would keep the other.
+            error.__traceback__ = None
+            return True
+        if isinstance(error, Exception):
+            log.error("a call failed", exc_info=error)
+            message = "the server failed on this call; its log says why"
+            self._context.abort(grpc.StatusCode.INTERNAL, message)
+        return False
+
+
+def _until_it_ends(door: Admission, kind: CallClass, context: grpc.ServicerContext) -> None:
+    """Count a call until its client has the answer, which may take so long and no longer."""
+
+    def ended() -> None:
+        door.patience.end(context)
+        kind.leave()
+
+    door.patience.begin(context, kind.lasts_s)
+    if not context.add_callback(ended):
+        ended()
+
+
+def _call(door: Admission, context: grpc.ServicerContext) -> AdmittedCall:
+    """The token may have been taken back while the request was on its way."""
+    ticket = door.gate.ticket(_authorization(context.invocation_metadata()))
+    if ticket is None:
+        raise Refused(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, "unauthorized")
+    return AdmittedCall(context, ticket)
+
+
+def _authorization(metadata: Any) -> str:
+    """The one value of that header; several are as none."""
+    values = [value for key, value in metadata or () if key == "authorization"]
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else ""
+
+
+def _only(requests: Iterator[bytes], kind: type[M]) -> M:
+    """The one request of a call; waits for it."""
+    data = next(requests, None)
+    if data is None:
+        raise Refused(
+            grpc.StatusCode.INVALID_ARGUMENT, "expected one request message", "bad_request"
+        )
+    return _parsed(data, kind)
+
+
+def _parsed(data: bytes, kind: type[M]) -> M:
+    try:
+        return kind.FromString(data)
+    except (DecodeError, ValueError, RecursionError):
+        # The latter two come from protobuf in pure Python.
+        message = f"expected a serialised {kind.DESCRIPTOR.full_name}"
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, message, "bad_request") from None

@@ -1,0 +1,1 @@
+"""The HTTP listener: requests, answers, and the streams' writer."""

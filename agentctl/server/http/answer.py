@@ -1,0 +1,71 @@
+"""Answers that fit in one piece: a status, a few headers, a body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional
+from urllib.parse import quote
+
+from agentctl.server.http.request import Refusal
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+METHODS = ("GET", "HEAD")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class HttpAnswer(NamedTuple):
+    """``headers`` are those beside the body's type and length. No body: to a HEAD for what
+    has no length."""
+
+    status: int
+    content_type: str
+    body: Optional[bytes]
+    headers: Headers = ()
+
+
+def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> HttpAnswer:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return HttpAnswer(status, JSON, text.encode("utf-8", "replace") + b"\n", headers)
+
+
+def text_answer(text: str, status: int = 200, headers: Headers = ()) -> HttpAnswer:
+    return HttpAnswer(status, TEXT, text.encode("utf-8") + b"\n", headers)
+
+
+def refusal_answer(refusal: Refusal, headers: Headers = ()) -> HttpAnswer:
+    """``{"error": "what is wrong and what was expected", "status": 400}``."""
+    error = {"error": refusal.message, "status": refusal.status}
+    return json_answer(error, refusal.status, headers)
+
+
+def retry_after(seconds: int) -> Headers:
+    return (("Retry-After", str(seconds)),)
+
+
+def warning(ignored: Sequence[str]) -> Headers:
+    """Names the parameters that were ignored; no header where there are none.
+
+    As Kubernetes warns (RFC 7234, 5.5); percent-encoded, since a client made them up.
+    """
+    if not ignored:
+        return ()
+    names = ", ".join(quote(name, safe="") for name in ignored)
+    return (("Warning", f'299 agentctl "unknown parameters are ignored: {names}"'),)
+
+
+def unauthorized() -> HttpAnswer:
+    return refusal_answer(
+        Refusal(401, "expected a header 'Authorization: Bearer <token>' with a token good here"),
+        (("WWW-Authenticate", "Bearer"),),
+    )
+
+
+def method_not_allowed() -> HttpAnswer:
+    allowed = ", ".join(METHODS)
+    return refusal_answer(
+        Refusal(405, f"expected one of the methods {allowed}"), (("Allow", allowed),)
+    )

@@ -1,0 +1,178 @@
+"""What a request asks for: its target and headers as a value, or why it is refused.
+
+No I/O. A bad parameter is told, with what was expected; so is one that is nearly one of
+ours, since ``heartbaet=5s`` would otherwise be taken for the default. Any other that is
+not known (clients put ``?_=1`` against caches) is ignored, and named in the answer. A
+parameter without a value counts as not given. A damaged cursor is no error: the stream
+then begins with a snapshot.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Container, Sequence
+from typing import NamedTuple, Optional, Union
+from urllib.parse import unquote_plus
+
+from agentctl.duration import format_duration, parse_duration
+from agentctl.server.services import HEARTBEAT_S, MAX_HEARTBEAT_S, MIN_HEARTBEAT_S
+
+FORMATS = ("json", "ndjson")
+
+MAX_PARAMETERS = 20
+"""More than there are; each is looked at."""
+
+EVENT_ID = "lastEventId"
+"""Where EventSource's stand-ins, which cannot set headers, put what Last-Event-ID says."""
+
+CURSORS = ("since", EVENT_ID)
+"""Whatever they hold, they fail no request."""
+
+NAMES = ("namespace", "heartbeat", "since", "format")
+
+_NEARNESS = 0.8
+"""Of difflib: ``since`` and ``sicne``, but not ``once``."""
+
+_DAMAGED = re.compile("%(?![0-9A-Fa-f]{2})")
+
+_ECHOED = 40
+"""Characters of a bad value that are told back."""
+
+
+class Refusal(NamedTuple):
+    """Why not, in one line, as HTTP has it."""
+
+    status: int
+    message: str
+
+
+class RequestTarget(NamedTuple):
+    """A request target, taken apart."""
+
+    path: str
+    query: str
+
+
+class StreamRequest(NamedTuple):
+    """What a reader of the stream wants. ``since`` is None for no cursor."""
+
+    namespace: str = ""
+    since: Optional[str] = None
+    heartbeat_s: float = HEARTBEAT_S
+    format: str = "json"
+    ignored: tuple[str, ...] = ()
+    """Parameters that are not known here."""
+
+
+class StatusRequest(NamedTuple):
+    """Whose state is wanted, once; "" for that of all together."""
+
+    namespace: str = ""
+    ignored: tuple[str, ...] = ()
+
+
+class _Parameters(NamedTuple):
+    found: dict[str, str]
+    """Those that are known and have a value."""
+    ignored: tuple[str, ...]
+
+
+def split_target(target: str) -> Union[RequestTarget, Refusal]:
+    """Origin form, or absolute form as proxies send it (RFC 9112, 3.2).
+
+    A slash at the end of the path makes no difference.
+    """
+    if not target.startswith("/"):
+        scheme, colon, rest = target.partition("://")
+        if not colon or scheme.lower() not in ("http", "https"):
+            return Refusal(400, f"expected a path as the target, got {target[:_ECHOED]!r}")
+        # What follows the authority; a query may follow it at once.
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        target = rest[len(authority) :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query = target.partition("#")[0].partition("?")
+    return RequestTarget(path.rstrip("/") or "/", query)
+
+
+def stream_request(
+    query: str, last_event_id: Sequence[str], served: Container[str]
+) -> Union[StreamRequest, Refusal]:
+    """What a request for the stream asks for.
+
+    ``last_event_id`` are the values of that header. It, and the parameter that stands in
+    for it, go before ``since``: a browser that reconnects sends it to the URL that it
+    began with.
+    """
+    parameters = _parameters(query, NAMES, EVENT_ID)
+    if isinstance(parameters, Refusal):
+        return parameters
+    found = parameters.found
+    heartbeat_s = HEARTBEAT_S
+    if "heartbeat" in found:
+        try:
+            heartbeat_s = parse_duration(found["heartbeat"])
+        except ValueError as error:
+            return Refusal(400, f"heartbeat: {error}")
+        if not MIN_HEARTBEAT_S <= heartbeat_s <= MAX_HEARTBEAT_S:
+            low, high = format_duration(MIN_HEARTBEAT_S), format_duration(MAX_HEARTBEAT_S)
+            given = found["heartbeat"][:_ECHOED]
+            return Refusal(400, f"heartbeat: expected between {low} and {high}, got {given!r}")
+    form = found.get("format", FORMATS[0])
+    if form not in FORMATS:
+        return Refusal(400, f"format: expected {' or '.join(FORMATS)}, got {form[:_ECHOED]!r}")
+    namespace = found.get("namespace", "")
+    if namespace not in served:
+        return _not_served(namespace)
+    cursors = (*last_event_id, found.get(EVENT_ID), found.get("since"))
+    since = next((cursor for cursor in cursors if cursor), None)
+    return StreamRequest(namespace, since, heartbeat_s, form, parameters.ignored)
+
+
+def status_request(query: str, served: Container[str]) -> Union[StatusRequest, Refusal]:
+    """What a one-shot request asks for."""
+    parameters = _parameters(query, ("namespace",))
+    if isinstance(parameters, Refusal):
+        return parameters
+    namespace = parameters.found.get("namespace", "")
+    if namespace not in served:
+        return _not_served(namespace)
+    return StatusRequest(namespace, parameters.ignored)
+
+
+def _not_served(namespace: str) -> Refusal:
+    return Refusal(404, f"namespace {namespace[:_ECHOED]!r} is not served here")
+
+
+def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Parameters, Refusal]:
+    """Each parameter once; ``quiet`` are taken as well, and not told of."""
+    pairs = [pair for pair in query.split("&") if pair]
+    if len(pairs) > MAX_PARAMETERS:
+        return Refusal(400, f"more than {MAX_PARAMETERS} parameters")
+    found: dict[str, str] = {}
+    ignored: dict[str, None] = {}
+    for pair in pairs:
+        raw, _, value = pair.partition("=")
+        name = unquote_plus(raw)
+        if name not in known and name not in quiet:
+            if _is_nearly_ours(name):
+                expected = ", ".join(known)
+                return Refusal(400, f"unknown parameter {name[:_ECHOED]!r}; expected {expected}")
+            ignored[name[:_ECHOED]] = None
+            continue
+        if _DAMAGED.search(value) and name not in CURSORS:
+            return Refusal(400, f"{name}: damaged percent-encoding in {value[:_ECHOED]!r}")
+        # Stand-ins append theirs to a URL that may have an older one.
+        if name in found and name != EVENT_ID:
+            return Refusal(400, f"{name}: given twice")
+        found[name] = unquote_plus(value)
+    values = {name: value for name, value in found.items() if value}
+    return _Parameters(values, tuple(ignored))
+
+
+def _is_nearly_ours(name: str) -> bool:
+    """Whether one of the parameters of any route is likely to be meant."""
+    bare = name.casefold().replace("-", "").replace("_", "")
+    ours = [one.casefold() for one in (*NAMES, EVENT_ID)]
+    return len(name) <= _ECHOED and bool(difflib.get_close_matches(bare, ours, 1, _NEARNESS))

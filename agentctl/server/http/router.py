@@ -1,0 +1,175 @@
+"""From a request to what becomes of it: an answer, or a stream for the writer."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from email.utils import format_datetime
+from typing import NamedTuple, Union
+
+from agentctl.server.fanout.subscription import Subscription
+from agentctl.server.http.answer import (
+    METHODS,
+    Headers,
+    HttpAnswer,
+    method_not_allowed,
+    refusal_answer,
+    retry_after,
+    unauthorized,
+    warning,
+)
+from agentctl.server.http.h11_parser import RequestHead
+from agentctl.server.http.request import (
+    Refusal,
+    RequestTarget,
+    StreamRequest,
+    split_target,
+    stream_request,
+)
+from agentctl.server.http.routes import STREAM, Routes
+from agentctl.server.http.stream_socket import StreamFormat
+from agentctl.server.services import Services
+from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
+
+log = logging.getLogger(__name__)
+
+FORMS = {
+    ("json", True): StreamFormat("sse", sse_chunk, chunked=True, frames=True),
+    ("json", False): StreamFormat("sse", sse_plain, chunked=False, frames=True),
+    ("ndjson", True): StreamFormat("ndjson", ndjson_chunk, chunked=True, frames=False),
+    ("ndjson", False): StreamFormat("ndjson", ndjson_plain, chunked=False, frames=False),
+}
+"""By format, and whether the client can be sent chunks."""
+
+CONTENT_TYPES = {"json": "text/event-stream", "ndjson": "application/x-ndjson"}
+
+RETRY_MS = 1000
+"""How soon a reader is to come back when it loses the stream."""
+
+STREAM_HEADERS: Headers = (
+    ("X-Accel-Buffering", "no"),  # nginx would hold events back
+    ("Retry", str(RETRY_MS)),
+)
+
+KINDS = {401: "unauthorized", 408: "timeout", 429: "limit", 431: "limit"}
+"""What the metrics call a refusal; other 4xx are bad requests."""
+
+_LOGGED = 100
+"""Characters of a path."""
+
+
+class StreamOpening(NamedTuple):
+    """A stream that begins: its head's bytes, and what it is written from."""
+
+    head: bytes
+    subscription: Subscription
+    form: StreamFormat
+    ticket: bytes
+    began_at: float
+
+
+Outcome = Union[HttpAnswer, StreamOpening]
+
+
+class Router:
+    """Answers for the listener for all (``main``) and for the probes' (``probe``)."""
+
+    def __init__(self, services: Services, routes: Routes) -> None:
+        self._services = services
+        self._routes = routes
+
+    def main(self, request: RequestHead, peer: str) -> Outcome:
+        return self._counted(request, self._main(request, peer))
+
+    def probe(self, request: RequestHead, peer: str) -> Outcome:
+        """The probes' listener knows nothing but two paths, and asks for no token."""
+        target = _target(request)
+        if isinstance(target, HttpAnswer):
+            return target
+        route = self._routes.probe.get(target.path)
+        return route(target.query) if route is not None else _nothing_here()
+
+    def refused(self, refusal: Refusal) -> HttpAnswer:
+        """For what is no request at all."""
+        self._services.metrics.stream_error(KINDS.get(refusal.status, "bad_request"))
+        return refusal_answer(refusal)
+
+    def _main(self, request: RequestHead, peer: str) -> Outcome:
+        # Two such headers are one bad one.
+        credentials = ", ".join(request.values(b"authorization"))
+        ticket = self._services.gate.ticket(credentials)
+        if ticket is None:
+            return unauthorized()
+        target = _target(request)
+        if isinstance(target, HttpAnswer):
+            return target
+        if target.path == STREAM:
+            return self._stream(request, target.query, peer, ticket)
+        route = self._routes.main.get(target.path)
+        return route(target.query) if route is not None else _nothing_here()
+
+    def _stream(self, request: RequestHead, query: str, peer: str, ticket: bytes) -> Outcome:
+        services = self._services
+        channels = services.broadcaster.channels
+        wanted = stream_request(query, request.values(b"last-event-id"), channels)
+        if isinstance(wanted, Refusal):
+            return refusal_answer(wanted)
+        if services.draining.is_set():
+            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
+        form = FORMS[wanted.format, request.chunks]
+        if request.method == "HEAD":
+            headers = (*STREAM_HEADERS, *warning(wanted.ignored))
+            return HttpAnswer(200, CONTENT_TYPES[wanted.format], None, headers)
+        full = services.count.enter(form.transport, peer)
+        if full is not None:
+            return refusal_answer(Refusal(429, full), retry_after(5))
+        now = services.clock.monotonic()
+        channel = channels[wanted.namespace]
+        subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
+        head = _head(wanted, form, services.clock.now())
+        return StreamOpening(head, subscription, form, ticket, now)
+
+    def _counted(self, request: RequestHead, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, StreamOpening):
+            status = 200
+        else:
+            status = outcome.status
+            if 400 <= status < 500:
+                self._services.metrics.stream_error(KINDS.get(status, "bad_request"))
+        # Without its query, and as repr: what a client sends must not forge a line.
+        path = request.target.partition("?")[0][:_LOGGED]
+        log.debug("%s %r: %d", request.method[:_LOGGED], path, status)
+        return outcome
+
+
+def _target(request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
+    """Where a request goes, or why no route takes it."""
+    if request.method not in METHODS:
+        return method_not_allowed()
+    if request.has_body:
+        return refusal_answer(Refusal(413, "expected a request without a body"))
+    expected = [value.lower() for value in request.values(b"expect")]
+    if expected not in ([], ["100-continue"]):
+        return refusal_answer(Refusal(417, "no expectation can be met but 100-continue"))
+    target = split_target(request.target)
+    return refusal_answer(target) if isinstance(target, Refusal) else target
+
+
+def _nothing_here() -> HttpAnswer:
+    return refusal_answer(Refusal(404, f"nothing here; the stream is at {STREAM}"))
+
+
+def _head(wanted: StreamRequest, form: StreamFormat, now: datetime) -> bytes:
+    """The first bytes of a stream."""
+    headers = [
+        ("Date", format_datetime(now, usegmt=True)),
+        ("Content-Type", CONTENT_TYPES[wanted.format]),
+        ("Cache-Control", "no-cache"),
+        *STREAM_HEADERS,
+        *warning(wanted.ignored),
+        ("Connection", "close"),
+    ]
+    if form.chunked:
+        headers.append(("Transfer-Encoding", "chunked"))
+    lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + form.hint(RETRY_MS)

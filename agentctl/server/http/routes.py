@@ -1,0 +1,83 @@
+"""The short answers: the one-shot status, health, readiness, metrics.
+
+Each is made at once, out of what is there; none waits for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentctl.server.http.answer import (
+    HttpAnswer,
+    json_answer,
+    refusal_answer,
+    retry_after,
+    text_answer,
+    warning,
+)
+from agentctl.server.http.request import Refusal, status_request
+from agentctl.server.metrics import render
+from agentctl.server.services import Services
+
+STATUS = "/api/agents/control-plane/status"
+STREAM = STATUS + "/stream"
+
+ALIVE_S = 30.0
+"""The engine looks at its sources each second. One that has not for so long is stuck, and
+only a restart will help."""
+
+Route = Callable[[str], HttpAnswer]
+"""From a query to an answer."""
+
+
+class Routes:
+    """``main`` and ``probe``: routes by path, of the listener for all and of the probes'."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._since = services.clock.monotonic()
+        self.main: Mapping[str, Route] = {
+            STATUS: self._status,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+        self.probe: Mapping[str, Route] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz_briefly,
+        }
+
+    def _status(self, query: str) -> HttpAnswer:
+        broadcaster = self._services.broadcaster
+        wanted = status_request(query, broadcaster.channels)
+        if isinstance(wanted, Refusal):
+            return refusal_answer(wanted)
+        status = broadcaster.channel(wanted.namespace).status(self._services.clock.monotonic())
+        if status is None:
+            message = "the first state is not known yet; try again in a second"
+            return refusal_answer(Refusal(503, message), retry_after(1))
+        body = status.snapshot.to_json()
+        if status.error is not None:
+            body["errors"] = [status.error.to_json()]
+        return json_answer(body, headers=warning(wanted.ignored))
+
+    def _healthz(self, query: str) -> HttpAnswer:
+        silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)
+        if silent > ALIVE_S:
+            return text_answer(f"the engine has not been heard of for {silent:.0f} s", 503)
+        return text_answer("ok")
+
+    def _readyz(self, query: str) -> HttpAnswer:
+        reasons = self._services.reasons_against()
+        body: dict[str, Any] = {"ready": not reasons}
+        if reasons:
+            body["reasons"] = reasons
+        return json_answer(body, 503 if reasons else 200)
+
+    def _readyz_briefly(self, query: str) -> HttpAnswer:
+        return text_answer("ready") if self._services.ready else text_answer("not ready", 503)
+
+    def _metrics(self, query: str) -> HttpAnswer:
+        body, content_type = render(self._services)
+        return HttpAnswer(200, content_type, body)

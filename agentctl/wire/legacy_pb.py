@@ -1,0 +1,245 @@
+"""Items to and from the fields of GetControlPlaneStatusResponse that came before items.
+
+Servers in the field answer with controllers, runtime adapters, database, grpc and
+namespaces, and clients in the field read nothing else. Going there:
+
+- ``error`` is told as ``degraded``, the worst that they know.
+- Components that are none of the others are told as controllers, so that no client
+  misses one. Of several namespaces the worst component of a name is told.
+- A boolean is true where it is known to be so: proto3 has no third value. What is known
+  is the status and the details; messages are for people and are not read.
+
+Coming from there, ``olderfields`` has the rules, which hold for JSON too.
+
+What was read from a peer is not redacted yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Optional
+
+from agentctl.clock import format_time, parse_time
+from agentctl.model import Item, Snapshot, Status, StreamError
+from agentctl.rpc.agentctl_pb2 import (
+    ControllerHealth,
+    DatabaseHealth,
+    GetControlPlaneStatusResponse,
+    GrpcHealth,
+    NamespaceHealth,
+    RuntimeAdapterHealth,
+)
+from agentctl.wire import legacy_items
+from agentctl.wire.events_pb import (
+    from_message,
+    items_from_messages,
+    items_to_messages,
+    to_message,
+)
+from agentctl.wire.legacy_items import (
+    DATABASE,
+    DISABLED,
+    GRPC,
+    NAMESPACE,
+    RUNTIME,
+    OlderController,
+    OlderDatabase,
+    OlderGrpc,
+    OlderNamespace,
+    OlderRuntime,
+    OlderStatus,
+)
+from agentctl.wire.namespaces import Namespaces
+
+SERVICE = "agentctl"
+"""What this server says it is; older ones say ``jangar``."""
+
+_FINE = (Status.HEALTHY, Status.CONFIGURED)
+_BAD = (Status.DEGRADED, Status.ERROR)
+_RUNNING = (*_FINE, Status.DEGRADED)
+_CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds", "unserved_crds")
+
+
+def to_response(
+    items: Sequence[Item],
+    generated_at: datetime,
+    service: str = SERVICE,
+    *,
+    cursor: str = "",
+    errors: Iterable[StreamError] = (),
+) -> GetControlPlaneStatusResponse:
+    """The answer for clients of any age. ``items`` are in the catalog's order.
+
+    ``errors`` is what is wrong with our knowing them.
+    """
+    at = format_time(generated_at)
+    known = _one_of_each_name(items)
+    special = (NAMESPACE, DATABASE, GRPC)
+    return GetControlPlaneStatusResponse(
+        service=service,
+        generated_at=at,
+        controllers=[
+            _controller(item, at)
+            for name, item in known.items()
+            if name not in special and not name.startswith(RUNTIME)
+        ],
+        runtime_adapters=[
+            _runtime(item) for name, item in known.items() if name.startswith(RUNTIME)
+        ],
+        database=_database(known.get(DATABASE)),
+        grpc=_grpc(known.get(GRPC)),
+        namespaces=list(_namespaces(items)),
+        items=items_to_messages(items),
+        errors=[to_message(error) for error in errors],
+        cursor=cursor,
+    )
+
+
+def status_of(
+    response: GetControlPlaneStatusResponse, namespace: str, now: datetime
+) -> tuple[Snapshot, list[StreamError]]:
+    """A server's answer as an event, and what it says is wrong with it.
+
+    ``now`` is when it came, for one that does not say when it was made. Raises ValueError.
+    """
+    try:
+        at = parse_time(response.generated_at)
+    except ValueError:
+        at = now
+    events = [from_message(message, now, Namespaces()).event for message in response.errors]
+    errors = [event for event in events if isinstance(event, StreamError)]
+    return Snapshot(at, items_of(response, namespace), response.cursor), errors
+
+
+def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[Item, ...]:
+    """The items of a server's answer, made from the older fields if it sent none.
+
+    ``namespace`` is the one that was asked for. Raises ValueError for items without end.
+    """
+    if response.items:
+        return items_from_messages(response.items)
+    return tuple(legacy_items.items_of(_older(response), namespace))
+
+
+def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
+    """The worst of each name, which says where it is if there are several namespaces."""
+    worst: dict[str, Item] = {}
+    namespaces = set()
+    for item in items:
+        namespaces.add(item.namespace)
+        known = worst.get(item.component)
+        if known is None or item.status.severity > known.status.severity:
+            worst[item.component] = item
+    if len(namespaces) == 1:
+        return worst
+    return {name: _located(item) for name, item in worst.items()}
+
+
+def _located(item: Item) -> Item:
+    if item.status in _FINE or not item.message:
+        return item
+    message = f"{item.namespace}: {item.message}"
+    return Item(item.component, item.namespace, item.status, message, item.details)
+
+
+def _word(status: Status) -> str:
+    return Status.DEGRADED.value if status is Status.ERROR else status.value
+
+
+def _controller(item: Item, at: str) -> ControllerHealth:
+    ready = item.details.get("ready")
+    unknown = item.status is Status.UNKNOWN
+    troubled = any(item.details.get(trouble) for trouble in _CRD_TROUBLES)
+    return ControllerHealth(
+        name=item.component,
+        enabled=True,
+        started=ready > 0 if isinstance(ready, int) else item.status in _RUNNING,
+        crds_ready=not unknown and not troubled,
+        missing_crds=_texts(item.details.get("missing_crds")),
+        last_checked_at="" if unknown else at,
+        status=_word(item.status),
+        message=item.message,
+    )
+
+
+def _runtime(item: Item) -> RuntimeAdapterHealth:
+    details = item.details
+    endpoint = details.get("address") or details.get("endpoint")
+    if not endpoint and details.get("source") == "default":
+        endpoint = details.get("value")
+    return RuntimeAdapterHealth(
+        name=item.component[len(RUNTIME) :],
+        available=item.status in _FINE,
+        status=_word(item.status),
+        message=item.message,
+        endpoint=_text(endpoint),
+    )
+
+
+def _database(item: Optional[Item]) -> DatabaseHealth:
+    """Never left out: a client may not expect that."""
+    if item is None:
+        return DatabaseHealth(status=DISABLED, message="not watched")
+    return DatabaseHealth(
+        configured=item.status in _RUNNING,
+        connected=item.status is Status.HEALTHY,
+        status=_word(item.status),
+        message=item.message,
+    )
+
+
+def _grpc(item: Optional[Item]) -> GrpcHealth:
+    """Never left out: a client may not expect that."""
+    if item is None:
+        return GrpcHealth(status=DISABLED, message="not watched")
+    fine = item.status in _FINE
+    return GrpcHealth(
+        enabled=True,
+        address=_text(item.details.get("address")) or (item.message if fine else ""),
+        status=_word(item.status),
+        message="" if fine else item.message,
+    )
+
+
+def _namespaces(items: Sequence[Item]) -> Iterator[NamespaceHealth]:
+    """Older clients know no ``unknown`` here, but would rather not be told ``healthy``."""
+    for namespace in dict.fromkeys(item.namespace for item in items):
+        inside = [item for item in items if item.namespace == namespace]
+        bad = [item.component for item in inside if item.status in _BAD]
+        fine = any(item.status in _FINE for item in inside)
+        unseen = any(
+            item.component == NAMESPACE and item.status is Status.UNKNOWN for item in inside
+        )
+        status = Status.DEGRADED if bad else Status.HEALTHY
+        if not bad and (unseen or not fine):
+            status = Status.UNKNOWN
+        yield NamespaceHealth(namespace=namespace, status=status.value, degraded_components=bad)
+
+
+def _older(response: GetControlPlaneStatusResponse) -> OlderStatus:
+    database, grpc = response.database, response.grpc
+    return OlderStatus(
+        tuple(
+            OlderNamespace(one.namespace, one.status, tuple(one.degraded_components))
+            for one in response.namespaces
+        ),
+        tuple(
+            OlderController(one.name, one.status, one.message, tuple(one.missing_crds))
+            for one in response.controllers
+        ),
+        tuple(
+            OlderRuntime(one.name, one.status, one.message, one.endpoint)
+            for one in response.runtime_adapters
+        ),
+        OlderDatabase(database.status, database.message) if response.HasField("database") else None,
+        OlderGrpc(grpc.status, grpc.message, grpc.address) if response.HasField("grpc") else None,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -1,0 +1,178 @@
+"""``--live`` in a real terminal: drawn, resized, stopped, ended; and plain output elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from agentctl.cli.host.process import FdOutput, Process
+from agentctl.cli.output.live import LiveOutput
+from agentctl.live.screen import GIVE_BACK, TAKE
+from tests.cli.inprocess import call
+from tests.cli.program import run
+from tests.cli.tmux import TMUX, Tmux
+
+GIVEN_BACK = {"cursor_flag": True, "alternate_on": False, "wrap_flag": True}
+TAKEN = {"cursor_flag": False, "alternate_on": True, "wrap_flag": False}
+DEMO = "agentctl demo --no-script --live 2>/dev/null"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Tmux]:
+    if TMUX is None:
+        pytest.skip("tmux is not on PATH")
+    with Tmux(tmp_path, 100, 16) as terminal:
+        yield terminal
+
+
+def age(lines: list[str]) -> int:
+    found = next(re.search(r"^grpc .*>(\d+)s", line) for line in lines if line.startswith("grpc"))
+    assert found
+    return int(found[1])
+
+
+def test_drawn_ticking_resized_and_ended(terminal: Tmux) -> None:
+    terminal.type("echo before")
+    terminal.type(f"./{DEMO}; echo code $?")
+    lines = terminal.until_shown("grpc")
+    assert terminal.flags == TAKEN
+    assert lines[0].startswith("agents: 7 healthy, 2 configured, 1 unknown")
+    assert lines[1].split()[:2] == ["COMPONENT", "NAMESPACE"]
+    before = age(lines)
+    terminal.until(lambda lines: age(lines) > before + 1)
+
+    terminal.resize(48, 7)
+    lines = terminal.until(lambda lines: len(lines) == 7 and "more:" in lines[5])
+    assert lines[0].startswith("agents: 7 healthy")
+    assert lines[1].startswith("COMPONENT")
+    names = [line.split()[0] for line in lines[2:5]]
+    assert names == ["runtime:custom", "namespace", "agents-controller"]
+
+    terminal.resize(140, 15)
+    lines = terminal.until(lambda lines: len(lines) == 15 and lines[11].startswith("grpc"))
+    assert lines[11].endswith("agents-grpc.agents.svc.cluster.local:50051")
+    terminal.until(lambda lines: lines[-1].startswith("HEARTBEAT"))
+
+    terminal.press("C-c")
+    lines = terminal.until_shown("code 130")
+    assert terminal.flags == GIVEN_BACK
+    assert "before" in lines
+    assert sum(line.startswith("grpc") for line in lines) == 1  # left to read
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [("kill -TERM", 143), ("kill -HUP", 129), ("--until healthy --stable-for 1s", 0)],
+)
+def test_however_it_ends_the_terminal_is_given_back(terminal: Tmux, end: str, code: int) -> None:
+    flags = end if end.startswith("--") else ""
+    terminal.type(f"sh -c 'echo $$ > pid; exec ./{DEMO} {flags}'; echo code $?")
+    terminal.until_shown("COMPONENT")
+    if not flags:
+        pid = (Path(terminal.home) / "pid").read_text()
+        assert terminal.flags == TAKEN
+        terminal.aside(f"{end} {pid}")
+    terminal.until_shown(f"code {code}")
+    assert terminal.flags == GIVEN_BACK
+
+
+def test_stopped_and_continued(terminal: Tmux) -> None:
+    terminal.type(f"./{DEMO}")
+    terminal.until_shown("grpc")
+    terminal.press("C-z")
+    terminal.until_shown("Stopped")
+    assert terminal.flags == GIVEN_BACK
+    terminal.type("fg")
+    terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
+    assert terminal.flags == TAKEN
+    terminal.press("C-z")
+    terminal.until_shown("Stopped")
+    terminal.type("bg")
+    terminal.type("sleep 1.5; echo nothing was drawn")
+    lines = terminal.until(lambda lines: "nothing was drawn" in lines)
+    assert terminal.flags == GIVEN_BACK
+    assert not any(line.startswith("grpc") for line in lines)
+    terminal.type("fg")
+    terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
+    terminal.press("C-c")
+    terminal.until(lambda lines: lines[-1].startswith("$") or "$ " in lines)
+    assert terminal.flags == GIVEN_BACK
+
+
+def test_a_terminal_that_can_do_no_more_than_lines_gets_lines(terminal: Tmux) -> None:
+    terminal.type("TERM=dumb ./agentctl demo --no-script --live --until healthy; echo over")
+    lines = terminal.until(lambda lines: "over" in lines)
+    assert "---" in lines
+    assert terminal.flags == GIVEN_BACK
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[int, int]]:
+    """The two ends of a terminal; the first one is the test's to close if it likes."""
+    master, slave = pty.openpty()
+    yield master, slave
+    for fd in (master, slave):
+        with suppress(OSError):
+            os.close(fd)
+
+
+def output(slave: int) -> LiveOutput:
+    return LiveOutput("agents", False, Process({"TERM": "xterm"}, FdOutput(slave), sys.stderr))
+
+
+def test_a_fault_of_ours_gives_it_back_too(ends: tuple[int, int]) -> None:
+    master, slave = ends
+
+    def fault() -> None:
+        with output(slave).shown(pytest.fail):
+            said = ""
+            while "waiting for the first state" not in said:
+                said += os.read(master, 4096).decode()
+            assert said.startswith(TAKE)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fault()
+    assert os.read(master, 4096).decode() == GIVE_BACK
+
+
+def test_somebody_hangs_up(ends: tuple[int, int]) -> None:
+    master, slave = ends
+    gave_up = threading.Event()
+
+    def hang_up() -> None:
+        with output(slave).shown(lambda code: gave_up.set()):
+            os.close(master)
+            assert gave_up.wait(10)
+
+    with pytest.raises(BrokenPipeError):
+        hang_up()
+
+
+def test_a_pipe_gets_the_same_as_without_it(tmp_path: Path) -> None:
+    done = run("demo", "--no-script", "--live", "--until", "healthy", home=tmp_path)
+    assert "\x1b" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "---"
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("watch", "--live", "-o", "json"), "it has no meaning with -o json"),
+        (("watch", "--live", "--follow-only"), "--follow-only leaves it out"),
+        (("watch", "--live", "--since", "x"), "--since leaves it out"),
+        (("--live",), "agentctl status watch --live"),
+    ],
+)
+def test_what_makes_no_sense(tmp_path: Path, flags: tuple[str, ...], says: str) -> None:
+    done = call("status", *flags, home=tmp_path)
+    assert done.code == 2
+    assert says in done.stderr

@@ -1,0 +1,103 @@
+"""Exit codes and the debug log of both transports to a server, as a process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program, run
+from tests.cli.run.test_transports import REMOTE, Served
+
+TOKEN = "s3cret-of-the-test"
+
+
+class Guarded(Served):
+    """Asks for a token."""
+
+    token = TOKEN
+
+    def start(self) -> Program:
+        path = self.folder / "token"
+        path.write_text(TOKEN + "\n")
+        self.more = ("--token-file", str(path))
+        return super().start()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with Guarded(tmp_path_factory.mktemp("guarded")) as served:
+        yield served
+
+
+def only_line(stderr: str) -> str:
+    (line,) = stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("transport", REMOTE)
+class TestCodes:
+    def test_0_for_what_was_asked(self, guarded: Guarded, transport: str) -> None:
+        way = [*guarded.way(transport), "--token", TOKEN]
+        assert run("status", *way, home=guarded.folder).returncode == 0
+        watch = ("status", "watch", "--timeout", "2s", *way)
+        assert run(*watch, home=guarded.folder).returncode == 0
+
+    def test_1_for_a_bad_verdict(self, guarded: Guarded, transport: str) -> None:
+        flags = ("--until", "error", "--timeout", "2s", "--token", TOKEN)
+        done = run("status", "watch", *flags, *guarded.way(transport), home=guarded.folder)
+        assert done.returncode == 1
+        assert "not error before --timeout" in only_line(done.stderr)
+
+    @pytest.mark.parametrize("token", [(), ("--token", "wrong")])
+    def test_3_without_a_good_token(
+        self, guarded: Guarded, transport: str, token: tuple[str, ...]
+    ) -> None:
+        for command in (("status",), ("status", "watch")):
+            done = run(*command, *guarded.way(transport), *token, home=guarded.folder)
+            assert done.returncode == 3, done.stderr
+            assert "token" in only_line(done.stderr)
+
+    def test_3_for_a_namespace_that_is_not_served(self, guarded: Guarded, transport: str) -> None:
+        flags = ("-n", "elsewhere", "--token", TOKEN)
+        done = run("status", *flags, *guarded.way(transport), home=guarded.folder)
+        assert done.returncode == 3
+        assert "elsewhere" in only_line(done.stderr)
+
+    def test_5_where_nobody_listens(self, tmp_path: Path, free_port: int, transport: str) -> None:
+        way = ("--transport", transport, "--server", f"127.0.0.1:{free_port}")
+        for command in (("status",), ("status", "watch", "--no-retry")):
+            done = run(*command, *way, home=tmp_path)
+            assert done.returncode == 5
+            assert "refused" in only_line(done.stderr)
+        done = run("status", "watch", "--timeout", "2s", *way, home=tmp_path)
+        assert done.returncode == 5
+        assert only_line(done.stderr).startswith("agentctl: still disconnected at --timeout")
+
+    def test_signals_and_pipes(self, guarded: Guarded, transport: str) -> None:
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with guarded.watch(transport, "--token", TOKEN) as watcher:
+                watcher.wait_lines(1)
+                ended, seconds = watcher.signal(number)
+                assert (ended, watcher.stderr) == (code, "")
+                assert seconds < 2.5
+
+    def test_debug_tells_all_but_the_token(self, guarded: Guarded, transport: str) -> None:
+        with guarded.watch(transport, "--debug", "--token", TOKEN, "--heartbeat", "1s") as watcher:
+            watcher.wait_for(lambda event: event["type"] == "heartbeat")
+            watcher.signal(signal.SIGTERM)
+            log = watcher.stderr
+        assert f"transport {transport}, namespace agents" in log
+        assert "cursor A" in log
+        assert TOKEN not in log
+
+
+def test_debug_tells_each_reconnect_and_its_delay(tmp_path: Path, free_port: int) -> None:
+    for transport in REMOTE:
+        way = ("--transport", transport, "--server", f"127.0.0.1:{free_port}")
+        flags = ("--debug", "--timeout", "2s", "--retry-backoff", "100ms")
+        log = run("status", "watch", *flags, *way, home=tmp_path).stderr
+        assert "next attempt in 0." in log
+        assert "reconnecting" in log
