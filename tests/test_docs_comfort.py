@@ -16,5 +16,7 @@ def test_every_example_gives_what_it_shows(tmp_path: Path) -> None:
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     page = (docpage.ROOT / "docs" / "comfort.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \| (`--.+?) \| (.*?) ?\|$", page, re.MULTILINE)
-    told = {key: (re.findall(r"--[\w-]+", flags), var.strip("`")) for key, flags, var in rows}
-    assert told == {one.key: (list(one.flags), one.variable) for one in SETTINGS}
+    told = {
+        key: (re.findall(r"--[\w-]+", flags), re.findall(r"\w+", var)) for key, flags, var in rows
+    }
+    assert told == {one.key: (list(one.flags), list(one.variables)) for one in SETTINGS}

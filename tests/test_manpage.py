@@ -38,7 +38,7 @@ def test_every_command_has_its_section_with_every_flag(
     for action in parser._actions:
         if action.help != argparse.SUPPRESS and "--help" not in action.option_strings:
             for flag in action.option_strings:
-                assert re.search(rf"^(-\w, )?{flag}\b", section, re.MULTILINE)
+                assert re.search(rf"^(--?[\w-]+, )*{flag}\b", section, re.MULTILINE)
 
 
 def test_every_variable_that_is_read_is_there() -> None:

@@ -76,7 +76,7 @@ def _page(parser: argparse.ArgumentParser, date: str) -> Iterator[str]:
     yield ".SH ENVIRONMENT"
     yield from _prose("A flag comes before the environment, and that before the config file.")
     for name, about in variables().items():
-        flag = next((one.flags[0] for one in SETTINGS if one.variable == name), "")
+        flag = next((one.flags[0] for one in SETTINGS if name in one.variables), "")
         yield from _item(f"\\fB{escaped(name)}\\fR", f"{about} ({flag})" if flag else about)
     yield ".SH FILES"
     for name, about in FILES:

@@ -12,6 +12,7 @@ from typing import Any
 from agentctl import __version__
 from agentctl.cli.commands import Command, commands
 from agentctl.cli.config.parser import Parser, guess
+from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import children, end_all
 from agentctl.engine.policy import Outcome
@@ -172,6 +173,8 @@ def _run(argv: Sequence[str], process: Process) -> int:
     argv = _spelled_out(argv)
     known = commands()
     names = [command.NAME for command in known]
+    if argv and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+        argv = command_first(argv, build_parser(known, process))
     wanted = argv[0] if argv and argv[0] in names else ""
     parser = build_parser(known, process, wanted)
     if not argv:
@@ -182,12 +185,6 @@ def _run(argv: Sequence[str], process: Process) -> int:
         raise UsageError(
             f"unknown command {argv[0]!r}{hint or guess(argv[0], names)}; "
             f"there are {', '.join(names)}; see '{process.name} --help'"
-        )
-    command = next((word for word in argv if word in names), None)
-    if command and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
-        raise UsageError(
-            f"flags come after the command: {process.name} {command} {argv[0]} ...; "
-            f"see '{process.name} {command} --help'"
         )
     args = parser.parse_args(list(argv))
     if getattr(args, "debug", False):

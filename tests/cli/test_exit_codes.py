@@ -530,8 +530,6 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["status", "--timeo", "3s"], "did you mean --timeout?"),
         (["status", "--watch=true"], "--watch takes no value"),
         (["status", "--", "watch", "--timeout", "3s"], "unexpected argument '--timeout'"),
-        (["-n", "agents", "status"], "agentctl status -n"),
-        (["--debug", "status"], "agentctl status --debug"),
         (["status", "--catalog", "/nonexistent.yaml"], "/nonexistent.yaml"),
         (["demo", "--api-only", "--timeout", "3s"], "--api-only"),
         (["demo", "--port", "99999"], "--port"),

@@ -150,9 +150,10 @@ def _set(args: Namespace, process: Process, path: str) -> None:
     change(path, edit)
     if args.key in FILE_KEYS and not os.access(os.path.expanduser(value), os.R_OK):
         _warn(process, f"{args.key}: {value} cannot be read at present")
-    variable = next(one.variable for one in SETTINGS if one.key == args.key)
-    if process.environ.get(variable):
-        _warn(process, f"{variable} is set, and comes before the config file")
+    variables = next(one.variables for one in SETTINGS if one.key == args.key)
+    for variable in variables:
+        if process.environ.get(variable):
+            _warn(process, f"{variable} is set, and comes before the config file")
 
 
 def _unset(args: Namespace, process: Process, path: str) -> None:

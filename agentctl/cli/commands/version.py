@@ -28,14 +28,22 @@ def configure(parser: Parser) -> None:
         metavar="text|json",
         help="lines for people, or one object for programs (default text)",
     )
+    parser.add_argument(
+        "--client",
+        "--client-only",
+        action="store_true",
+        help="only the version of agentctl",
+    )
 
 
 def run(args: Namespace, process: Process) -> int:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"agentctl": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
+    found = {"agentctl": __version__}
+    if not args.client:
+        found["python"] = platform.python_version()
+    for package in () if args.client else PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

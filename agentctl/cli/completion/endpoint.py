@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agentctl.cli.commands import commands
 from agentctl.cli.completion.candidates import Completion, Directive, complete
+from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
@@ -48,6 +49,8 @@ def completion_of(words: Sequence[str], process: Process) -> Completion:
     names = [command.NAME for command in known]
     if len(words) > 2 and words[0] == "help":
         return Completion()
+    if len(words) > 1 and words[0].startswith("-"):
+        words = [*command_first(words[:-1], build_parser(known, process)), words[-1]]
     wanted = words[0] if len(words) > 1 and words[0] in names else "-"  # no flags of any
     parser = build_parser(known, process, wanted)
     if len(words) == 2 and words[0] == "help":

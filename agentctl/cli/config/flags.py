@@ -38,6 +38,13 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
         help="colour the table; auto means on a terminal without NO_COLOR",
     )
     group.add_argument(
+        "--no-color",
+        dest="color",
+        action="store_const",
+        const="never",
+        help="the same as --color never",
+    )
+    group.add_argument(
         "--debug",
         action="store_true",
         help="log the transport, cursors and each reconnect to stderr, never a token",
@@ -91,9 +98,14 @@ def add_connection(parser: Parser) -> None:
         )
     add_cluster(group)
     server = parser.add_argument_group("server connection (transports grpc and sse)")
-    for flag, metavar, text in SERVER_FLAGS:
-        server.add_argument(flag, metavar=metavar, help=text)
-    server.add_argument("--tls", action="store_const", const=True, help="use TLS")
+    for flags, metavar, text in SERVER_FLAGS:
+        server.add_argument(*flags, metavar=metavar, help=text)
+    server.add_argument(
+        "--tls", action="store_const", const=True, help="use TLS (AGENTCTL_TLS, true or false)"
+    )
+    server.add_argument(
+        "--no-tls", dest="tls", action="store_const", const=False, help="use plain text"
+    )
 
 
 def add_cluster(group: argparse._ArgumentGroup) -> None:
@@ -111,14 +123,22 @@ def add_cluster(group: argparse._ArgumentGroup) -> None:
     )
 
 
+ADDRESS_VARIABLES = ("AGENTCTL_SERVER", "AGENTCTL_ADDRESS", "AGENTS_GRPC_ADDRESS")
+TOKEN_VARIABLES = ("AGENTCTL_TOKEN", "AGENTS_GRPC_TOKEN")
+"""The first one first."""
+
 SERVER_FLAGS = (
-    ("--server", "ADDRESS", "address of an agentctl server (AGENTCTL_SERVER)"),
-    ("--token", "TOKEN", "bearer token; better AGENTCTL_TOKEN or --token-file"),
-    ("--token-file", "FILE", "file with the bearer token"),
-    ("--tls-ca", "FILE", "certificate authority to trust (AGENTCTL_CA_CERT)"),
-    ("--tls-cert", "FILE", "client certificate (AGENTCTL_CLIENT_CERT)"),
-    ("--tls-key", "FILE", "client key (AGENTCTL_CLIENT_KEY)"),
-    ("--tls-server-name", "NAME", "the name that the server's certificate must have"),
+    (
+        ("--server", "--address"),
+        "ADDRESS",
+        f"address of an agentctl server ({', '.join(ADDRESS_VARIABLES)})",
+    ),
+    (("--token",), "TOKEN", f"bearer token; better {TOKEN_VARIABLES[0]} or --token-file"),
+    (("--token-file",), "FILE", "file with the bearer token"),
+    (("--tls-ca",), "FILE", "certificate authority to trust (AGENTCTL_CA_CERT)"),
+    (("--tls-cert",), "FILE", "client certificate (AGENTCTL_CLIENT_CERT)"),
+    (("--tls-key",), "FILE", "client key (AGENTCTL_CLIENT_KEY)"),
+    (("--tls-server-name",), "NAME", "the name that the server's certificate must have"),
 )
 
 

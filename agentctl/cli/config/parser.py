@@ -86,10 +86,11 @@ def positive_duration(text: str) -> float:
 
 
 def boolean(text: str) -> bool:
-    """An argparse type for ``--flag[=true|false]``."""
-    if text.lower() in ("true", "1", "yes"):
+    """An argparse type for ``--flag[=true|false]``, and for a variable that says so."""
+    word = text.strip().lower()
+    if word in ("true", "t", "1", "yes", "y", "on"):
         return True
-    if text.lower() in ("false", "0", "no"):
+    if word in ("false", "f", "0", "no", "n", "off"):
         return False
     raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
 

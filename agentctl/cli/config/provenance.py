@@ -6,14 +6,16 @@ comes out is what ``settings.resolve`` and ``serversettings.server_access`` woul
 
 from __future__ import annotations
 
+import argparse
 import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from agentctl.cli.config.flags import TRANSPORTS
+from agentctl.cli.config.flags import ADDRESS_VARIABLES, TOKEN_VARIABLES, TRANSPORTS
 from agentctl.cli.config.keys import FILE_KEYS, checked, flatten
+from agentctl.cli.config.parser import boolean
 from agentctl.cli.host.process import Process
 from agentctl.errors import AgentctlError
 from agentctl.redact import MARK, redact
@@ -25,7 +27,7 @@ class Setting(NamedTuple):
 
     key: str
     flags: tuple[str, ...]
-    variable: str
+    variables: tuple[str, ...]
     help: str
     default: str = ""
     transports: tuple[str, ...] = ("kube", "grpc", "sse", "auto")
@@ -37,68 +39,74 @@ CONFIG_FILE = "config file"
 _SERVER, _CLUSTER = ("grpc", "sse", "auto"), ("kube", "auto")
 
 SETTINGS = (
-    Setting("mode", ("--transport",), "AGENTCTL_MODE", "where the state comes from", "kube"),
+    Setting("mode", ("--transport",), ("AGENTCTL_MODE",), "where the state comes from", "kube"),
     Setting(
         "namespace",
         ("--namespace",),
-        "AGENTCTL_NAMESPACE",
+        ("AGENTCTL_NAMESPACE",),
         "where the control plane is",
         "agents",
     ),
     Setting(
         "kubeconfig",
         ("--kubeconfig",),
-        "AGENTCTL_KUBECONFIG",
+        ("AGENTCTL_KUBECONFIG",),
         "the kubeconfig to use, before KUBECONFIG",
         transports=_CLUSTER,
     ),
     Setting(
         "context",
         ("--context",),
-        "AGENTCTL_CONTEXT",
+        ("AGENTCTL_CONTEXT",),
         "the kubeconfig's context to use",
         transports=_CLUSTER,
     ),
     Setting(
         "address",
-        ("--server",),
-        "AGENTCTL_SERVER",
+        ("--server", "--address"),
+        ADDRESS_VARIABLES,
         "address of an agentctl server",
         transports=_SERVER,
     ),
     Setting(
         "token",
         ("--token", "--token-file"),
-        "AGENTCTL_TOKEN",
+        TOKEN_VARIABLES,
         "bearer token for the server",
         transports=_SERVER,
     ),
-    Setting("tls", ("--tls",), "", "use TLS to the server", transports=_SERVER),
+    Setting(
+        "tls",
+        ("--tls", "--no-tls"),
+        ("AGENTCTL_TLS",),
+        "true or false: use TLS to the server",
+        transports=_SERVER,
+    ),
     Setting(
         "tls.ca",
         ("--tls-ca",),
-        "AGENTCTL_CA_CERT",
+        ("AGENTCTL_CA_CERT",),
         "file with the certificate authority to trust",
         transports=_SERVER,
     ),
     Setting(
         "tls.cert",
         ("--tls-cert",),
-        "AGENTCTL_CLIENT_CERT",
+        ("AGENTCTL_CLIENT_CERT",),
         "file with the client certificate",
         transports=_SERVER,
     ),
     Setting(
         "tls.key",
         ("--tls-key",),
-        "AGENTCTL_CLIENT_KEY",
+        ("AGENTCTL_CLIENT_KEY",),
         "file with the client certificate's key",
         transports=_SERVER,
     ),
     Setting(
         "tls.server_name",
         ("--tls-server-name",),
-        "",
+        (),
         "the name that the server's certificate must have",
         transports=_SERVER,
     ),
@@ -135,7 +143,7 @@ class InForce(NamedTuple):
 
 def variables() -> dict[str, str]:
     """Every environment variable that is read, and what it does."""
-    own = {one.variable: one.help for one in SETTINGS if one.variable}
+    own = {name: one.help for one in SETTINGS for name in one.variables}
     return {**own, **OTHER_VARIABLES}
 
 
@@ -156,11 +164,14 @@ def _said(
     """The first place first; an empty value says nothing."""
     for flag in setting.flags:
         value = getattr(args, flag[2:].replace("-", "_"), None)
-        if value:
+        if value is False:
+            yield Said("false", f"--no-{flag[2:]}")
+        elif value:
             by = f"{flag} {value}" if flag == "--token-file" else flag
             yield Said("true" if value is True else value, by)
-    if process.environ.get(setting.variable):
-        yield Said(process.environ[setting.variable], setting.variable)
+    for name in setting.variables:
+        if process.environ.get(name):
+            yield Said(process.environ[name], name)
     if flat.get(setting.key):
         value = flat[setting.key]
         yield Said("true" if value is True else str(value), CONFIG_FILE)
@@ -204,12 +215,25 @@ def _tls(said: Mapping[str, list[Said]], config: Mapping[str, Any]) -> Iterator[
     scheme = address.value.strip().partition("://")[0].lower()
     if scheme in ("http", "https") and "://" in address.value:
         yield Said("true" if scheme == "https" else "false", f"{scheme}:// in {address.by}")
-    yield from said["tls"]
+    files = [
+        one._replace(value="true")
+        for key in ("tls.ca", "tls.cert", "tls.key", "tls.server_name")
+        for one in said[key][:1]
+    ]
+    plainly = [*said["tls"], *files]
+    yield from (one for one in plainly if one.by.startswith("--"))
+    yield from map(_truth, said["tls"])
     if isinstance(config.get("tls"), dict) and config["tls"]:
         yield Said("true", CONFIG_FILE)
-    for key in ("tls.ca", "tls.cert", "tls.key", "tls.server_name"):
-        yield from (one._replace(value="true") for one in said[key][:1])
+    yield from files
     yield Said("false", "default", True)
+
+
+def _truth(said: Said) -> Said:
+    """True and false in one word each; what is neither is told as it is."""
+    with suppress(argparse.ArgumentTypeError):
+        return said._replace(value="true" if boolean(said.value) else "false")
+    return said
 
 
 def _shown(setting: Setting, said: Mapping[str, list[Said]], allows_plain_text: bool) -> InForce:
@@ -237,7 +261,7 @@ def _note(
         return f"cannot read {', '.join(missing)}" if missing else ""
     if setting.key == "token" and not allows_plain_text and _leaves_in_plain_text(said):
         return "refused over plain text to another host"
-    if setting.key in ("mode", "namespace", "address", "token"):
+    if setting.key in ("mode", "namespace", "address", "token", "tls"):
         try:
             checked(setting.key, first.value)
         except AgentctlError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Optional
 
-from agentctl.cli.config.parser import guess
+from agentctl.cli.config.flags import ADDRESS_VARIABLES, TOKEN_VARIABLES
+from agentctl.cli.config.parser import boolean, guess
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ConfigError, UsageError
 from agentctl.remote.access import (
@@ -38,13 +39,18 @@ class Given(NamedTuple):
     def flag(self, name: str) -> Optional[str]:
         return getattr(self.args, name[2:].replace("-", "_")) or None
 
-    def text(self, flag: str, variable: str, key: str = "") -> str:
-        return self.flag(flag) or self.environ.get(variable) or self.config.get(key) or ""
+    def variable(self, *names: str) -> str:
+        """The first that is set; empty if none is."""
+        return next((name for name in names if self.environ.get(name)), "")
+
+    def text(self, flag: str, *variables: str, key: str = "") -> str:
+        found = self.environ.get(self.variable(*variables))
+        return self.flag(flag) or found or self.config.get(key) or ""
 
 
 def server_text(given: Given) -> str:
     """The server's address as it was given; empty if none was."""
-    return given.text("--server", "AGENTCTL_SERVER", "address")
+    return given.text("--server", *ADDRESS_VARIABLES, key="address")
 
 
 def server_access(
@@ -55,7 +61,7 @@ def server_access(
     if not text:
         raise UsageError(
             f"--transport {transport} needs a server: give --server ADDRESS "
-            "(or AGENTCTL_SERVER, or address in the config file)"
+            f"(or {ADDRESS_VARIABLES[0]}, or address in the config file)"
         )
     address = ServerAddress.parse(text, PORTS[transport])
     if transport == "grpc" and address.prefix:
@@ -95,16 +101,31 @@ def _tls(given: Given, address: ServerAddress) -> Optional[ClientTls]:
         key=_path(given.text("--tls-key", "AGENTCTL_CLIENT_KEY") or config.get("key", "")),
         server_name=given.flag("--tls-server-name") or config.get("server_name", ""),
     )
-    asked = given.flag("--tls") or any(given.flag(flag) for flag in TLS_FLAGS)
-    if address.tls is False and asked:
+    said = given.args.tls
+    asking = ["--tls"] if said else [flag for flag in TLS_FLAGS if given.flag(flag)]
+    if said is False and (address.tls or asking):
+        why = f"{asking[0]} is for TLS" if asking else "--server https://... is TLS"
+        raise UsageError(f"--no-tls asks for plain text, and {why}: give one of them")
+    if address.tls is False and asking:
         raise UsageError("--server http://... is plain text, and --tls is not: use https://")
-    wanted = address.tls
+    wanted = address.tls if asking == [] else True
     if wanted is None:
-        wanted = bool(asked or given.config.get("tls") or files != ClientTls())
+        wanted = said if said is not None else tls_variable(given.environ)
+    if wanted is None:
+        wanted = bool(given.config.get("tls") or files != ClientTls())
     if not wanted:
         return None
     files.check()
     return files
+
+
+def tls_variable(environ: Mapping[str, str]) -> Optional[bool]:
+    """What AGENTCTL_TLS says, if anything. Raises UsageError."""
+    text = environ.get("AGENTCTL_TLS")
+    try:
+        return boolean(text) if text else None
+    except ArgumentTypeError as error:
+        raise UsageError(f"AGENTCTL_TLS: {error}") from None
 
 
 def tls_config(config: Mapping[str, Any]) -> Mapping[str, str]:
@@ -133,8 +154,8 @@ def _token(given: Given) -> Optional[Callable[[], str]]:
         reader = token_from_file(_path(path))
         reader()  # a file that is not there is told at once
         return reader
-    source = "--token" if text else "AGENTCTL_TOKEN"
-    found = text or given.environ.get("AGENTCTL_TOKEN") or given.config.get("token")
+    source = "--token" if text else given.variable(*TOKEN_VARIABLES) or "the config's token"
+    found = given.text("--token", *TOKEN_VARIABLES, key="token")
     if not found:
         return None
     token = checked_token(found, source)

@@ -20,7 +20,7 @@ from agentctl.model import ErrorCode, Event
 Build = Callable[[StreamPolicy, Sink], Engine]
 """Makes an engine that has not been started. Raises UsageError and ConfigError."""
 
-SERVER_ONLY = (*(flag for flag, _, _ in SERVER_FLAGS), "--tls")
+SERVER_ONLY = (*(flags[0] for flags, _, _ in SERVER_FLAGS), "--tls")
 CLUSTER_ONLY = ("--kubeconfig", "--context", "--catalog")
 
 REMOTE = ("grpc", "sse")
@@ -125,5 +125,6 @@ def _told(transport: str, engine: Engine, reasons: Sequence[str]) -> Engine:
 def _refuse(args: Namespace, flags: Sequence[str], why: str) -> None:
     """A flag that would do nothing is a mistake, and better told."""
     for flag in flags:
-        if getattr(args, flag[2:].replace("-", "_")):
-            raise UsageError(f"{flag} {why}")
+        value = getattr(args, flag[2:].replace("-", "_"))
+        if value or value is False:
+            raise UsageError(f"{'--no-' + flag[2:] if value is False else flag} {why}")

@@ -128,6 +128,7 @@ def one_of(*values: str) -> st.SearchStrategy[str]:
 
 
 ADDRESSES = one_of("a:1", "http://b:2", "https://c", "127.0.0.1:1")
+TLS_FLAGS = ([], [], ["--tls"], ["--no-tls"])
 FLAGS = st.fixed_dictionaries(
     {
         "--transport": one_of("grpc", "sse"),
@@ -146,7 +147,11 @@ VARIABLES = st.fixed_dictionaries(
         "AGENTCTL_CONTEXT": one_of("env-ctx"),
         "AGENTCTL_KUBECONFIG": one_of("/dev/null"),
         "AGENTCTL_SERVER": ADDRESSES,
+        "AGENTCTL_ADDRESS": ADDRESSES,
+        "AGENTS_GRPC_ADDRESS": ADDRESSES,
         "AGENTCTL_TOKEN": one_of("env-token"),
+        "AGENTS_GRPC_TOKEN": one_of("upstreams-token"),
+        "AGENTCTL_TLS": one_of("1", "true", "off"),
         "AGENTCTL_CA_CERT": one_of("/dev/zero"),
     }
 )
@@ -164,20 +169,20 @@ CONTENT = st.fixed_dictionaries(
 
 
 @limited(max_examples=40)
-@given(flags=FLAGS, environ=VARIABLES, content=CONTENT, tls=st.booleans())
+@given(flags=FLAGS, environ=VARIABLES, content=CONTENT, tls=st.sampled_from(TLS_FLAGS))
 def test_it_agrees_with_what_a_run_would_find(
     tmp_path_factory: pytest.TempPathFactory,
     flags: dict[str, str],
     environ: dict[str, str],
     content: dict[str, Any],
-    tls: bool,
+    tls: list[str],
 ) -> None:
     home = tmp_path_factory.getbasetemp() / "agreeing"
     path = home / ".config" / "agentctl" / "config.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
     words = [word for flag, value in flags.items() if value for word in (flag, value)]
-    args = parsed("status", [*words, "--insecure-plaintext-token", *(["--tls"] * tls)])
+    args = parsed("status", [*words, "--insecure-plaintext-token", *tls])
     process = Process({"HOME": str(home), **environ}, FdOutput(1), io.StringIO())
     told = {one.key: one for one in in_force(args, process, read_config(str(path)))}
     settings = resolve(args, process)
@@ -187,21 +192,28 @@ def test_it_agrees_with_what_a_run_would_find(
     if settings.kubeconfig:
         assert told["kubeconfig"].value == settings.kubeconfig
     given = Given(args, process.environ, content)
-    http = told["address"].value.startswith("http://")
-    if not told["address"].value or (http and tls_flags(words, tls)):
+    if not told["address"].value or contradictory(told["address"].value, [*words, *tls]):
         with pytest.raises(UsageError):
             server_access(given, "sse", settings.namespace, StreamPolicy(), 10.0)
         return
     access = server_access(given, "sse", settings.namespace, StreamPolicy(), 10.0)
     assert told["tls"].value == ("true" if access.tls else "false")
     assert bool(told["token"].value) == bool(access.token)
+    assert str(access.address) in (told["address"].value.split("//")[-1] + port for port in PORTS)
     if access.tls:
         assert told["tls.ca"].value == access.tls.ca
         assert told["tls.server_name"].value == access.tls.server_name
 
 
-def tls_flags(words: list[str], tls: bool) -> bool:
-    return tls or any(word.startswith("--tls") for word in words)
+PORTS = ("", ":443")
+
+
+def contradictory(address: str, words: list[str]) -> bool:
+    asked = any(word.startswith("--tls") for word in words)
+    plain = "--no-tls" in words
+    return (asked and (plain or address.startswith("http://"))) or (
+        plain and address.startswith("https://")
+    )
 
 
 def parsed(command: str, words: list[str]) -> Namespace:
