@@ -5,7 +5,8 @@
     AgentctlError                     exit code   may pass
     ├── UsageError                    2           no
     │   ├── ConfigError               2           no    (config file, kubeconfig)
-    │   └── CatalogError              2           no    (file, line, what was expected)
+    │   ├── CatalogError              2           no    (file, line, what was expected)
+    │   └── LimitError                2           no    (the host gives too few threads)
     └── SourceError                               (ends one attempt of one source)
         ├── RefusedError              3
         │   ├── UnauthorizedError     3           after new credentials
@@ -63,6 +64,10 @@ class ConfigError(UsageError):
 
 class CatalogError(UsageError):
     """A catalog cannot be used; the message starts with ``file:line:``."""
+
+
+class LimitError(UsageError):
+    """The host's limits are too low for what was asked for."""
 
 
 class SourceError(AgentctlError):

@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the same between a server and its clients, each transport (default 8)",
     )
     parser.addoption(
+        "--every-thread-limit",
+        action="store_true",
+        help="try each limit of threads up to the first that is enough, not some of them",
+    )
+    parser.addoption(
         "--benchmarks",
         action="store_true",
         help="see that each benchmark runs, in small counts",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Callable, Optional, Union
+
+import pytest
 
 from agentctl.engine.messages import Attempt, Changed, Replaced, Source
 from agentctl.engine.policy import Missing
@@ -140,3 +143,12 @@ class Fails:
 
     def fallback(self) -> Optional[Source]:
         return None
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the host gives no thread."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)

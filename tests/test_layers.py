@@ -18,7 +18,7 @@ LAYERS = (
     ("clock", "duration", "schema", "rpc", "lenient_json"),
     ("model", "redact"),
     ("errors", "diff", "backoff"),
-    ("cursor", "cursortext", "sanitize"),
+    ("cursor", "cursortext", "sanitize", "threads"),
     ("wire",),
     ("net", "kube.access", "kube.kubeconfig", "kube.credentials"),
     ("engine",),

@@ -148,7 +148,13 @@ class Server:
         )
         with self._lock:
             self._threads[thread] = None
-        thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            log.debug("a connection is refused: %s", error)
+            with self._lock:
+                del self._threads[thread]
+            sock.close()
 
     def _run(self, sock: socket.socket) -> None:
         me = threading.current_thread()

@@ -17,6 +17,7 @@ from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import children, end_all
 from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
+from agentctl.threads import refusal_of, reserve_little
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
     ``name`` is what usage calls it; ``first`` comes before the arguments.
     """
     process = Process.real(name)
+    reserve_little()
     before = children()
     code = main([*first, *sys.argv[1:]], process)
     process.stderr.close()
@@ -101,10 +103,7 @@ def _host_refusal(error: Exception) -> str:
     """What the host did not give us, as a line; empty for what is no matter of the host."""
     if isinstance(error, OSError):
         return f"cannot write the output: {error.strerror}"
-    lacking = isinstance(error, RuntimeError) and "new thread" in str(error)
-    if not lacking and not isinstance(error, MemoryError):
-        return ""
-    return f"{str(error) or 'out of memory'}: raise the limits (see 'ulimit -a')"
+    return refusal_of(error)
 
 
 def build_parser(known: Sequence[Command], process: Process, wanted: str = "") -> Parser:

@@ -19,6 +19,9 @@ from agentctl.apidouble.store import Store
 from agentctl.demo.controlplane import ControlPlane
 from agentctl.demo.script import LEASE_DURATION_S, Script
 
+OTHER_CONNECTIONS = 4
+"""Beside one for each watch, each with a thread: those that come and go."""
+
 __all__ = ["ApiDouble", "ControlPlane", "DemoControlPlane", "Script", "Store"]
 
 

@@ -99,7 +99,8 @@ class Script:
     def stop(self) -> None:
         """End it and wait for its thread."""
         self._stop.set()
-        self._thread.join(JOIN_S)
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
 
     def _run(self) -> None:
         try:

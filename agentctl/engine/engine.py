@@ -135,6 +135,11 @@ class Engine:
         self._withheld = False
         self._looked_at = 0.0
 
+    @property
+    def threads(self) -> int:
+        """How many a run takes: its own, and one for each source and companion."""
+        return 1 + len(list(self._sources)) + len(self._companions)
+
     def run(self) -> Outcome:
         """Start the sources and go on until the run is over; then stop them.
 

@@ -8,9 +8,12 @@ from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
-from agentctl.engine.messages import Attempt, Message, Source, Stop
+from agentctl.engine.messages import Attempt, Ended, Message, Source, Stop
 from agentctl.engine.policy import SourceVitals
-from agentctl.errors import RefusedError, SourceError, StartingError
+from agentctl.errors import DisconnectedError, RefusedError, SourceError, StartingError
+
+AGAIN_S = 1.0
+"""How soon an attempt is tried again that could neither begin nor say so."""
 
 
 @dataclass
@@ -96,7 +99,10 @@ class SourceHealth:
         # show the old state as if it were the present one.
         version = "" if self.blind else self.resource_version
         self.attempt = Attempt(self.source, self.epoch, version, inbox)
-        self.attempt.start()
+        try:
+            self.attempt.start()
+        except DisconnectedError as error:
+            self._not_begun(error, inbox, now)
 
     def stop(self) -> None:
         """Tell the running attempt to end, without waiting for it."""
@@ -105,6 +111,15 @@ class SourceHealth:
             self.attempt.stop()
             self.abandoned.append(self.attempt)
             self.attempt = None
+
+    def _not_begun(
+        self, error: DisconnectedError, inbox: queue.Queue[Union[Message, Stop]], now: float
+    ) -> None:
+        """An attempt that has no thread ends as one does whose connection is refused."""
+        try:
+            inbox.put_nowait(Ended(self.name, self.epoch, error))
+        except queue.Full:  # and this is the thread that takes from it
+            self.attempt, self.retry_at = None, now + AGAIN_S
 
     def alive(self, now: float) -> None:
         """Proof of life."""

@@ -15,8 +15,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Optional, Protocol, Union
 
-from agentctl.errors import ServerError, SourceError
+from agentctl.errors import DisconnectedError, ServerError, SourceError
 from agentctl.model import ErrorCode, Event
+from agentctl.threads import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,11 @@ class Attempt:
         )
 
     def start(self) -> None:
-        self._thread.start()
+        """Raises DisconnectedError where the host gives no thread."""
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise DisconnectedError(refusal_of(error)) from None
 
     @property
     def stopping(self) -> bool:
@@ -219,7 +224,9 @@ class Attempt:
             failure = error
         except Exception as error:  # a producer that dies becomes a message
             log.debug("source %s failed", source.name, exc_info=True)
-            failure = ServerError(f"internal error: {type(error).__name__}: {error}")
+            refusal = refusal_of(error)
+            what = f"internal error: {type(error).__name__}: {error}"
+            failure = DisconnectedError(refusal) if refusal else ServerError(what)
         self.put(Ended(source.name, self.epoch, failure))
 
 

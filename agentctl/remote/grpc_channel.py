@@ -18,12 +18,16 @@ from google.protobuf.message import Message
 
 from agentctl import __version__
 from agentctl.engine.messages import Attempt
-from agentctl.errors import ConfigError, DisconnectedError
+from agentctl.errors import ConfigError, DisconnectedError, LimitError
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
+from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
 
 Options = dict[str, Union[int, str]]
 Metadata = tuple[tuple[str, str], ...]
+
+CALL_THREADS = 2
+"""Beside the C core's: a call's watchdog and its timer."""
 
 CONNECT_S = 10.0
 """For one address: its name, TCP, TLS and the first of HTTP/2."""
@@ -71,11 +75,13 @@ def calling(
 
     A single answer comes as a stream of one. The server is asked whether it is there when
     it was silent for ``ping_s``. Raises DisconnectedError where files of
-    ``access`` cannot be used: they may just be being replaced.
+    ``access`` cannot be used: they may just be being replaced; and where the host gives too
+    few threads.
     """
     try:
+        require(grpc_core_threads() + CALL_THREADS, "gRPC", large=True)
         sent, channel = _metadata(access), _channel(access, ping_s)
-    except ConfigError as error:
+    except (ConfigError, LimitError) as error:
         raise DisconnectedError(error.message) from None
     # Cancelling would not do instead: a call that waits for headers holds the lock that
     # cancel needs.

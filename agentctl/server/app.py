@@ -25,6 +25,10 @@ a second before that and grpc's threads one after it; a process is given 5 s."""
 class Transport(Protocol):
     """A listener that is bound, and what it serves."""
 
+    @property
+    def threads(self) -> int:
+        """How many ``start`` starts."""
+
     def start(self) -> None:
         """Begin to answer."""
 
@@ -42,6 +46,11 @@ class ServerApp:
         self._engine = engine
         self._services = services
         self._transports = transports
+
+    @property
+    def threads(self) -> int:
+        """How many a run takes."""
+        return self._engine.threads + sum(one.threads for one in self._transports)
 
     def run(self) -> Outcome:
         """Serve until the engine's run is over; everything has ended when it returns."""

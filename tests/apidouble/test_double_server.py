@@ -14,6 +14,7 @@ import yaml
 
 from agentctl.apidouble.faults import Then
 from agentctl.demo import ApiDouble, ControlPlane, DemoControlPlane
+from tests.fakes import refuse_threads
 
 PODS = "/api/v1/namespaces/agents/pods"
 
@@ -173,3 +174,15 @@ def test_the_demo_is_up_when_started_and_gone_when_stopped(new_client):
         client = new_client(demo.double)
         assert len(client.get(PODS).body["items"]) == 4
         assert demo.url in demo.kubeconfig_text()
+
+
+def test_a_connection_that_gets_no_thread_is_refused_and_the_next_is_served(
+    new_client, monkeypatch
+):
+    with DemoControlPlane(script=False) as demo:
+        client = new_client(demo.double)
+        with monkeypatch.context() as patch:
+            refuse_threads(patch)
+            with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+                client.get(PODS)
+        assert client.get(PODS).status == 200

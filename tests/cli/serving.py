@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
@@ -25,10 +25,15 @@ class Served:
     """``with Served("--source", "demo", *ANY_PORT, home=tmp_path) as served``."""
 
     def __init__(
-        self, *args: str, home: Path, extra: Optional[Mapping[str, str]] = None, **options: Any
+        self,
+        *args: str,
+        home: Path,
+        extra: Optional[Mapping[str, str]] = None,
+        command: Sequence[str] = (*COMMAND, "serve"),
+        **options: Any,
     ) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "serve", *args],
+            [*command, *args],
             env=environment(home, extra),
             stderr=subprocess.PIPE,
             text=True,

@@ -34,7 +34,7 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import Delta, ErrorCode, Heartbeat, Snapshot, Status, StreamError
-from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
+from tests.fakes import FakeClock, FakeSource, FakeState, Recorder, refuse_threads
 
 KEY = ObjectKey("agents", "x")
 H, D = Status.HEALTHY, Status.DEGRADED
@@ -260,6 +260,41 @@ def test_a_lost_connection_is_told_with_its_retry(make: Any) -> None:
     (error,) = bench.step(bench.lost("a"))
     assert (error.code, error.source) == (ErrorCode.DISCONNECTED, "a")
     assert 0.5 <= error.retry_in <= 1.0
+
+
+def test_an_attempt_that_gets_no_thread_is_a_lost_connection_and_is_retried(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make("a", "b", backoff=Backoff(base=1.0))
+    bench.begin()
+    with monkeypatch.context() as patch:
+        refuse_threads(patch)
+        bench.step(bench.lost("a"))
+        bench.advance(2.0)
+        messages = [bench.engine.inbox.get_nowait()]
+        assert isinstance(messages[0], Ended)
+        assert messages[0].epoch == bench.epoch("a")
+        bench.step(*messages)
+        failure = bench.engine._sources["a"].failure
+        assert failure is not None
+        assert failure.message.startswith("can't start new thread: raise the limits")
+    bench.advance(10.0)
+    (delta,) = [e for e in bench.step(bench.changed("a", D)) if isinstance(e, Delta)]
+    assert delta.changes[0].status is D
+
+
+def test_an_attempt_without_thread_is_tried_again_where_the_queue_is_full(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make("a")
+    bench.begin()
+    while not bench.engine.inbox.full():
+        bench.engine.inbox.put_nowait(bench.listed("a"))
+    with monkeypatch.context() as patch:
+        refuse_threads(patch)
+        health = bench.engine._sources["a"]
+        health.start(bench.engine.inbox, bench.clock.monotonic())
+    assert health.retry_at == bench.clock.monotonic() + 1.0
 
 
 def test_the_retry_resumes_from_what_was_applied(make: Any) -> None:

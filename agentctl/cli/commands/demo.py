@@ -92,6 +92,7 @@ def watch(args: Namespace, url: str, process: Process) -> int:
     from agentctl.cli.config.settings import Settings, checked_namespace
     from agentctl.cli.run.kube import kube_engine
     from agentctl.cli.run.stream import show
+    from agentctl.demo import OTHER_CONNECTIONS
     from agentctl.kube.access import ClusterAccess
 
     if args.heartbeat is None:
@@ -112,7 +113,15 @@ def watch(args: Namespace, url: str, process: Process) -> int:
         return kube_engine(settings, policy, sink, process, load=lambda: access)
 
     greeting = f"an embedded control plane at {url}; ctrl-C ends it"
-    return show(args, settings, process, True, build, greeting)
+    return show(
+        args,
+        settings,
+        process,
+        True,
+        build,
+        greeting,
+        beside=lambda engine: engine.threads + OTHER_CONNECTIONS,
+    )
 
 
 def serve(kubeconfig: str, process: Process) -> int:

@@ -18,6 +18,8 @@ from agentctl.cli.main import complain, log_to
 from agentctl.cli.run.kube import watched
 from agentctl.cli.run.listeners import bind, check_flags, greet
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
+from agentctl.cli.run.stream import SPARE_THREADS
+from agentctl.demo import OTHER_CONNECTIONS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
@@ -28,6 +30,7 @@ from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
+from agentctl.threads import require
 
 SWITCH_S = 0.0005
 """How soon a thread that computes makes way. Each write to a socket gives up the
@@ -72,6 +75,8 @@ def serve(args: Namespace, process: Process) -> int:
         )
         listeners = bind(args, services, tls)
         app = ServerApp(engine, services, [one.transport for one in listeners])
+        beside = engine.threads + OTHER_CONNECTIONS if load is not None else 0
+        require(app.threads + beside + SPARE_THREADS, "this server")
         greet(args, process, namespaces, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
             outcome = Runner(app, None, SERVER_STOP_S, stopping).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
+from collections.abc import Callable
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
@@ -18,8 +19,16 @@ from agentctl.cli.run.transport import Build, way
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Outcome
 from agentctl.errors import ExitCode
+from agentctl.threads import grpc_core_threads, require
 
 log = logging.getLogger(__name__)
+
+SPARE_THREADS = 4
+"""For outputs that are waited for, the service manager, an attempt that is slow to end."""
+
+_GRPC = grpc_core_threads() + 2
+TRANSPORT_THREADS = {"kube": 0, "sse": 2, "grpc": _GRPC, "auto": _GRPC}
+"""What an attempt starts itself: what keeps its time, and gRPC's own."""
 
 
 def stream(args: Namespace, process: Process, watch: bool) -> int:
@@ -35,10 +44,12 @@ def show(
     watch: bool,
     build: Build,
     greeting: str = "",
+    beside: Callable[[Engine], int] = lambda engine: 0,
 ) -> int:
     """The same for settings that are complete and an engine that is at hand.
 
-    ``greeting`` goes to stderr once everything else has been found in order.
+    ``greeting`` goes to stderr once everything else has been found in order; ``beside``
+    says how many threads there must be room for beside those of an engine.
     """
     limit = time_limit(args, process, once=not watch)
     out = (
@@ -51,6 +62,8 @@ def show(
     asked = service.policy(policy(args, limit))
     with recorder(args, settings, asked, process) as recording:
         engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
+        threads = engine.threads + beside(engine) + TRANSPORT_THREADS[settings.transport]
+        require(threads + SPARE_THREADS, "this run")
         recording.begin()
         if greeting:
             complain(process, greeting, ExitCode.OK)

@@ -91,10 +91,23 @@ class Admission(grpc.GenericRpcHandler):
             return self._full[id(kind)]
         return handler
 
+    @property
+    def threads(self) -> int:
+        """How many ``start`` starts: what comes later is good to have, no more."""
+        return len(self._all())
+
+    def start(self) -> None:
+        """Start a thread of each kind; before grpc's own. Raises RuntimeError if there is none."""
+        for kind in self._all():
+            kind.start()
+
     def close(self) -> None:
         """End the threads; after grpc's own."""
-        for kind in (*self._kinds.values(), self.refusals):
+        for kind in self._all():
             kind.pool.shutdown()
+
+    def _all(self) -> list[CallClass]:
+        return [*self._kinds.values(), self.refusals]
 
     def _add(self, path: str, kind: CallClass, handler: grpc.RpcMethodHandler[Any, Any]) -> None:
         self._methods[path] = kind, handler

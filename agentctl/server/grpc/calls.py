@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Optional
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Optional
 
 import grpc
 
 from agentctl.clock import Clock
 from agentctl.server.auth import Ticket
 from agentctl.server.metrics import Metrics
+from agentctl.threads import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +63,37 @@ class CallTimeouts:
             context.cancel()
 
 
+class _Pool(ThreadPoolExecutor):
+    """Works with the threads it has where the host gives no more.
+
+    grpcio submits on its one serving thread, and with that all would end.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except (RuntimeError, MemoryError) as error:
+            if not refusal_of(error):
+                raise  # it is shut down
+            log.debug("a call waits for another's thread: %s", error)
+            queued: Future[Any] = Future()  # of which nobody wants more than that there is one
+            queued.set_result(None)
+            return queued
+
+
 class CallClass:
     """Calls that share threads. ``at_once`` is how many of them there may be, those
     included that wait for a thread; ``lasts_s`` how long one may take."""
 
     def __init__(self, name: str, threads: int, at_once: int, lasts_s: float = REQUEST_S) -> None:
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=f"grpc-{name}")
+        self.pool = _Pool(threads, thread_name_prefix=f"grpc-{name}")
         self.lasts_s = lasts_s
         self._free = threading.Semaphore(at_once)
         self.too_many = f"this server takes {at_once} calls of this kind at once; try again later"
+
+    def start(self) -> None:
+        """Start one of the threads: those that come later may come or not."""
+        ThreadPoolExecutor.submit(self.pool, int)
 
     def enter(self) -> bool:
         return self._free.acquire(blocking=False)

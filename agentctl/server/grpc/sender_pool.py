@@ -74,6 +74,7 @@ class SenderPool:
         self._clock = clock
         self._metrics = metrics
         self._size = size or SenderPoolSize()
+        self._most = self._size.threads + self._size.spares
         self._chores = tuple(chores)
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -86,6 +87,11 @@ class SenderPool:
         self._looks_at = 0.0
         self._stopped = False
         self._watcher = threading.Thread(target=self._keep_watch, name="grpc-watch", daemon=True)
+
+    @property
+    def threads(self) -> int:
+        """How many ``start`` starts."""
+        return self._size.threads + 1
 
     def start(self) -> None:
         self._watcher.start()
@@ -139,7 +145,8 @@ class SenderPool:
             reader.cut()
         ends_at = self._clock.monotonic() + timeout_s
         for thread in [self._watcher, *(member.thread for member in members)]:
-            thread.join(max(0.0, ends_at - self._clock.monotonic()))
+            if thread.ident is not None:
+                thread.join(max(0.0, ends_at - self._clock.monotonic()))
 
     def look(self) -> None:
         """What the watch does: due times, stuck threads, chores."""
@@ -151,7 +158,7 @@ class SenderPool:
                     member.stuck = True
                     self._stuck += 1
             wanted = size.threads - (len(self._members) - self._stuck)
-            hire = min(wanted, size.threads + size.spares - len(self._members))
+            hire = min(wanted, self._most - len(self._members))
             cut = self._to_cut(now, wanted - hire if self._turns.waiting else 0)
             hurry = self._turns.waiting > 0 or len(self._members) > self._stuck + self._idle
             self._looks_at = min(next_due, now + (size.look_s if hurry else IDLE_S))
@@ -202,9 +209,11 @@ class SenderPool:
             self._members.add(member)
             try:
                 member.thread.start()
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 log.debug("cannot start another sender: %s", error)
                 self._members.discard(member)
+                # From now on the longest stuck is cut instead.
+                self._most = max(len(self._members), self._size.threads)
 
     def _serve(self, member: _Member) -> None:
         delays: list[float] = []

@@ -18,6 +18,7 @@ from agentctl.server.grpc.standard_services import HealthService, add_reflection
 from agentctl.server.grpc.status_service import ENDING, StatusService
 from agentctl.server.services import Services
 from agentctl.server.tls import ServerTls, TlsPem
+from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import SERVER_OPTIONS
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ OPTIONS = (
 
 
 class GrpcServer:
-    """Bound once it is made, use it once. Raises OSError where it cannot listen.
+    """Bound once it is made, use it once. Raises OSError where it cannot listen, and
+    LimitError where the host gives too few threads to do so.
 
     To be started before the engine.
     """
@@ -75,6 +77,7 @@ class GrpcServer:
         self._unsure = False
         self._started = False
         _try_to_bind(address)
+        require(grpc_core_threads(), "gRPC", large=True)
         self._server: Optional[grpc.Server] = grpc.server(
             self._door.refusals.pool, handlers=[self._door], options=OPTIONS
         )
@@ -89,9 +92,15 @@ class GrpcServer:
             self._server = None
             raise OSError(errno.EADDRINUSE, "grpc could not bind this address")
 
+    @property
+    def threads(self) -> int:
+        """How many ``start`` starts; one is grpcio's."""
+        return self._door.threads + self._crew.threads + 1
+
     def start(self) -> None:
         assert self._server is not None
         self._started = True
+        self._door.start()
         self._services.broadcaster.on_news(self._crew.wake)
         self._crew.start()
         self._server.start()

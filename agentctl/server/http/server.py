@@ -47,6 +47,11 @@ class HttpServer:
             self._begin,
         )
 
+    @property
+    def threads(self) -> int:
+        """How many ``start`` starts."""
+        return 1 if self._writer is None else 2
+
     def start(self) -> None:
         """Begin to answer."""
         if self._writer is not None:

@@ -26,7 +26,7 @@ from agentctl.engine.stream import Missing
 from agentctl.model import ErrorCode
 from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
 from agentctl.server.auth import TokenGate
-from agentctl.server.grpc.calls import REQUEST_S, CallTimeouts
+from agentctl.server.grpc.calls import REQUEST_S, CallClass, CallTimeouts
 from agentctl.server.grpc.standard_services import (
     LOOK_S,
     MAX_REFLECTIONS,
@@ -35,6 +35,7 @@ from agentctl.server.grpc.standard_services import (
 )
 from agentctl.wire import events_pb
 from agentctl.wire.grpc_contract import MAX_REQUEST_BYTES, SERVICES
+from tests.fakes import refuse_threads
 from tests.server.grpc_rig import (
     OLDER_SERVICE,
     PATIENCE_S,
@@ -449,3 +450,21 @@ def test_a_call_that_fails_inside_says_nothing_of_why(
         assert "secret" not in message
         eventually(lambda: site.streams() == 0)
     caplog.clear()  # the records keep the calls
+
+
+def test_a_call_that_gets_no_thread_of_its_own_waits_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = CallClass("call", 8, 100)
+    calls.start()
+    go_on, done = threading.Event(), threading.Event()
+    try:
+        calls.pool.submit(go_on.wait, PATIENCE_S)
+        refuse_threads(monkeypatch)
+        calls.pool.submit(done.set).add_done_callback(lambda future: None)
+        assert not done.is_set()
+        go_on.set()
+        assert done.wait(PATIENCE_S), "grpcio's serving thread would have died"
+    finally:
+        go_on.set()
+        calls.pool.shutdown()

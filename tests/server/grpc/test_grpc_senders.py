@@ -14,7 +14,7 @@ from agentctl.clock import Clock, SystemClock
 from agentctl.server.grpc.ready_queue import NEVER, Farewell, GrpcReader, Message, ReadyQueue
 from agentctl.server.grpc.sender_pool import BURST, SenderPool, SenderPoolSize
 from agentctl.server.metrics import Metrics
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, refuse_threads
 from tests.server.grpc_rig import PATIENCE_S, GrpcSite, RawReader, eventually
 from tests.server.replica import item
 
@@ -217,6 +217,23 @@ class TestStuck:
             it.look()
             assert [peer.cuts for peer in peers] == [1, 0]
             eventually(lambda: other.got == 1)
+
+    def test_where_the_host_gives_no_thread_the_longest_stuck_is_cut_instead(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = FakeClock()
+        with crew(clock, SMALL._replace(hurry_s=1.0)) as it:
+            refuse_threads(monkeypatch)
+            peers = [stuck_peer() for _ in range(2)]
+            for peer in peers:
+                it.add(peer.reader)
+            eventually(lambda: all(peer.stuck for peer in peers))
+            other = Peer()
+            it.add(other.reader)
+            clock.advance(1.5)
+            it.look()  # in vain
+            it.look()
+            eventually(lambda: other.got == 1, "it would have waited for ten seconds")
 
     def test_it_can_be_stopped(self) -> None:
         peers = [stuck_peer() for _ in range(3)]
