@@ -12,6 +12,7 @@ from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.liveness import SILENT_S
+from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
 
@@ -44,6 +45,9 @@ class Services:
     metrics: Metrics
     clock: Clock
     info: ServerInfo
+    hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    """Whom those listeners answer to that ask for no credentials."""
+
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""
 

@@ -33,13 +33,13 @@ def program() -> Optional[str]:
 class Page:
     """One page of a browser of its own; ends with it."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path, url: str, *flags: str) -> None:
         import websocket  # comes with the kubernetes client
 
         found = program()
         assert found is not None
         self._process = subprocess.Popen(
-            [found, *FLAGS, f"--user-data-dir={directory}", url],
+            [found, *FLAGS, *flags, f"--user-data-dir={directory}", url],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

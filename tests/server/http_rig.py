@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -17,6 +17,7 @@ from agentctl.model import Event, event_from_json
 from agentctl.net.chunked import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
+from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
@@ -41,6 +42,7 @@ class Site:
         token: Optional[str] = None,
         gate: Optional[TokenGate] = None,
         limits: StreamLimits = StreamLimits(),  # noqa: B008 (a value)
+        hosts: Sequence[str] = ("a",),
     ) -> None:
         self.replica = Replica(*namespaces, clock=clock)
         self.clock: Any = self.replica.clock
@@ -54,6 +56,7 @@ class Site:
             Metrics(),
             self.clock,
             ServerInfo("1.2.3"),
+            AllowedHosts(hosts),
         )
         self.http: Any = None
 
@@ -134,7 +137,9 @@ class Client:
         self.sock.sendall(data)
 
     def ask(self, target: str, *headers: str, method: str = "GET", version: str = "1.1") -> None:
-        lines = [f"{method} {target} HTTP/{version}", "Host: localhost", *headers]
+        named = any(header.lower().startswith("host:") for header in headers)
+        host = [] if named or version == "1.0" else ["Host: localhost"]
+        lines = [f"{method} {target} HTTP/{version}", *host, *headers]
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     def get(self, target: str, *headers: str, method: str = "GET", **how: str) -> Response:

@@ -48,6 +48,16 @@ def address(text: str) -> Optional[Address]:
         raise ArgumentTypeError(str(error)) from None
 
 
+def host(text: str) -> str:
+    """An argparse type: a name that may stand in a URL."""
+    from agentctl.server.hosts import host_name
+
+    try:
+        return host_name(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def count(text: str) -> int:
     """An argparse type: how many there may be."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000:
@@ -97,6 +107,15 @@ def _add_admission(parser: Parser) -> None:
         ("--client-ca", "ask clients for a certificate that this authority has signed"),
     ):
         group.add_argument(flag, metavar="FILE", help=text)
+    group.add_argument(
+        "--allowed-host",
+        action="append",
+        type=host,
+        default=[],
+        metavar="NAME",
+        help="answer to this name in a URL too, where no token and no client certificate is "
+        "asked for; addresses and localhost are always answered to (may be repeated)",
+    )
     group.add_argument(
         "--insecure-no-auth",
         action="store_true",

@@ -112,6 +112,12 @@ def bind(args: Namespace, services: Services, tls: Optional[ServerTls]) -> list[
     return bound
 
 
+def names_listened_at(args: Namespace) -> list[str]:
+    """Names in place of addresses: who gives one wants to be asked by it."""
+    given = (args.http, args.probe)
+    return [one.host.lower().rstrip(".") for one in given if one is not None]
+
+
 @contextmanager
 def _named(flag: str, address: Address) -> Iterator[None]:
     """Which listener it is that cannot be had."""

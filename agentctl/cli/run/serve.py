@@ -16,7 +16,7 @@ from agentctl.cli.host.rlimit import room_for
 from agentctl.cli.host.systemd import service_of
 from agentctl.cli.main import complain, log_to
 from agentctl.cli.run.kube import watched
-from agentctl.cli.run.listeners import bind, check_flags, greet
+from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
 from agentctl.demo import OTHER_CONNECTIONS
@@ -26,6 +26,7 @@ from agentctl.kube.access import ClusterAccess
 from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.channels import channels_of
+from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
@@ -71,6 +72,7 @@ def serve(args: Namespace, process: Process) -> int:
             metrics=Metrics(),
             clock=process.clock,
             info=ServerInfo(__version__),
+            hosts=AllowedHosts([*args.allowed_host, *names_listened_at(args)]),
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )
         listeners = bind(args, services, tls)

@@ -48,10 +48,11 @@ class Refusal(NamedTuple):
 
 
 class RequestTarget(NamedTuple):
-    """A request target, taken apart."""
+    """A request target, taken apart. ``host`` is empty where it names none."""
 
     path: str
     query: str
+    host: str = ""
 
 
 class StreamRequest(NamedTuple):
@@ -83,6 +84,7 @@ def split_target(target: str) -> Union[RequestTarget, Refusal]:
 
     A slash at the end of the path makes no difference.
     """
+    authority = ""
     if not target.startswith("/"):
         scheme, colon, rest = target.partition("://")
         if not colon or scheme.lower() not in ("http", "https"):
@@ -93,7 +95,7 @@ def split_target(target: str) -> Union[RequestTarget, Refusal]:
         if not target.startswith("/"):
             target = "/" + target
     path, _, query = target.partition("#")[0].partition("?")
-    return RequestTarget(path.rstrip("/") or "/", query)
+    return RequestTarget(path.rstrip("/") or "/", query, authority)
 
 
 def stream_request(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from email.utils import format_datetime
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 from agentctl.server.fanout.subscription import Subscription
+from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.answer import (
     METHODS,
     Headers,
@@ -74,16 +75,20 @@ Outcome = Union[HttpAnswer, StreamOpening]
 class Router:
     """Answers for the listener for all (``main``) and for the probes' (``probe``)."""
 
-    def __init__(self, services: Services, routes: Routes) -> None:
+    def __init__(
+        self, services: Services, routes: Routes, hosts: Optional[AllowedHosts] = None
+    ) -> None:
+        """``hosts`` are those that are answered to; None for all."""
         self._services = services
         self._routes = routes
+        self._hosts = hosts
 
     def main(self, request: RequestHead, peer: str) -> Outcome:
         return self._counted(request, self._main(request, peer))
 
     def probe(self, request: RequestHead, peer: str) -> Outcome:
         """The probes' listener knows nothing but two paths, and asks for no token."""
-        target = _target(request)
+        target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
         route = self._routes.probe.get(target.path)
@@ -100,7 +105,7 @@ class Router:
         ticket = self._services.gate.ticket(credentials)
         if ticket is None:
             return unauthorized()
-        target = _target(request)
+        target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
         if target.path == STREAM:
@@ -129,6 +134,22 @@ class Router:
         head = _head(wanted, form, services.clock.now())
         return StreamOpening(head, subscription, form, ticket, now)
 
+    def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
+        """Where a request goes, or why no route takes it."""
+        if request.method not in METHODS:
+            return method_not_allowed()
+        if request.has_body:
+            return refusal_answer(Refusal(413, "expected a request without a body"))
+        expected = [value.lower() for value in request.values(b"expect")]
+        if expected not in ([], ["100-continue"]):
+            return refusal_answer(Refusal(417, "no expectation can be met but 100-continue"))
+        target = split_target(request.target)
+        if isinstance(target, Refusal):
+            return refusal_answer(target)
+        named = [*request.values(b"host"), *([target.host] if target.host else [])]
+        foreign = None if self._hosts is None else self._hosts.refusal(named)
+        return target if foreign is None else refusal_answer(Refusal(421, foreign))
+
     def _counted(self, request: RequestHead, outcome: Outcome) -> Outcome:
         if isinstance(outcome, StreamOpening):
             status = 200
@@ -140,19 +161,6 @@ class Router:
         path = request.target.partition("?")[0][:_LOGGED]
         log.debug("%s %r: %d", request.method[:_LOGGED], path, status)
         return outcome
-
-
-def _target(request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
-    """Where a request goes, or why no route takes it."""
-    if request.method not in METHODS:
-        return method_not_allowed()
-    if request.has_body:
-        return refusal_answer(Refusal(413, "expected a request without a body"))
-    expected = [value.lower() for value in request.values(b"expect")]
-    if expected not in ([], ["100-continue"]):
-        return refusal_answer(Refusal(417, "no expectation can be met but 100-continue"))
-    target = split_target(request.target)
-    return refusal_answer(target) if isinstance(target, Refusal) else target
 
 
 def _nothing_here() -> HttpAnswer:

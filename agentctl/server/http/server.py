@@ -36,7 +36,8 @@ class HttpServer:
         """The real one, where a free one was asked for."""
         self._clock = services.clock
         self._writer = None if probe else StreamWriter(services)
-        dispatch = Router(services, Routes(services))
+        anonymous = probe or (services.gate.open and not (tls is not None and tls.mutual))
+        dispatch = Router(services, Routes(services), services.hosts if anonymous else None)
         self._front = Acceptor(
             "probe" if probe else "http",
             services,

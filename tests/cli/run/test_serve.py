@@ -84,7 +84,7 @@ def test_a_signal_ends_all_streams_cleanly_within_5_s(
 
 def test_a_thousand_streams_end_cleanly_within_5_s(tmp_path: Path) -> None:
     room_for(1000)
-    request = f"GET {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    request = f"GET {STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with ExitStack() as stack:
         served = stack.enter_context(Served(*DEMO, home=tmp_path))
         served.until_ready()
