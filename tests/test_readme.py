@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 from agentctl.errors import ExitCode
 from tools import readme
 

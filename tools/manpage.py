@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agentctl import __version__
+from agentctl.cli.command_line import DESCRIPTION, build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.config.keys import KEYS
 from agentctl.cli.config.provenance import SETTINGS, variables
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import DESCRIPTION, build_parser
 from tools.readme import MEANINGS
 
 PAGE = Path(__file__).parent.parent / "agentctl" / "cli" / "share" / "agentctl.1"

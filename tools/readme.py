@@ -12,9 +12,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 from agentctl.errors import ExitCode
 from agentctl.renderers.nagios import PluginCode
 

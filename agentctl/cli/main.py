@@ -7,34 +7,19 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-from agentctl import __version__
-from agentctl.cli.commands import Command, commands
-from agentctl.cli.config.parser import Parser, guess
+from agentctl.cli.command_line import build_parser
+from agentctl.cli.commands import commands
+from agentctl.cli.config.parser import guess
 from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import children, end_all
+from agentctl.cli.host.stderr import complain, debug_to
 from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 from agentctl.threads import refusal_of, reserve_little
 
 log = logging.getLogger(__name__)
-
-DESCRIPTION = """\
-The live health of an agent control plane on Kubernetes: one snapshot, then
-every change as it happens."""
-
-EPILOG = """\
-start here:
-  agentctl demo              watch an embedded control plane, no cluster needed
-  agentctl status            how the control plane is now
-  agentctl status watch      ... and every change from now on
-  agentctl status watch -o ndjson --timeout 5m | jq .
-  agentctl diagnose          why what is not well is not, and what to do
-
-exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
-            5 cannot connect, 130 ctrl-C, 141 closed pipe, 143 terminated"""
 
 
 def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
@@ -104,63 +89,6 @@ def _host_refusal(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot write the output: {error.strerror}"
     return refusal_of(error)
-
-
-def build_parser(known: Sequence[Command], process: Process, wanted: str = "") -> Parser:
-    """The parser of all commands; with ``wanted``, only that one knows its flags."""
-
-    class Bound(Parser):
-        """Makes its subparsers with the same output."""
-
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(process.stdout, **kwargs)
-
-    parser = Bound(prog=process.name, description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Bound)
-    for command in known:
-        sub = subparsers.add_parser(
-            command.NAME, help=command.HELP, description=command.DESCRIPTION
-        )
-        if wanted in ("", command.NAME):  # flags take a while to build
-            command.configure(sub)
-            sub.set_defaults(run=command.run)
-    return parser
-
-
-def complain(process: Process, message: str, code: int) -> int:
-    """One line on stderr, redacted; returns the code."""
-    from agentctl.redact import redact
-
-    process.stderr.write(f"agentctl: {redact(message)}\n")
-    process.stderr.flush()
-    return int(code)
-
-
-def debug_to(process: Process) -> None:
-    """Send the debug log to stderr."""
-    log_to(process, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
-
-
-def log_to(process: Process, level: int, form: str) -> None:
-    """Send the log to stderr. A record is redacted whole before it is written."""
-    from agentctl.redact import redact
-
-    class Redacting(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return redact(super().format(record), limit=4096)
-
-    class Lines:
-        """Without ``flush``: nobody waits until a line of the log is out."""
-
-        write = staticmethod(process.stderr.write)
-
-    handler = logging.StreamHandler(Lines)
-    handler.setFormatter(Redacting(form))
-    logger = logging.getLogger("agentctl")
-    logger.handlers = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
 
 
 def _run(argv: Sequence[str], process: Process) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 from tests.cli.completion.test_completion import complete
 from tests.cli.program import run
 from tests.remote.grpc_server_rig import ScriptedServer

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"

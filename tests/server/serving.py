@@ -12,7 +12,7 @@ from typing import Any, Optional
 from agentctl.backoff import Backoff
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.run.kube import watched
+from agentctl.cli.run.watched import watched
 from agentctl.demo import ApiDouble
 from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode

@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from agentctl.clock import SystemClock
 from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.server.auth import TokenGate
+from agentctl.server.exposition import CONTENT_TYPE, render
 from agentctl.server.limits import StreamCount, StreamLimits
-from agentctl.server.metrics import BOUNDS_S, CONTENT_TYPE, ERROR_KINDS, Metrics, render
+from agentctl.server.metrics import BOUNDS_S, ERROR_KINDS, Metrics
 from agentctl.server.services import ServerInfo, Services
 from tests.server.replica import Replica, item
 

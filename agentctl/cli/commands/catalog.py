@@ -41,7 +41,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.config.settings import checked_namespace
-    from agentctl.cli.run.kube import catalog_of
+    from agentctl.cli.run.watched import catalog_of
     from agentctl.kube.rbac import describe
 
     names = args.namespace or [process.environ.get("AGENTCTL_NAMESPACE") or "agents"]

@@ -190,6 +190,6 @@ def _typed() -> str:
 
 
 def _warn(process: Process, message: str) -> None:
-    from agentctl.cli.main import complain
+    from agentctl.cli.host.stderr import complain
 
     complain(process, f"warning: {message}", ExitCode.OK)

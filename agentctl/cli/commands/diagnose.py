@@ -60,10 +60,10 @@ def run(args: Namespace, process: Process) -> int:
 def tell_what_is_missing(args: Namespace, process: Process) -> None:
     """Where everything is forbidden there is no state to explain: only what to grant."""
     from agentctl.cli.config.settings import resolve
+    from agentctl.cli.host.stderr import complain
     from agentctl.cli.host.time_limit import time_limit
-    from agentctl.cli.main import complain
     from agentctl.cli.output.access_report import render, summary
-    from agentctl.cli.run.kube import access_of, watched
+    from agentctl.cli.run.watched import access_of, watched
 
     settings = resolve(args, process)
     if settings.transport != "kube":

@@ -67,7 +67,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: Namespace, process: Process) -> int:
     from agentctl import renderers
-    from agentctl.cli.main import complain
+    from agentctl.cli.host.stderr import complain
     from agentctl.cli.recording.play import Player
     from agentctl.cli.recording.read import Input, Reading
     from agentctl.cli.run.runner import Runner

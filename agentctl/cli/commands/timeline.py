@@ -73,7 +73,7 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Namespace, process: Process) -> int:
-    from agentctl.cli.main import complain
+    from agentctl.cli.host.stderr import complain
     from agentctl.cli.recording.read import Input, Reading
     from agentctl.timeline.fold import timeline
 

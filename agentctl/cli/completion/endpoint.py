@@ -42,8 +42,8 @@ def _lines(argv: Sequence[str], process: Process) -> list[str]:
 
 def completion_of(words: Sequence[str], process: Process) -> Completion:
     """What the last of the words after the program's name could become."""
+    from agentctl.cli.command_line import build_parser
     from agentctl.cli.completion.lookups import LookUps
-    from agentctl.cli.main import build_parser
 
     known = commands()
     names = [command.NAME for command in known]

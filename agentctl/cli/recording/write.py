@@ -19,7 +19,7 @@ from typing import Callable, Optional
 from agentctl import __version__
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
-from agentctl.cli.main import complain
+from agentctl.cli.host.stderr import complain
 from agentctl.clock import Clock
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import Sink

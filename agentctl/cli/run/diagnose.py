@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.output.access_report import summary
+from agentctl.cli.run.watched import Watched
 from agentctl.clock import Clock
 from agentctl.diagnosis.events_lookup import EventsLookup
 from agentctl.diagnosis.explain import Explainer
@@ -20,9 +20,6 @@ from agentctl.kube.rbac import permissions
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.self_review import access
-
-if TYPE_CHECKING:
-    from agentctl.cli.run.kube import Watched
 
 log = logging.getLogger(__name__)
 

@@ -3,93 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Optional
+from collections.abc import Callable
+from typing import Optional
 
-from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.diagnose import AccessLog, diagnosing
+from agentctl.cli.run.watched import watched
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Companion, Engine
 from agentctl.engine.policy import StreamPolicy
-from agentctl.engine.stream import EventStream, Outlet, Sink
-from agentctl.kube.access import AccessProvider, ClusterAccess, discover
-from agentctl.kube.client import ApiClient
-from agentctl.kube.cuts.facts import CLOSER
-from agentctl.kube.evaluate import Component, Evaluator
-from agentctl.kube.proof import ProofSource
-from agentctl.kube.rbac import permissions
-from agentctl.kube.reader import reader
-from agentctl.kube.self_review import Access, access
-from agentctl.kube.source import KubeContext
-from agentctl.kube.sources import cluster_sources
-from agentctl.kube.state import KubeState
-from agentctl.redact import redact
+from agentctl.engine.stream import EventStream, Sink
+from agentctl.kube.access import ClusterAccess
 
 log = logging.getLogger(__name__)
-
-
-def catalog_of(path: Optional[str]) -> Catalog:
-    """The user's own catalog, or the default one."""
-    return load_file(path) if path else load_default()
-
-
-class Watched(NamedTuple):
-    """What is to be watched, and where: an engine's parts that both modes share."""
-
-    components: tuple[Component, ...]
-    catalog_hash: str
-    evaluator: Evaluator
-    context: KubeContext
-
-    def engine(
-        self, outlet: Outlet, policy: StreamPolicy, companions: Sequence[Companion] = ()
-    ) -> Engine:
-        """One that has not been started."""
-        sources = cluster_sources(
-            self.evaluator.specs, self.context, policy.once, policy.max_staleness_s
-        )
-        prove = [source.poke for source in sources if isinstance(source, ProofSource)]
-        return Engine(
-            sources,
-            KubeState(self.evaluator, *prove),
-            outlet,
-            policy,
-            clock=self.context.clock,
-            companions=companions,
-        )
-
-
-def watched(
-    settings: Settings,
-    namespaces: Sequence[str],
-    process: Process,
-    load: Optional[Callable[[], ClusterAccess]] = None,
-) -> Watched:
-    """What the settings describe, in these namespaces; ``load`` replaces the kubeconfig.
-
-    Raises ConfigError and CatalogError.
-    """
-
-    def configured() -> ClusterAccess:
-        return discover(settings.kubeconfig, settings.context, process.environ, process.home)
-
-    catalog = catalog_of(settings.catalog)
-    selected = catalog.select(settings.components)
-    home = namespaces[0] if len(namespaces) == 1 else ""
-    closer = CLOSER if settings.diagnose else None
-    evaluator = Evaluator(selected.components, namespaces, home, redact, closer)
-    provider = AccessProvider(load or configured, process.clock)
-    client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
-    context = KubeContext(client, process.clock, poll_interval_s=settings.poll_interval_s)
-    return Watched(selected.components, catalog.hash, evaluator, context)
-
-
-def access_of(found: Watched) -> Access:
-    """What the cluster grants us of what the watches need. Raises SourceError."""
-    with reader(found.context.client) as api:
-        return access(api, permissions(found.evaluator.specs))
 
 
 def kube_engine(

@@ -13,12 +13,12 @@ from agentctl.backoff import Backoff
 from agentctl.cli.config.settings import Layers, Settings, checked_namespace
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.rlimit import room_for
+from agentctl.cli.host.stderr import complain, log_to
 from agentctl.cli.host.systemd import service_of
-from agentctl.cli.main import complain, log_to
-from agentctl.cli.run.kube import watched
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
+from agentctl.cli.run.watched import watched
 from agentctl.demo import OTHER_CONNECTIONS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode

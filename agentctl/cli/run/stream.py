@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
+from agentctl.cli.host.stderr import complain
 from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
-from agentctl.cli.main import complain
 from agentctl.cli.output.live import LiveOutput, is_live
 from agentctl.cli.output.outputs import Output, output
 from agentctl.cli.recording.write import recorder

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentctl.server.exposition import render
 from agentctl.server.http.answer import (
     HttpAnswer,
     json_answer,
@@ -17,7 +18,6 @@ from agentctl.server.http.answer import (
     warning,
 )
 from agentctl.server.http.request import Refusal, status_request
-from agentctl.server.metrics import render
 from agentctl.server.services import Services
 
 STATUS = "/api/agents/control-plane/status"

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.completion.bash_line import BashLine, parse, quote
 from agentctl.cli.config.parser import OneOf
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 from tests.cli.inprocess import call
 from tests.test_layers import HEAVY
 

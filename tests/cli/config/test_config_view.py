@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import settings as limited
 from hypothesis import strategies as st
 
+from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.config.file import read_config
 from agentctl.cli.config.provenance import in_force
 from agentctl.cli.config.server import Given, server_access
 from agentctl.cli.config.settings import resolve
 from agentctl.cli.host.process import FdOutput, Process
-from agentctl.cli.main import build_parser
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import UsageError
 from tests.cli.config.test_config import Done, config, put_there

@@ -1,0 +1,42 @@
+"""Error lines and the log, both on stderr and both redacted."""
+
+from __future__ import annotations
+
+import logging
+
+from agentctl.cli.host.process import Process
+
+
+def complain(process: Process, message: str, code: int) -> int:
+    """One line on stderr, redacted; returns the code."""
+    from agentctl.redact import redact
+
+    process.stderr.write(f"agentctl: {redact(message)}\n")
+    process.stderr.flush()
+    return int(code)
+
+
+def debug_to(process: Process) -> None:
+    """Send the debug log to stderr."""
+    log_to(process, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
+
+
+def log_to(process: Process, level: int, form: str) -> None:
+    """Send the log to stderr. A record is redacted whole before it is written."""
+    from agentctl.redact import redact
+
+    class Redacting(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return redact(super().format(record), limit=4096)
+
+    class Lines:
+        """Without ``flush``: nobody waits until a line of the log is out."""
+
+        write = staticmethod(process.stderr.write)
+
+    handler = logging.StreamHandler(Lines)
+    handler.setFormatter(Redacting(form))
+    logger = logging.getLogger("agentctl")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
