@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Callable, Optional
@@ -14,6 +14,8 @@ from typing import Callable, Optional
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.net.proxies import environment_proxy
+from agentctl.net.tls_settings import TlsSettings
+from agentctl.net.token import fingerprint, read_token
 
 log = logging.getLogger(__name__)
 
@@ -78,24 +80,24 @@ class ClusterAccess:
         }
         return ", ".join(kind for kind, given in kinds.items() if given) or "none"
 
+    @property
+    def tls(self) -> TlsSettings:
+        return TlsSettings(
+            self.description,
+            self.ca_file,
+            self.ca_data,
+            self.client_cert_file,
+            self.client_cert_data,
+            self.client_key_file,
+            self.client_key_data,
+            self.insecure_skip_tls_verify,
+        )
+
     def __repr__(self) -> str:
         return (
             f"ClusterAccess(server={self.server!r}, description={self.description!r}, "
             f"namespace={self.namespace!r}, authentication={self.authentication!r})"
         )
-
-    @classmethod
-    def from_kubeconfig(
-        cls, paths: Sequence[str], context: Optional[str], environ: Mapping[str, str]
-    ) -> ClusterAccess:
-        """From kubeconfig files, merged by kubectl's rules: the first to say a thing wins.
-
-        ``context`` None or empty takes the current one. May run the user's exec plugin.
-        Raises ConfigError.
-        """
-        from agentctl.kube.kubeconfig import access_from
-
-        return access_from(paths, context, environ)
 
     @classmethod
     def from_service_account(
@@ -127,77 +129,6 @@ class ClusterAccess:
             token_file=token_file,
             proxy_url=environment_proxy(server, environ),
         )
-
-
-def discover(
-    kubeconfig: Optional[str],
-    context: Optional[str],
-    environ: Mapping[str, str],
-    home: str,
-    root: str = SERVICE_ACCOUNT_ROOT,
-) -> ClusterAccess:
-    """Find the cluster as kubectl does: flag, ``KUBECONFIG``, ``~/.kube/config``, the pod's own.
-
-    Raises ConfigError, which says what to give when there is nothing to be found.
-    """
-    if kubeconfig:
-        return ClusterAccess.from_kubeconfig([kubeconfig], context, environ)
-    listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
-    candidates = listed or [os.path.join(home, ".kube", "config")]
-    # A file that is listed but missing is passed over, as kubectl does.
-    paths = [path for path in candidates if os.path.exists(path)]
-    in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
-    if in_pod and not context and all(_is_blank(path) for path in paths):
-        return ClusterAccess.from_service_account(environ, root)
-    if paths:
-        return ClusterAccess.from_kubeconfig(paths, context, environ)
-    said = (
-        f"KUBECONFIG names no file that exists ({', '.join(listed)})"
-        if listed
-        else (f"no kubeconfig: {candidates[0]} does not exist")
-    )
-    raise ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
-
-
-def read_token(path: str) -> str:
-    """A token file's content. Raises ConfigError if there is no usable token in it."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            token = file.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise ConfigError(f"{path}: cannot read the token: {reason}") from error
-    if not token:
-        raise ConfigError(f"{path}: the token file is empty")
-    return checked_token(token, path)
-
-
-def checked_token(token: str, where: str) -> str:
-    """``token`` without surrounding blanks, if it can go into a header; else ConfigError."""
-    token = token.strip()
-    if not all("!" <= char <= "~" for char in token):
-        raise ConfigError(f"{where}: the token has characters that no token has; copy it again")
-    return token
-
-
-def fingerprint(paths: Iterable[str]) -> tuple[tuple[int, int, int], ...]:
-    """What tells one state of some files from another: time, size, identity. Opens none."""
-    found = []
-    for path in paths:
-        try:
-            stat = os.stat(path)
-        except OSError:
-            found.append((0, 0, 0))
-        else:
-            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(found)
-
-
-def _is_blank(path: str) -> bool:
-    try:
-        return os.path.getsize(path) == 0
-    except OSError:
-        return False
 
 
 class AccessProvider:

@@ -123,9 +123,9 @@ def _route(access: ClusterAccess, host: str, port: int, secure: bool) -> Route:
     if secure or (proxy is not None and proxy.scheme == "https"):
         from agentctl.net.tls import proxy_context, server_context
 
-        tls = server_context(access) if secure else None
+        tls = server_context(access.tls) if secure else None
         if proxy is not None and proxy.scheme == "https":
-            proxy_tls = proxy_context(access)
+            proxy_tls = proxy_context(access.tls)
     return Route(host, port, tls, access.tls_server_name or host.rstrip("."), proxy, proxy_tls)
 
 

@@ -9,14 +9,12 @@ import os
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 from agentctl.clock import parse_time
 from agentctl.errors import ConfigError
-from agentctl.kube.access import checked_token
-
-if TYPE_CHECKING:
-    from agentctl.kube.kubeconfig import KubeconfigEntry
+from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.net.token import checked_token
 
 MAX_REASON = 300
 

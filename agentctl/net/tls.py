@@ -1,4 +1,4 @@
-"""TLS contexts from a ``ClusterAccess``, and what TLS failures mean in words."""
+"""TLS contexts from ``TlsSettings``, and what TLS failures mean in words."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from agentctl.errors import ConfigError
-from agentctl.kube.access import ClusterAccess
+from agentctl.net.tls_settings import TlsSettings
 
 
-def server_context(access: ClusterAccess) -> ssl.SSLContext:
-    """The context for the API server: its CA, and our certificate if we have one.
+def server_context(settings: TlsSettings) -> ssl.SSLContext:
+    """The context for a server: its CA, and our certificate if we have one.
 
     Without a CA the system's are trusted, as kubectl does. Raises ConfigError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if access.insecure_skip_tls_verify:
+    if settings.insecure_skip_tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
-        _trust(context, access)
-    _identify(context, access)
+        _trust(context, settings)
+    _identify(context, settings)
     return context
 
 
-def proxy_context(access: ClusterAccess) -> ssl.SSLContext:
+def proxy_context(settings: TlsSettings) -> ssl.SSLContext:
     """The context for an https proxy: the system's CAs and the cluster's, no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
-    if access.ca_file or access.ca_data:
-        _trust(context, access)
+    if settings.ca_file or settings.ca_data:
+        _trust(context, settings)
     return context
 
 
-def _trust(context: ssl.SSLContext, access: ClusterAccess) -> None:
+def _trust(context: ssl.SSLContext, settings: TlsSettings) -> None:
     try:
-        if access.ca_data:
-            context.load_verify_locations(cadata=access.ca_data)
-        elif access.ca_file:
-            context.load_verify_locations(cafile=access.ca_file)
+        if settings.ca_data:
+            context.load_verify_locations(cadata=settings.ca_data)
+        elif settings.ca_file:
+            context.load_verify_locations(cafile=settings.ca_file)
         else:
             context.load_default_certs()
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        what = access.ca_file if not access.ca_data else "certificate-authority-data"
+        what = settings.ca_file if not settings.ca_data else "certificate-authority-data"
         reason = "no certificate in PEM form" if isinstance(error, ssl.SSLError) else str(error)
-        raise ConfigError(f"{access.description}: cannot use the CA in {what}: {reason}") from error
+        raise ConfigError(
+            f"{settings.description}: cannot use the CA in {what}: {reason}"
+        ) from error
 
 
-def _identify(context: ssl.SSLContext, access: ClusterAccess) -> None:
-    if not (access.client_cert_file or access.client_cert_data):
+def _identify(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    if not (settings.client_cert_file or settings.client_cert_data):
         return
     encrypted = False
 
@@ -65,8 +67,8 @@ def _identify(context: ssl.SSLContext, access: ClusterAccess) -> None:
         return ""
 
     with ExitStack() as files:
-        cert = files.enter_context(_as_file(access.client_cert_data, access.client_cert_file))
-        key = files.enter_context(_as_file(access.client_key_data, access.client_key_file))
+        cert = files.enter_context(_as_file(settings.client_cert_data, settings.client_cert_file))
+        key = files.enter_context(_as_file(settings.client_key_data, settings.client_key_file))
         try:
             context.load_cert_chain(cert, key or None, password=no_passphrase)
         except (OSError, ValueError) as error:
@@ -79,7 +81,7 @@ def _identify(context: ssl.SSLContext, access: ClusterAccess) -> None:
             else:
                 reason = f"{error.strerror}: {error.filename or cert}"  # type: ignore[union-attr]
             raise ConfigError(
-                f"{access.description}: cannot use the client certificate: {reason}"
+                f"{settings.description}: cannot use the client certificate: {reason}"
             ) from error
 
 

@@ -14,8 +14,8 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError, UsageError
-from agentctl.kube.access import fingerprint
 from agentctl.net.proxies import is_loopback
+from agentctl.net.token import fingerprint
 
 MAX_TOKEN_BYTES = 64 * 1024
 

@@ -18,12 +18,12 @@ from requests.utils import get_environ_proxies, select_proxy
 from agentctl import __version__
 from agentctl.clock import Clock
 from agentctl.errors import ServerError
-from agentctl.kube.access import ClusterAccess
 from agentctl.net.failures import header
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.proxies import Proxy, is_loopback
 from agentctl.net.requests_adapter import ANSWER_S, CONNECT_S, PORTS, LineAdapter, RequestSocket
 from agentctl.net.tls import server_context
+from agentctl.net.tls_settings import TlsSettings
 from agentctl.redact import redact
 from agentctl.remote.access import ClientTls, ServerAccess
 from agentctl.remote.http_failures import explained
@@ -135,9 +135,8 @@ class HttpGet:
 def _context(tls: ClientTls) -> ssl.SSLContext:
     """Reads the files anew. Raises ConfigError, which names the file."""
     return server_context(
-        ClusterAccess(
-            server="",
-            description="--tls-ca, --tls-cert and --tls-key",
+        TlsSettings(
+            "--tls-ca, --tls-cert and --tls-key",
             ca_file=tls.ca,
             client_cert_file=tls.certificate,
             client_key_file=tls.key,

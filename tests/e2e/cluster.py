@@ -50,7 +50,7 @@ class Rest:
     """Reads and writes of one API server, with the credentials of a kubeconfig."""
 
     def __init__(self, access: ClusterAccess) -> None:
-        context = server_context(access) if access.server.startswith("https") else None
+        context = server_context(access.tls) if access.server.startswith("https") else None
         name = {"server_hostname": access.tls_server_name} if access.tls_server_name else {}
         self._pool = urllib3.PoolManager(ssl_context=context, timeout=30.0, retries=False, **name)
         self._server = access.server.rstrip("/")

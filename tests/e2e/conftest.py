@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.kube.access import discover
+from agentctl.kube.find_access import discover
 from tests.e2e.cluster import Cluster, double_cluster, real_cluster
 
 KUBECONFIG = "AGENTCTL_E2E_KUBECONFIG"

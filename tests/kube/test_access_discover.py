@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agentctl.errors import ConfigError
-from agentctl.kube.access import ClusterAccess, discover
+from agentctl.kube.access import ClusterAccess
+from agentctl.kube.find_access import discover
 from tests.net.certs import write
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}

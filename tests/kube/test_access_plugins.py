@@ -15,6 +15,7 @@ import yaml
 from agentctl.clock import SystemClock
 from agentctl.errors import ConfigError
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.kubeconfig import access_from
 from tests.net.certs import write
 
 pytest.importorskip("kubernetes.config")
@@ -47,7 +48,7 @@ def credential(**status: str) -> str:
 
 
 def load(path: str) -> ClusterAccess:
-    return ClusterAccess.from_kubeconfig([path], None, {})
+    return access_from([path], None, {})
 
 
 def complaint(path: str) -> str:

@@ -127,8 +127,9 @@ def test_a_client_certificate_that_is_refused_says_why(
 
 def test_tls_older_than_1_2_is_refused(authority: Authority) -> None:
     from agentctl.net.tls import server_context
+    from agentctl.net.tls_settings import TlsSettings
 
-    context = server_context(ClusterAccess(server="https://x", ca_data=authority.pem))
+    context = server_context(TlsSettings("", ca_data=authority.pem))
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 

@@ -12,10 +12,11 @@ from agentctl.cli.host.process import Process
 from agentctl.engine.engine import Companion, Engine
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import Outlet
-from agentctl.kube.access import AccessProvider, ClusterAccess, discover
+from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
+from agentctl.kube.find_access import discover
 from agentctl.kube.proof import ProofSource
 from agentctl.kube.rbac import permissions
 from agentctl.kube.reader import reader

@@ -1,0 +1,48 @@
+"""Find the cluster as kubectl does: kubeconfig files, or the pod's own service account."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Optional
+
+from agentctl.errors import ConfigError
+from agentctl.kube.access import SERVICE_ACCOUNT_ROOT, ClusterAccess
+from agentctl.kube.kubeconfig import access_from
+
+
+def discover(
+    kubeconfig: Optional[str],
+    context: Optional[str],
+    environ: Mapping[str, str],
+    home: str,
+    root: str = SERVICE_ACCOUNT_ROOT,
+) -> ClusterAccess:
+    """Find the cluster as kubectl does: flag, ``KUBECONFIG``, ``~/.kube/config``, the pod's own.
+
+    Raises ConfigError, which says what to give when there is nothing to be found.
+    """
+    if kubeconfig:
+        return access_from([kubeconfig], context, environ)
+    listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    candidates = listed or [os.path.join(home, ".kube", "config")]
+    # A file that is listed but missing is passed over, as kubectl does.
+    paths = [path for path in candidates if os.path.exists(path)]
+    in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
+    if in_pod and not context and all(_is_blank(path) for path in paths):
+        return ClusterAccess.from_service_account(environ, root)
+    if paths:
+        return access_from(paths, context, environ)
+    said = (
+        f"KUBECONFIG names no file that exists ({', '.join(listed)})"
+        if listed
+        else (f"no kubeconfig: {candidates[0]} does not exist")
+    )
+    raise ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
+
+
+def _is_blank(path: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError:
+        return False

@@ -1,0 +1,20 @@
+"""TLS settings of a client: whom it trusts, and the certificate that it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, repr=False)
+class TlsSettings:
+    """Files or PEM text; empty for what was not given. Imports no ``ssl``."""
+
+    description: str
+    """Where they came from, for messages."""
+    ca_file: str = ""
+    ca_data: str = ""
+    client_cert_file: str = ""
+    client_cert_data: str = ""
+    client_key_file: str = ""
+    client_key_data: str = ""
+    insecure_skip_tls_verify: bool = False
