@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,23 +17,38 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
-    ("clock", "duration", "schema", "rpc", "lenient_json"),
-    ("model", "redact"),
-    ("errors", "diff", "backoff"),
-    ("cursor", "cursortext", "sanitize", "threads"),
-    ("wire",),
-    ("net", "kube.access", "kube.kubeconfig", "kube.credentials"),
-    ("engine",),
-    ("kube",),
-    ("catalog",),
-    ("remote",),
-    ("recording", "diagnosis"),
-    ("renderers", "live", "timeline", "apidouble"),
-    ("demo",),
-    ("server",),
-    ("cli", "__main__"),
+    "clock",
+    "duration",
+    "backoff",
+    "lenient_json",
+    "schema",
+    "rpc",
+    "redact",
+    "model",
+    "errors",
+    "diff",
+    "cursortext",
+    "cursor",
+    "sanitize",
+    "threads",
+    "wire",
+    "net",
+    "engine",
+    "kube",
+    "catalog",
+    "remote",
+    "recording",
+    "diagnosis",
+    "live",
+    "renderers",
+    "timeline",
+    "apidouble",
+    "demo",
+    "server",
+    "cli",
+    "__main__",
 )
-"""Lowest first; the longest prefix of a module's name decides."""
+"""What stands directly in agentctl/, lowest first."""
 
 PURE = (
     *("model", "diff", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
@@ -61,32 +78,94 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imports(path: Path) -> Iterator[str]:
+    """What is imported anywhere in the file; of a package that names a module, the module."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if is_module(submodule) else node.module
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def layer(module: str) -> int:
-    ranks = {
-        len(prefix): rank
-        for rank, prefixes in enumerate(LAYERS)
-        for prefix in prefixes
-        if module == prefix or module.startswith(prefix + ".")
+    folder = module.split(".", maxsplit=1)[0]
+    assert folder in LAYERS, f"agentctl/{folder} belongs to no layer: add it to LAYERS"
+    return LAYERS.index(folder)
+
+
+@cache
+def graph() -> dict[str, frozenset[str]]:
+    """Which module imports which: late imports and those for types alone as well."""
+    known = dict(modules())
+    return {
+        name: frozenset(
+            # ``from package import name`` is of the module of that name, where there is one.
+            target
+            for target in (one.partition("agentctl.")[2] for one in imports(path))
+            if target in known and target != name
+        )
+        for name, path in known.items()
     }
-    assert ranks, f"agentctl.{module} belongs to no layer: add it to LAYERS"
-    return ranks[max(ranks)]
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()))
-def test_no_module_imports_a_higher_layer(name: str, path: Path) -> None:
-    known = {module for module, _ in modules()}
-    for imported in imports(path):
-        target = imported.removeprefix("agentctl.") if sys.version_info >= (3, 9) else imported
-        if imported.startswith("agentctl.") and target in known:
-            assert layer(target) <= layer(name), f"{name} imports {target}"
+def circles(edges: Mapping[str, Set[str]]) -> set[tuple[str, str]]:
+    """The edges that lie on a circle."""
+    reached: dict[str, set[str]] = {}
+    for start in edges:
+        seen, ahead = set(), [start]
+        while ahead:
+            new = edges.get(ahead.pop(), frozenset()) - seen
+            seen |= new
+            ahead += new
+        reached[start] = seen
+    return {(one, other) for one in edges for other in edges[one] if one in reached.get(other, ())}
+
+
+@pytest.mark.parametrize("name", sorted(graph()))
+def test_no_module_imports_a_higher_layer(name: str) -> None:
+    assert [one for one in graph()[name] if layer(one) > layer(name)] == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(graph()) == set()
+
+
+FOLDERS = sorted({"", *(name.rpartition(".")[0] for name in graph())})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_stands_in_a_folder_does_not_import_each_other_in_a_circle(folder: str) -> None:
+    """Its files and its folders, each of these as one."""
+    inside = folder + "." if folder else ""
+    edges: dict[str, set[str]] = {}
+    for name, imported in graph().items():
+        if name.startswith(inside):
+            part = name[len(inside) :].split(".")[0]
+            parts = {one[len(inside) :].split(".")[0] for one in imported if one.startswith(inside)}
+            edges.setdefault(part, set()).update(parts - {part})
+    assert circles(edges) == set()
+
+
+def test_a_circle_is_seen() -> None:
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert circles(edges) == {("b", "c"), ("c", "b")}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    found = Counter(
+        node.name
+        for name, path in modules()
+        if not name.startswith("rpc")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in found.items() if times > 1] == []
 
 
 @pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in modules() if n.startswith(PURE)])
