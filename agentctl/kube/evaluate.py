@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -65,7 +66,7 @@ class Component:
         found = [one.holds(context) for one in self.presence]
         return True if True in found else (None if None in found else False)
 
-    @property
+    @cached_property
     def static(self) -> bool:
         """Nothing of the cluster decides on it."""
         return not any(self.needs("")) and not self.follows()

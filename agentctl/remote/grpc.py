@@ -22,7 +22,7 @@ from agentctl.model import Snapshot, StreamError
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.grpc_channel import Answers, calling, credentials
 from agentctl.remote.grpc_failures import Asked, failure_of, was_pinged_too_often
-from agentctl.remote.read_timeout import ReadTimeout, Settling
+from agentctl.remote.read_timeout import ReadTimeout
 from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.wire import events_pb, legacy_pb
@@ -141,19 +141,18 @@ class GrpcSource:
         heard = False
         method, ping_s = "WatchControlPlaneStatus", self._ping_s
         with calling(access, attempt, service, method, request, ping_s=ping_s) as call:
-            with ReadTimeout(self._clock, receiver.silence_s, call.close) as dog:
+            with ReadTimeout(self._clock, receiver.silence_s, call.close) as watched:
                 try:
                     call.answers.initial_metadata()
-                    with Settling(receiver.connected) as settling:
-                        for data in call.answers:
-                            dog.busy()
-                            settling.over()
-                            counts = receiver.take(self._read(data, receiver))
-                            heard = heard or counts
-                            dog.waiting(counts, receiver.silence_s)
+                    watched.settling(receiver.connected)
+                    for data in call.answers:
+                        watched.busy()
+                        counts = receiver.take(self._read(data, receiver))
+                        heard = heard or counts
+                        watched.waiting(counts, receiver.silence_s)
                 except grpc.RpcError:
                     pass
-            if dog.barked:
+            if watched.expired:
                 raise receiver.silent()
             failure = _failure(call.answers, access, streaming=True, heard=heard)
             if was_pinged_too_often(call.answers.details() or ""):

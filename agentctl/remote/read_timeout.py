@@ -1,4 +1,4 @@
-"""What a thread that is in a read without a timeout cannot notice by itself."""
+"""Read timeout for a read that has none of its own: a thread that watches the reader."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ SETTLE_S = 0.25
 
 
 class ReadTimeout:
-    """``with ReadTimeout(...) as dog``: calls ``bark`` once a read has waited for ``limit_s``.
+    """``with ReadTimeout(...) as watched``: ``expire`` once a read has waited for ``limit_s``.
 
-    It is called from a thread of the watchdog's own, which sleeps for as long as it can.
+    It is called from a thread of the timeout's own, which sleeps for as long as it can.
     The reader says ``waiting`` before each read and ``busy`` after it, so that a reader that
     is slow itself is not taken for a silent peer.
     """
 
-    def __init__(self, clock: Clock, limit_s: float, bark: Callable[[], None]) -> None:
-        self.barked = False
+    def __init__(self, clock: Clock, limit_s: float, expire: Callable[[], None]) -> None:
+        self.expired = False
         self._clock = clock
         self._limit_s = limit_s
-        self._bark = bark
+        self._expire = expire
+        self._lock = threading.Lock()
+        self._settles_at = 0.0
+        self._settled: Optional[Callable[[], None]] = None
         self._heard_at = clock.monotonic()
         self._since: Optional[float] = self._heard_at
         self._over = False
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="read-timeout", daemon=True)
 
     def waiting(self, heard: bool, limit_s: float) -> None:
         """A read begins; ``heard`` says that what the last one brought counts."""
@@ -46,6 +49,18 @@ class ReadTimeout:
 
     def busy(self) -> None:
         self._since = None
+        if self._settled is not None:
+            with self._lock:
+                self._settled = None
+
+    def settling(self, settled: Callable[[], None]) -> None:
+        """Have ``settled`` called once SETTLE_S have passed without an answer or an end.
+
+        Once ``busy`` or ``with`` is over, it is not called any more.
+        """
+        self._settles_at = self._clock.monotonic() + SETTLE_S
+        self._settled = settled
+        self._wake.set()
 
     def __enter__(self) -> ReadTimeout:
         self._thread.start()
@@ -69,51 +84,23 @@ class ReadTimeout:
             else:
                 left = since + self._limit_s - self._clock.monotonic()
             if left <= 0:
-                self.barked = True
-                self._bark()
+                self.expired = True
+                self._expire()
                 return
+            if self._settled is not None:
+                left = min(left, self._settle())
             self._wake.wait(left)
             self._wake.clear()
             if self._over:
                 return
 
-
-class Settling:
-    """``with Settling(settled) as settling``: calls ``settled`` once SETTLE_S have passed.
-
-    Not if it was ``over`` before: the stream ended, or something came that says more.
-    """
-
-    def __init__(self, settled: Callable[[], None]) -> None:
-        self._settled = settled
-        self._lock = threading.Lock()
-        self._over = False
-        self._timer = threading.Timer(SETTLE_S, self._settle)
-        self._timer.daemon = True
-
-    def over(self) -> None:
-        """Once it has returned, nothing will be called."""
-        if self._over:
-            return
-        self._timer.cancel()
+    def _settle(self) -> float:
+        """For how long to wait yet, if at all."""
+        left = self._settles_at - self._clock.monotonic()
+        if left > 0:
+            return left
         with self._lock:
-            self._over = True
-
-    def __enter__(self) -> Settling:
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.over()
-        self._timer.join()
-
-    def _settle(self) -> None:
-        with self._lock:
-            if not self._over:
+            if self._settled is not None and not self._over:
                 self._settled()
-                self._over = True
+            self._settled = None  # only now: until then ``busy`` waits for it
+        return BUSY_LOOK_S

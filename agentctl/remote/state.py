@@ -127,13 +127,21 @@ class RelayStream(EventStream):
 
     def _move(self, versions: Mapping[str, str]) -> str:
         theirs = versions.get(SOURCE, "")
-        decoded = cursors.decode(theirs)
-        if decoded is not None:
-            self._scope = decoded.scope
         if not theirs:
+            self._learn_scope()
             return super()._move(versions)
         self._cursor = theirs
         return theirs
+
+    def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
+        self._learn_scope()
+        super()._resume(since, items, follow_only, cursor)
+
+    def _learn_scope(self) -> None:
+        """Only where a cursor is made or compared: to decode one for each event costs much."""
+        decoded = cursors.decode(self._cursor)
+        if decoded is not None:
+            self._scope = decoded.scope
 
 
 class Selecting:

@@ -18,7 +18,7 @@ from agentctl.kube.checks.component import ComponentCheck
 from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
 from agentctl.kube.rbac import Permission, permissions, roles
-from agentctl.kube.resources import Seen
+from agentctl.kube.resources import Need, Seen
 from agentctl.model import ItemKey, Status
 from tests.kube.judged import EPOCH, Cluster, deployment, named, pod
 from tests.kube.test_checks_lease import lease
@@ -43,6 +43,20 @@ def test_only_what_rests_on_the_news_and_its_followers_is_judged_again() -> None
     assert names(evaluator, {"pods"}) == ["follower", "work"]
     assert names(evaluator, {"leases"}) == ["lead"]
     assert names(evaluator, set()) == []
+
+
+def test_whether_a_component_is_static_is_asked_of_its_checks_once() -> None:
+    asked = []
+
+    class Counted(StaticCheck):
+        def needs(self, namespace: str) -> tuple[Need, ...]:
+            asked.append(namespace)
+            return ()
+
+    component = Component("still", (Counted(Status.HEALTHY, ""),))
+    assert component.static
+    assert component.static
+    assert asked == [""]
 
 
 def test_resting_on() -> None:

@@ -120,6 +120,15 @@ def test_a_resumed_stream_is_alive_before_its_first_event() -> None:
         assert message.resource_version == "c7"
 
 
+def test_a_stream_has_one_thread_beside_its_reader_that_watches_the_time() -> None:
+    before = set(threading.enumerate())
+    with watched(sending(SNAPSHOT), cursor="c7") as watching:
+        watching.event()
+        ours = [one.name for one in set(threading.enumerate()) - before]
+        assert not [name for name in ours if name.startswith("Thread-") and "Timer" in name]
+        assert ours.count("read-timeout") == 1
+
+
 def test_a_stream_that_only_says_no_is_no_proof_of_life() -> None:
     """Its headers come as those of any other do."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -99,6 +99,32 @@ def make() -> Iterator[Any]:
     yield build
     for bench in benches:
         bench.engine._sources.stop(bench.clock.monotonic)
+
+
+def test_the_servers_cursors_are_decoded_only_where_one_is_compared_or_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[str] = []
+    decode = cursors.decode
+
+    def counted(text: str) -> Optional[cursors.Cursor]:
+        decoded.append(text)
+        return decode(text)
+
+    monkeypatch.setattr(cursors, "decode", counted)
+    sink = Recorder()
+    stream = RelayStream(sink, FakeClock(), b"")
+    theirs = [cursor_of(A), cursor_of(A_BAD, sequence=2)]
+    stream.begin([A], {SOURCE: theirs[0]})
+    stream.publish([A_BAD], {SOURCE: theirs[1]})
+    assert decoded == []
+    stream.publish([A], {})
+    assert decoded == [theirs[1]]
+    cursors_sent = [event.cursor for event in sink.take()]
+    assert cursors_sent[:2] == theirs
+    made = decode(cursors_sent[2])
+    assert made is not None
+    assert made.scope == SCOPE
 
 
 def test_the_servers_snapshot_comes_out_with_the_servers_cursor(make: Any) -> None:
