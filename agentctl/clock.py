@@ -1,4 +1,4 @@
-"""Time as an argument: what the rest of the code may know of clocks."""
+"""Clock: time as an argument, and times as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cursor's text: format, time, sequence, scope, versions, hashes or digest, checksum.
+"""Cursor text: format, time, sequence, scope, versions, hashes or digest, checksum.
 
 URL-safe, bounded, and never believed when it is damaged.
 """

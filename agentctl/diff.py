@@ -1,4 +1,4 @@
-"""What differs between two states, and what a state is after an event."""
+"""Difference of two states, and the state after an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors that can end a run or an attempt, each with its exit code.
+"""Errors that can end a run or an attempt, each with its exit code.
 
 ::
 

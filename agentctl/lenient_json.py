@@ -1,4 +1,4 @@
-"""Reading objects that may say anything: what is missing or of the wrong type is not said.
+"""Lenient reading of JSON: what is missing or of the wrong type is empty.
 
 Nothing here raises.
 """

@@ -1,4 +1,4 @@
-"""The file that ``--record`` writes: NDJSON of the events, in a frame that can be torn.
+"""Recording file of ``--record``: NDJSON of the events, in a frame that can be torn.
 
 A line is ``-o ndjson``'s own, with one key in front: ``offset_s``, seconds since the
 recording began on a clock that only grows. Before them a line of type ``recording`` says

@@ -1,4 +1,4 @@
-"""Events out of a file that anybody may have written: as they are, without what could harm.
+"""Sanitized events, out of a file that anybody may have written: what could harm is left out.
 
 A recording was redacted before it was written. What is done again here is what a file can
 be made to do to a terminal, and changes nothing in an event that left an engine: names

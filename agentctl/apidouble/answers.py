@@ -1,4 +1,4 @@
-"""Whole answers of the API: those that several routes give."""
+"""Answers of the API in one piece, as several routes give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API server answers: from a request to an answer or to a watch. No I/O."""
+"""API server without its sockets: from a request to an answer or a watch. No I/O."""
 
 from __future__ import annotations
 

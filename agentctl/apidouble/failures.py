@@ -1,4 +1,4 @@
-"""The failures of a Kubernetes API: HTTP status, headers and the ``Status`` body."""
+"""Failures of a Kubernetes API: HTTP status, headers and the ``Status`` body."""
 
 from __future__ import annotations
 

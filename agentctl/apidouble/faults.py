@@ -1,4 +1,4 @@
-"""Failures on demand: what a test can make the double do, while it runs.
+"""Faults on demand: what a test can make the double do, while it runs.
 
 A fault applies to requests by resource (plural, ``apis`` for discovery) and verb, until
 it is cleared or for a number of requests. Streams under way are failed with

@@ -1,4 +1,4 @@
-"""The forms an object can be asked for in: whole, metadata only, or a table row.
+"""Forms that an object is asked for in: whole, metadata only, or a table row.
 
 ``Accept`` names them (Kubernetes API concepts, "Alternate representations of resources").
 """

@@ -1,4 +1,4 @@
-"""What the double serves: one ``Kind`` for each resource, built in or from a CRD."""
+"""Kinds that the double serves: one ``Kind`` for each resource, built in or from a CRD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The patch formats of the Kubernetes API: merge (RFC 7386), strategic merge, JSON (RFC 6902).
+"""Patch formats of the API: merge (RFC 7386), strategic merge, JSON (RFC 6902).
 
 Strategic merge goes by the keys that Kubernetes' own types merge their lists on, which
 are told from the items; server-side apply is taken as such a merge, without field owners.

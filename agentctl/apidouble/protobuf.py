@@ -1,4 +1,4 @@
-"""Kubernetes' protobuf bodies, for the few kinds that kubectl creates so.
+"""Protobuf bodies of Kubernetes, for the few kinds that kubectl creates so.
 
 kubectl's typed commands (``create namespace``, ``create deployment``, ``create configmap``,
 ``auth can-i``, ``auth whoami``) send protobuf and take JSON back. Field numbers are those of

@@ -1,4 +1,4 @@
-"""List and watch: what the query parameters of a read mean.
+"""Reads of the API (list and watch): what their query parameters mean.
 
 After the Kubernetes API concepts page: "Efficient detection of changes", "Retrieving
 large results sets in chunks" and "Resource versions".

@@ -1,4 +1,4 @@
-"""From a request's path to the resource, object and verb it is about."""
+"""Routes: from a request's path to the resource, object and verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The listening socket and its connections: a thread each, all gone at ``stop``."""
+"""Server sockets of the double: a thread for each connection, all gone at ``stop``."""
 
 from __future__ import annotations
 

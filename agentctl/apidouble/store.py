@@ -1,4 +1,4 @@
-"""The object store: current objects, one growing resourceVersion, and a bounded history.
+"""Object store: current objects, one growing resourceVersion, a bounded history.
 
 What a Kubernetes API server keeps in etcd and its watch cache. Objects are plain JSON
 values; what has been stored is never changed in place, so readers need no copies.

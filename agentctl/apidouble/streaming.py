@@ -1,4 +1,4 @@
-"""Watches under way: each is one connection's thread that waits for the store."""
+"""Watches that are open: each is one connection's thread that waits for the store."""
 
 from __future__ import annotations
 

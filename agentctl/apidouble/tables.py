@@ -1,4 +1,4 @@
-"""Server-side tables: the columns that ``kubectl get`` shows.
+"""Tables of the server's side: the columns that ``kubectl get`` shows.
 
 The API server, not kubectl, decides on them (Accept ``as=Table;g=meta.k8s.io``).
 Columns with a priority above 0 are shown by ``-o wide`` only.

@@ -1,4 +1,4 @@
-"""An API server's weather: what it answers while it starts, and while its storage is frozen.
+"""Starting and frozen API server: what it answers meanwhile, as a real one does.
 
 After recordings of a kube-apiserver 1.36 (``tests/data/weather``). All of it follows from
 what was ordered and from the clock; no I/O, no thread.

@@ -1,4 +1,4 @@
-"""Create, update, patch and delete, as far as an API server itself has a say.
+"""Writes of the API: create, update, patch, delete.
 
 What controllers do in a real cluster (pods of a Deployment, endpoints of a Service)
 nobody does here; only what the API server and its garbage collection do is done.

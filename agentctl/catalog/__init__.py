@@ -1,1 +1,1 @@
-"""What is watched: the catalog's file format, its loader and the catalog that ships."""
+"""Catalogs: the YAML files that say which components are watched, and their loader."""

@@ -1,4 +1,4 @@
-"""YAML with line numbers, and only as much of YAML as a catalog needs.
+"""YAML with line numbers: as much of YAML as a catalog needs.
 
 The document is built from the parser's events and not by the library's loader: that
 way every value knows its line, duplicate keys are found, and neither nesting nor

@@ -1,4 +1,4 @@
-"""Typed reading of one mapping of the catalog: every mistake with its line."""
+"""Fields of a catalog's mapping, read with their types; each mistake with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogs: reading them, and choosing from them.
+"""Catalog loader: from YAML to components, and the choice by ``--component``.
 
 A catalog is data: components in the order of the output, each with its checks. The
 kinds of check are the modules of ``agentctl.kube.checks``.

@@ -1,4 +1,4 @@
-"""The command line: argv, environment, files and signals end here.
+"""The command line: argv, environment, files and signals are read here and nowhere else.
 
 Below this package nothing reads the environment, argv or the standard streams.
 """

@@ -1,4 +1,4 @@
-"""From argv to an exit code."""
+"""Main program: from argv to an exit code."""
 
 from __future__ import annotations
 

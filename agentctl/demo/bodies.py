@@ -1,4 +1,4 @@
-"""The bodies of the demo's objects other than workloads, as a cluster's controllers leave them.
+"""Object bodies of the demo, other than workloads, as a cluster's controllers leave them.
 
 Pure: everything that differs between objects comes in, times as RFC 3339 text.
 """

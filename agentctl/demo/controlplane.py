@@ -1,4 +1,4 @@
-"""The standard agents install in a store, and what can happen to it.
+"""Control plane of the demo: the standard agents install, and what can happen to it.
 
 The layout is that of the chart ``agents``: two Deployments of two pods, a leader lease,
 their Services, Temporal in a namespace of its own, and the custom resource definitions.

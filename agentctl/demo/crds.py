@@ -1,4 +1,4 @@
-"""The custom resource definitions of the agents install, in full."""
+"""Custom resource definitions of the agents install, in full."""
 
 from __future__ import annotations
 

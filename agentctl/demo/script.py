@@ -1,4 +1,4 @@
-"""The demo's timeline: what happens when, and the thread that makes it happen.
+"""Script of the demo: what happens when, and the thread that makes it happen.
 
 A lap takes 30 s, so that a watcher sees every kind of event within ``--timeout 30s``,
 whenever it starts. No two events fall in the same second, and seven quiet seconds

@@ -1,4 +1,4 @@
-"""The bodies of Deployments, ReplicaSets and pods, as controllers of a real cluster leave them.
+"""Workload bodies (Deployments, ReplicaSets, pods), as controllers of a real cluster leave them.
 
 Pure: everything that differs between objects comes in, times as RFC 3339 text.
 """

@@ -1,4 +1,4 @@
-"""Why a component is not fine, in full: ``details.diagnosis`` of an item, and as text.
+"""Diagnosis: why a component is not fine, as ``details.diagnosis`` of an item and as text.
 
 The stream itself stays as it is: it is decided on items without any of this, so that
 deltas, cursors and ``status`` know nothing of a diagnosis. What is added stands in the

@@ -1,4 +1,4 @@
-"""What a diagnosis asks the API for itself: Warning events, and our own permissions.
+"""Events and permissions that a diagnosis asks the API for itself.
 
 Asked for on demand and on the engine's thread, so in bounds: few objects, few seconds,
 and what failed is left alone for a while. ``stop`` frees it from any wait.

@@ -1,4 +1,4 @@
-"""From an item that is not fine to its reasons: what its checks find in the engine's state.
+"""Reasons of an item that is not fine: what its checks find in the engine's state.
 
 Pure; on the engine's thread, as the state belongs to it.
 """

@@ -1,4 +1,4 @@
-"""What can be said of a component when a server has looked in our place: what it told."""
+"""Diagnosis over a server that watches in our place: what it told of a component."""
 
 from __future__ import annotations
 

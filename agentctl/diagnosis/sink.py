@@ -1,4 +1,4 @@
-"""A sink in front of another that adds to each item why it is not fine."""
+"""Diagnosing sink: stands before another and adds to each item why it is not fine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``details.diagnosis`` as lines for people. Pure, and takes whatever may stand there.
+"""Text of ``details.diagnosis``, for people. Pure, and takes whatever may stand there.
 
 What a new kind of check tells as facts is shown without a word of it here.
 """

@@ -1,4 +1,4 @@
-"""What waits for a slow reader: events in order, and merged beyond a limit.
+"""Backlog of a slow reader: events in order, merged beyond a limit.
 
 Whatever was merged, what is taken leaves a reader that folds it with the same state as all
 that was put would have: of each item the last state counts.

@@ -1,4 +1,4 @@
-"""One source's life as the engine sees it: up or down, how stale, when to try again."""
+"""Health of a source as the engine sees it: up or down, how stale, when to try again."""
 
 from __future__ import annotations
 

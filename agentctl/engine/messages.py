@@ -1,4 +1,4 @@
-"""The messages that sources put on the queue, and the thread that runs one attempt.
+"""Messages that sources put on the queue, and the thread that runs one attempt.
 
 A source is asked for one attempt at a time, each with an epoch of its own. All
 that the attempt finds out is put on the queue as a message that carries source

@@ -1,4 +1,4 @@
-"""How a stream behaves, as its user asked for it, and how a run ended."""
+"""Stream policy: how a stream behaves, as its user asked for it, and how a run ended."""
 
 from __future__ import annotations
 

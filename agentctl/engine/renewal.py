@@ -1,4 +1,4 @@
-"""Credentials that somebody renews: what was refused with the old ones is tried at once.
+"""Renewed credentials: what was refused with the old ones is tried at once.
 
 Used by the engine's thread only. Files are looked at only while something is refused.
 """

@@ -1,4 +1,4 @@
-"""The outgoing side of the engine: what was emitted last, and the next event from it.
+"""Event stream out of the engine: what was emitted last, and the next event from it.
 
 Keeps the promises of order: one snapshot at most and first, a delta only of what
 differs from what was emitted, errors that come before the snapshot held back until

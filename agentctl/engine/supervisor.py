@@ -1,4 +1,4 @@
-"""Decides what becomes of each source: retry, poll instead, give up, or end the run.
+"""Supervisor: what becomes of a failed source: retry, poll instead, give up, end the run.
 
 Used by the engine's thread only. A source's attempt ends with a failure; what that
 means depends on what the failure is, on whether the source ever worked, and on what

@@ -1,4 +1,4 @@
-"""Whether a control plane is as somebody wants it: ``--until``, ``--stable-for``, ``--fail-on``.
+"""Verdict: whether a control plane is as wanted: ``--until``, ``--stable-for``, ``--fail-on``.
 
 Judged on every state that the engine sees, the first one too. What is not seen does not
 count as good: while a source is lost nothing is reached, and what has to hold for a while

@@ -1,4 +1,4 @@
-"""How to reach an API server and as whom: one value, and the holder that keeps it fresh."""
+"""Access to an API server: its address and credentials, and the holder that renews them."""
 
 from __future__ import annotations
 

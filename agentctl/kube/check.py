@@ -1,6 +1,6 @@
-"""The kinds of check: one file a kind, each a rule from cut objects to a verdict.
+"""Check: what every kind of check is made of, a rule from cut objects to a verdict.
 
-A kind is a module here with ``KIND = "name"``, ``FIELDS``, the names it takes in the
+A kind is a module of ``kube.checks`` with ``KIND = "name"``, ``FIELDS``, the names it takes in the
 catalog, a frozen dataclass that implements ``Check`` and a function
 ``parse(fields: Fields) -> Check``. The catalog loader finds it by its file (those that
 start with an underscore are no kinds); nothing else has to be changed to add one, but

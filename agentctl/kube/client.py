@@ -1,4 +1,4 @@
-"""HTTP(S) to one API server: the GETs of list and watch, and the POSTs of reviews.
+"""Client of an API server: the GETs of list and watch, and the POSTs of reviews.
 
 Everything that can block can be freed by a KillSwitch, and everything that can fail
 fails as one of our own errors.

@@ -1,4 +1,4 @@
-"""Credentials that must be run or fetched: exec plugins and auth providers.
+"""Dynamic credentials: exec plugins and auth providers.
 
 Both are left to ``kubernetes.config``, which is imported only here.
 """

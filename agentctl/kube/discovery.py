@@ -1,4 +1,4 @@
-"""Which custom resources are served, as API discovery tells it.
+"""API discovery: which custom resources are served.
 
 A CRD's metadata does not say whether the resource is served, and its body, which
 does, may be 100 KB. Discovery names everything served in one answer (KEP-3352,

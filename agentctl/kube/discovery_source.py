@@ -1,4 +1,4 @@
-"""API discovery as a source: polled, and asked again at once when a CRD changes."""
+"""Discovery source: API discovery polled, and asked at once when a CRD changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Components to items: which have to be judged again, and what they are then.
+"""Evaluator: which components have to be judged again, and their items.
 
 A component is judged again when a source it rests on has news, when its own verdict
 said that it may change by now, or when a component it follows is judged again.

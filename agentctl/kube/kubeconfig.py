@@ -1,4 +1,4 @@
-"""Reads kubeconfig files as kubectl does, and says clearly what is wrong with them.
+"""Kubeconfig files, read as kubectl does; says clearly what is wrong with them.
 
 What is written out in the file (certificates, tokens, passwords) is read here;
 what must be run or fetched is left to ``kubernetes.config`` (see ``credentials``).

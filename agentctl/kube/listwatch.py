@@ -1,4 +1,4 @@
-"""List and watch one resource: the requests, and what their answers mean.
+"""List and watch of one resource: the requests, and what their answers mean.
 
 What a source does with the outcome (relist, wait, give up) is in ``kube.source``;
 here is what the API server says and how it is said. The rules are those of

@@ -1,4 +1,4 @@
-"""Leaves ``managedFields`` out of objects' JSON before it is parsed.
+"""managedFields left out of objects' JSON before it is parsed.
 
 They are up to half of every object, say who changed which field, and are of no use
 here; an API server cannot be asked to leave them out. Parsing is most of what an event

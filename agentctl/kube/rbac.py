@@ -1,4 +1,4 @@
-"""The narrowest RBAC that a set of watches works with, and the catalog that wants them."""
+"""RBAC: the narrowest permissions that a set of watches works with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thread's requests to the API server, with the one remedy that is always worth trying.
+"""Reader of an API: one thread's requests, tried again once with new credentials.
 
 Refused credentials (401) are read again once before they count as refused: a token
 that was rotated a second ago must not end a stream that runs for days.

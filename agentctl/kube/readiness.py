@@ -1,4 +1,4 @@
-"""Readiness: whether an API server that refuses or lacks something is only starting.
+"""Readiness of an API server: whether one that refuses or lacks something only starts.
 
 A server that starts answers ``/apis`` with groups missing and refuses what its roles will
 permit, with ``/readyz`` at 500 all the while. Where ``/readyz`` itself is refused or not

@@ -1,4 +1,4 @@
-"""What checks need from the API: resources, how to cut objects, and the union of it.
+"""Resources that checks need, how to cut their objects, and the watches for all of them.
 
 A check says what it needs as ``Need`` values. ``plan`` folds all needs into one
 ``WatchSpec`` for each (resource, namespace): one watch, one producer thread, one

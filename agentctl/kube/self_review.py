@@ -1,4 +1,4 @@
-"""Who we are to an API server, and which permissions it grants us: its self reviews.
+"""Self reviews: who we are to an API server, and which permissions it grants us.
 
 A review is a POST that stores nothing (SelfSubjectAccessReview, SelfSubjectReview); every
 authenticated user may ask for them of himself.

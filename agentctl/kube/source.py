@@ -1,4 +1,4 @@
-"""A Kubernetes resource as a source: list, watch, and what to do when either fails.
+"""Source of one Kubernetes resource: list, watch, and what to do when either fails.
 
 One attempt lists (unless it knows where the last one got to), then watches again
 and again from where it is. It ends when something happens that only time can heal;

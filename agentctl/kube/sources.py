@@ -1,4 +1,4 @@
-"""All sources of one cluster, for what the catalog needs."""
+"""Sources of one cluster, for what the catalog needs."""
 
 from __future__ import annotations
 

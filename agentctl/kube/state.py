@@ -1,4 +1,4 @@
-"""A cluster's state as the engine sees it: objects in, items out."""
+"""State of a cluster as the engine sees it: objects in, items out."""
 
 from __future__ import annotations
 

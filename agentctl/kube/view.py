@@ -1,4 +1,4 @@
-"""What is known of the cluster: the cut objects of every watch, and how old it is."""
+"""View of the cluster: the cut objects of every watch, and how old they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events of a watch: what one line says, and where the stream then stands."""
+"""Watch events: what one line says, and the resourceVersion after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be seen: each component with its age and its last change, as lines. No I/O.
+"""Board of the live table: each component with its age and last change, as lines. No I/O.
 
 An age is the time in the present status. Where its beginning was not seen it is at least
 that, written with a ``>``.

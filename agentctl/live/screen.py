@@ -1,4 +1,4 @@
-"""A terminal that is taken for a while and given back as it was.
+"""Screen: a terminal that is taken for a while and given back as it was.
 
 The alternate screen holds the frames, so that what was on the terminal before is there
 again at the end. Nothing is drawn while another process has the terminal (a job in the

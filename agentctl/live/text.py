@@ -1,4 +1,4 @@
-"""How wide text is on a terminal, and text cut to a width. No I/O."""
+"""Text width on a terminal, and text cut to a width. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sink that keeps a screen up to date: on every event, and once a second for the ages.
+"""Live view: the sink that redraws the screen on each event, and once a second for the ages.
 
 All drawing is done by a thread of its own, so that a slow terminal never holds up the
 engine; what happens while a frame is being drawn is seen in the next one.

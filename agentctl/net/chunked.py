@@ -1,4 +1,4 @@
-"""HTTP's chunked transfer coding, taken off a byte stream that arrives in pieces.
+"""Chunked transfer coding of HTTP, taken off a byte stream that arrives in pieces.
 
 http.client hands out one chunk at a time, and an API server sends each event as a
 chunk of its own: here all that one read brought comes out at once.

@@ -1,4 +1,4 @@
-"""One connection to an API server: dialled, tunnelled and wrapped so that it can be freed.
+"""Connection: dialled, tunnelled and wrapped in TLS so that it can be freed.
 
 http.client speaks HTTP; of urllib3 only TLS inside TLS is needed, for an https proxy,
 and imported then: all of urllib3 costs a tenth of a one-shot's time.

@@ -1,4 +1,4 @@
-"""What went wrong between us and an API server, as our own errors. No I/O."""
+"""Failures of HTTP as our own errors, in words that help. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frees a thread that is blocked on the network, from any other thread."""
+"""Kill switch: frees a thread that is blocked on the network, from any other thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which proxy leads to an API server: kubeconfig's ``proxy-url`` or the environment's. No I/O.
+"""Proxies: which one leads to a server, by kubeconfig's ``proxy-url`` or the environment. No I/O.
 
 The environment is read as Go's ``golang.org/x/net/http/httpproxy`` reads it, because
 that is what kubectl does.

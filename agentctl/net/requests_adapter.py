@@ -1,4 +1,4 @@
-"""Where requests gets its sockets from: dialled here, so that a stop can free any wait.
+"""Adapter for requests: its sockets are dialled here, so that a stop can free any wait.
 
 A stop must be able to shut down a socket that is still connecting, which urllib3 keeps to
 itself. Only ``_new_conn`` and ``connect`` are replaced, which 1.26 and 2 have alike.

@@ -1,4 +1,4 @@
-"""An answer whose headers are there and whose body is still to be read."""
+"""Response whose headers are there and whose body is still to be read."""
 
 from __future__ import annotations
 

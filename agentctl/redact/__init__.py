@@ -1,4 +1,4 @@
-"""Secrets out of text, and out of it everything that could drive a terminal.
+"""Redaction: secrets out of text, and out of it everything that could drive a terminal.
 
 A message from a peer may quote whatever it was given: a connection string, a header, a
 key. ``redact`` replaces each secret whole by ``[redacted]`` and leaves what an operator

@@ -1,4 +1,4 @@
-"""Where an agentctl server is and how to be let in: one value, whatever the transport.
+"""Access to an agentctl server: address, TLS and token, whatever the transport.
 
 Address forms: ``host:port``, ``http://host[:port][/prefix]``, ``https://...``,
 ``unix:/path`` (``unix://`` works too), ``[v6]:port``. The prefix is for a server behind a

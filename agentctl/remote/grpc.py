@@ -1,4 +1,4 @@
-"""A server's stream over gRPC, and its status asked for once."""
+"""gRPC source: a server's stream, and its status asked for once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call to a gRPC server: address, options, credentials, and an end that leaves nothing.
+"""gRPC channel for one call: address, options, credentials, and an end that leaves nothing.
 
 Each call has a channel of its own, closed at its end: a channel that lives on connects
 again by itself, after waits of its own, and shares connections with its likes.

@@ -1,4 +1,4 @@
-"""What a gRPC call died of, as our own errors: from a status to one line that helps. No I/O.
+"""Failures of a gRPC call as our own errors: from a status to a line that helps. No I/O.
 
 grpc tells what happened to a connection in texts only, which differ between its releases;
 those here are of 1.59 to 1.85. What is not recognised is told as it is.

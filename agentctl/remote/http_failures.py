@@ -1,4 +1,4 @@
-"""What went wrong between us and an agentctl server over HTTP, as our own errors. No I/O."""
+"""Failures of HTTP to an agentctl server, as our own errors. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all transports to a server have in common: from its events to the engine's messages.
+"""Receiver: from a server's events to the engine's messages, for all transports.
 
 A server is one source, ``server``; its place to resume is its own cursor. Nothing that a
 peer says is believed to be redacted, small or well-formed.

@@ -1,4 +1,4 @@
-"""An answer over HTTP whose headers are there and whose body is still to be read."""
+"""Response to a GET: its headers are there, its body is still to be read."""
 
 from __future__ import annotations
 

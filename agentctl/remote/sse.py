@@ -1,4 +1,4 @@
-"""A server's stream as server-sent events, and its status asked for once."""
+"""SSE source: a server's stream as server-sent events, and its status asked for once."""
 
 from __future__ import annotations
 

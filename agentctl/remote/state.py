@@ -1,4 +1,4 @@
-"""A server's stream as a state and an outlet: its snapshots folded in, its cursors kept.
+"""Remote state and stream: a server's snapshots folded in, its cursors kept.
 
 A server between us and the cluster says what the items are, how it is itself, and where
 to resume. The items are compared with what was told before, as they are in kube mode, so

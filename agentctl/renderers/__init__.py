@@ -1,4 +1,4 @@
-"""Output formats: one file a format, found by its name.
+"""Renderers: the output formats, one file a format, found by its name.
 
 A format is a module here with ``HELP``, one line for ``--help``, and
 ``create(out: TextSink, style: Style) -> Renderer``. Nothing else has to be changed

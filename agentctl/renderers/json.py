@@ -1,4 +1,4 @@
-"""The same objects as ndjson, indented by two: for reading."""
+"""JSON output, indented by two: the same objects as ndjson."""
 
 from __future__ import annotations
 

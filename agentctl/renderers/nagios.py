@@ -1,4 +1,4 @@
-"""One line for Nagios, Icinga and their kind, and the exit codes that those expect.
+"""Nagios output: one line for Nagios, Icinga and their kind, and the exit codes they expect.
 
 The form is that of the Monitoring Plugins guidelines: text, ``|``, performance data as
 ``label=value[UOM];warn;crit;min;max``. What was seen counts only where all could be seen:

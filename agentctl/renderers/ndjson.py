@@ -1,4 +1,4 @@
-"""One JSON object a line: for jq, log shippers and other programs."""
+"""NDJSON output: one JSON object a line, for jq, log shippers and other programs."""
 
 from __future__ import annotations
 

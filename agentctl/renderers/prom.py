@@ -1,4 +1,4 @@
-"""The state as Prometheus text, for node_exporter's textfile collector.
+"""Prometheus text output, for node_exporter's textfile collector.
 
 Written at the end of a run whatever became of it: a file that stays as it was would go on
 to look healthy. Where not all could be seen, ``agentctl_up`` is 0 and there is no series

@@ -1,4 +1,4 @@
-"""A table for the state, then a line for each event: for people and grep."""
+"""Table output: the state as a table, then a line for each event, for people and grep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of the events: the contract with who reads our JSON, and with who writes for us."""
+"""JSON Schemas of the events: those that we write, and those that we read."""
 
 from __future__ import annotations
 

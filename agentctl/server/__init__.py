@@ -1,1 +1,1 @@
-"""The server: one engine's stream for many readers, over HTTP and gRPC."""
+"""Server: one engine's stream for many readers, over HTTP and gRPC."""

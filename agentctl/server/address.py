@@ -1,4 +1,4 @@
-"""Where a listener listens: HOST:PORT as people write it, and whether others can reach it."""
+"""Address of a listener: HOST:PORT as people write it, and whether others can reach it."""
 
 from __future__ import annotations
 

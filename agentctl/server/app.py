@@ -1,4 +1,4 @@
-"""The server as a whole: one engine, the listeners, and the order in which they begin and end.
+"""Server application: engine and listeners, and the order in which they begin and end.
 
 Listeners are bound before there is an app, so that a port that is taken is told at once.
 The engine's run is the server's: when it ends, by itself or because it was told to, the

@@ -1,4 +1,4 @@
-"""Who may read: bearer tokens, read again when their file changes.
+"""Authentication of readers: bearer tokens, read again when their file changes.
 
 A token file holds one token a line; all of them are good at once, so that a token is
 rotated without a gap: add the new one, move the readers, take the old one out. Blank

@@ -1,4 +1,4 @@
-"""From when until when a certificate is valid: the one thing that ``ssl`` does not tell.
+"""DER certificates: their time of validity, the one thing that ``ssl`` does not tell.
 
 X.509 (RFC 5280, section 4.1): Certificate is a sequence that begins with tbsCertificate,
 which is a sequence of [0] version (may be missing), serial number, signature, issuer,

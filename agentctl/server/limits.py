@@ -1,4 +1,4 @@
-"""How many streams there may be, in all and for one peer; told, never waited for."""
+"""Limits on streams, in all and for one peer: a stream too many is refused, never kept waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus.
+"""Metrics of the server: what it counts for Prometheus.
 
 Counts live in plain numbers here and where things happen (broadcaster, engine, limits);
 they become metric families when somebody asks for them, in a registry of their own.

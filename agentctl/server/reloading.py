@@ -1,4 +1,4 @@
-"""A value made of small files, made anew when they change, without a thread of its own.
+"""Reloading of small files: a value of theirs, made anew when they change, without a thread.
 
 Files are read again, not only looked at, once a second at most and only when somebody
 asks: they are small, and neither a swapped symlink (Kubernetes mounts), nor a copy with

@@ -1,4 +1,4 @@
-"""What the transports share: where the stream comes from, who may have it, who counts."""
+"""Services that transports share: the stream, who may have it, and the counts."""
 
 from __future__ import annotations
 

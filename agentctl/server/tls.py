@@ -1,4 +1,4 @@
-"""The server's certificate, key and client CA, read again when their files change."""
+"""TLS of the server: certificate, key and client CA, read again when their files change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Round times (UTC) on an axis, and how to write them."""
+"""Axis of times (UTC): round ones, and how to write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row as columns of equal time, each with the worst that was in it."""
+"""Buckets: a row as columns of equal time, each with the worst status in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of a timeline, and their JSON form. Times are whole milliseconds from its start."""
+"""Facts of a timeline, and their JSON form. Times are whole milliseconds from its start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording's entries, folded into a timeline. What could not be seen is never healthy.
+"""Fold of a recording into a timeline. What could not be seen is never healthy.
 
 - An ``error`` event that says that a source is lost hides all components until a heartbeat
   says that all is well; one that is told anew in a delta is seen again at once.

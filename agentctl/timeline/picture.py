@@ -1,4 +1,4 @@
-"""A timeline as text: blocks and colour on a terminal that has both, ASCII elsewhere."""
+"""Picture of a timeline as text: blocks and colour where there are both, ASCII elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One component's row while it is being made: spans, totals and transitions, in bounded memory."""
+"""Row of one component while it is made: spans, totals, transitions, in bounded memory."""
 
 from __future__ import annotations
 

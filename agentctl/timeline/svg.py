@@ -1,4 +1,4 @@
-"""A timeline as a standalone SVG: no script, nothing from elsewhere, light and dark.
+"""SVG of a timeline, standalone: no script, nothing from elsewhere, light and dark.
 
 What colour says is said by the height of a bar as well (the worse, the higher) and by a
 tooltip; hatched is what nobody saw.

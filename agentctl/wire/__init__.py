@@ -1,1 +1,1 @@
-"""From bytes to values and back. No I/O and no threads: bytes in, values out."""
+"""Wire formats: bytes in, values out, and back. No I/O and no threads."""

@@ -1,4 +1,4 @@
-"""Events to and from their protobuf form, ``ControlPlaneStatusEvent``.
+"""Protobuf events: to and from ``ControlPlaneStatusEvent``.
 
 Carries what the JSON form does; ``structs`` has what becomes of details. What was read
 from a peer is not redacted yet.

@@ -1,4 +1,4 @@
-"""What both ends of a gRPC connection must agree on: the service's names, and pings.
+"""gRPC contract of both ends: the service's names, and pings.
 
 A client that pings more often than its server allows is sent away ("too many pings"), one
 that does not ping waits for ever on a connection whose other end vanished: so the numbers

@@ -1,4 +1,4 @@
-"""Items out of what servers told before there were items, as protobuf or as JSON.
+"""Legacy items: made of what servers told before there were items, protobuf or JSON.
 
 ``disabled`` is ``configured``: it is switched off, so it is not checked, and nobody has
 said that this is wrong.

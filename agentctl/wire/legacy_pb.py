@@ -1,4 +1,4 @@
-"""Items to and from the fields of GetControlPlaneStatusResponse that came before items.
+"""Legacy protobuf fields of GetControlPlaneStatusResponse, to and from items.
 
 Servers in the field answer with controllers, runtime adapters, database, grpc and
 namespaces, and clients in the field read nothing else. Going there:

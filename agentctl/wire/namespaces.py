@@ -1,4 +1,4 @@
-"""Namespaces that a peer left out: whose state an item without one is. No I/O.
+"""Namespaces that a peer left out of its items. No I/O.
 
 The specification lets an item go without its namespace. It is then that of the one known
 item with this component's name; where there is none, or several, the one asked for.

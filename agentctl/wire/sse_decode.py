@@ -1,4 +1,4 @@
-"""Events out of a text/event-stream, by the rules of the WHATWG (HTML, section 9.2).
+"""SSE decoder: events out of a text/event-stream, by the WHATWG (HTML, section 9.2).
 
 No I/O: bytes go in, in pieces of any size, and events come out as soon as the line that
 ends them is there. Linear in the bytes fed however they are split, in bounded memory.

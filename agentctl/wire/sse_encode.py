@@ -1,4 +1,4 @@
-"""Events as bytes: server-sent events and NDJSON, each with and without HTTP's chunks.
+"""SSE and NDJSON encoder: events as bytes, with and without HTTP's chunks.
 
 The JSON is what ``-o ndjson`` prints. It holds no line break (JSON escapes those), and
 U+2028 is none to either form: the WHATWG's stream ends lines at CR and LF only.

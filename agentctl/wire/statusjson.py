@@ -1,4 +1,4 @@
-"""A peer's JSON as events and states: read leniently, and nothing of it is believed.
+"""Status JSON of a peer as events and states: read leniently, and nothing of it is believed.
 
 What the specification leaves open may be missing: an item's namespace and message, an
 event's time, an error's code. A status or an error code that a newer server may have

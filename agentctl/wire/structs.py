@@ -1,4 +1,4 @@
-"""Details to and from ``google.protobuf.Struct``, as far as it can carry JSON.
+"""Struct (``google.protobuf.Struct``) of details, as far as it can carry JSON.
 
 A mapping's keys have no order there: they are read back in alphabetical order. All
 numbers are doubles: a whole one is read back as an int, so 2.0 comes back as 2, and

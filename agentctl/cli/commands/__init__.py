@@ -1,4 +1,4 @@
-"""One file a command.
+"""Commands of agentctl: one file a command.
 
 A command is a module here with ``NAME``, ``HELP`` (one line), ``configure(parser)``
 and ``run(args, process) -> ExitCode``. Its file is all that a new command needs; it

@@ -1,4 +1,4 @@
-"""A line as bash's completion gives it: what readline takes for its last word, and quotes.
+"""Bash completion's line: words, quotes and what readline takes for the last word.
 
 Bash hands over words with their quotes, cut at ``COMP_WORDBREAKS`` (``:`` and ``=`` are
 among these), and puts what it gets back in place of the last piece only. See "Programmable

@@ -1,4 +1,4 @@
-"""What could come next on a command line, told from the parser itself.
+"""Completion candidates: what may come next on a command line, by the parser itself.
 
 The answer is in the form of Cobra's hidden ``__complete`` command, which kubectl asks its
 plugins for as well: a line for each candidate, with a tab before its description, and a

@@ -1,4 +1,4 @@
-"""The hidden commands, which shells call while somebody types: never an error, never a wait."""
+"""Hidden commands that shells call to complete a word: never an error, never a wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are looked up: contexts, components, namespaces. Files only, never the network.
+"""Completion values that are looked up: contexts, components, namespaces. From files only.
 
 Whatever cannot be read is passed over: nobody wants an error in the middle of a word.
 """

@@ -1,4 +1,4 @@
-"""The config file: where it is, what may be in it, and how it is written without losing any."""
+"""Config file: where it is, what may be in it, and writing it without losing anything."""
 
 from __future__ import annotations
 

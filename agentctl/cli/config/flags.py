@@ -1,4 +1,4 @@
-"""The flags that commands share, in groups for ``--help``."""
+"""Flags that commands share, in groups for ``--help``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of the config file as ``agentctl config`` names them, and what each takes.
+"""Config keys as ``agentctl config`` names them, and what each takes.
 
 ``tls`` is true, false or an object in the file; ``tls.ca`` is the object's ``ca``.
 """

@@ -1,4 +1,4 @@
-"""argparse with manners: no abbreviations, one line a mistake, a guess at what was meant."""
+"""Argument parser: argparse without abbreviations, one line a mistake, with a guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which value of each setting is in force, who said it, and whom that overrules.
+"""Provenance of settings: which value is in force, who set it, and whom it overrules.
 
 The table is the one place that names flag, variable and key of a setting side by side. What
 comes out is what ``settings.resolve`` and ``serversettings.server_access`` would find.

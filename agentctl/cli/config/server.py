@@ -1,4 +1,4 @@
-"""Where the server is and how to be let in, from flags, environment and config file."""
+"""Server settings: address, TLS and token, from flags, environment and config file."""
 
 from __future__ import annotations
 

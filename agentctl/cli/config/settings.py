@@ -1,4 +1,4 @@
-"""What was asked for, from flags, environment, config file and defaults, in that order."""
+"""Settings of a run: from flags, environment, config file and defaults, in that order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file written whole or not at all: a reader sees the old one or the new one, always.
+"""Atomic write of a file: a reader sees the old one or the new one, always whole.
 
 What is written goes to a file beside it first, which then takes its name. Its own name
 begins with a dot and ends in ``.tmp``: what collects ``*.prom`` or ``*.json`` passes over

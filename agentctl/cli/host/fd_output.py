@@ -1,4 +1,4 @@
-"""This process's stdout and stderr, neither of which may be read by anybody."""
+"""Stdout and stderr as file descriptors that nobody may be reading."""
 
 from __future__ import annotations
 

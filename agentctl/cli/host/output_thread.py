@@ -1,4 +1,4 @@
-"""Writes to a file descriptor on a thread of its own: who has something to say never waits.
+"""Output thread: writes to a file descriptor, so that nobody else waits for its reader.
 
 A pipe that nobody reads, or a terminal after ctrl-S, keeps a writer in ``write`` for as
 long as it likes. To ask first (poll) does not help where others write to the same file, or

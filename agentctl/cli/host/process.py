@@ -1,4 +1,4 @@
-"""What a command may know of the process it runs in, as one value that tests can make."""
+"""Process: its environment, streams and clock, as one value that tests can make."""
 
 from __future__ import annotations
 

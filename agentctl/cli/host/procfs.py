@@ -1,4 +1,4 @@
-"""This process as the kernel sees it: when it began, and which children it has."""
+"""Process age and children, from /proc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room for thousands of sockets in a process that usually gets 1,024 files."""
+"""Limit of open files (RLIMIT_NOFILE), raised for thousands of sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd is told of a run: sd_notify(3), where NOTIFY_SOCKET is set.
+"""systemd notifications: sd_notify(3), where NOTIFY_SOCKET is set.
 
 ``READY=1`` goes out once everything can be seen, and ``WATCHDOG=1`` only as long as that is
 so: of data that are stale, or an engine that is stuck, no sign of life is given, and after

@@ -1,4 +1,4 @@
-"""What the terminal can show: how wide it is, and whether blocks and colour mean anything."""
+"""Terminal: its width, and whether it shows blocks and colour."""
 
 from __future__ import annotations
 

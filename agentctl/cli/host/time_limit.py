@@ -1,4 +1,4 @@
-"""How long a run may take, counted from the beginning of the process."""
+"""Time limit of a run (``--timeout``), counted from the beginning of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is granted and what is missing, as text and as plain data."""
+"""Access report: permissions granted and missing, as text and as plain data."""
 
 from __future__ import annotations
 

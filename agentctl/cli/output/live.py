@@ -1,4 +1,4 @@
-"""``--live``: the process's terminal and its signals, around a view that redraws the table.
+"""Live output (``--live``): the terminal and its signals, around a view that redraws the table.
 
 The terminal is given back as soon as the run is told to end, and before anything that ends
 or stops the process by its default action (SIGKILL and SIGSTOP alone cannot be met).

@@ -1,4 +1,4 @@
-"""Where the events of one run go, and what is said when it has ended.
+"""Outputs: where the events of a run go, and what is said when it has ended.
 
 Some formats say something at the end whatever became of the run, a usage error included:
 a monitoring plugin that prints nothing, or a file that goes on to look healthy, would be

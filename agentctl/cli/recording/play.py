@@ -1,4 +1,4 @@
-"""Plays a recording into a sink, at full speed or as it was timed."""
+"""Playing a recording into a sink, at full speed or as it was timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording that is read: a file, or stdin with ``-``, and what is said of its damage."""
+"""Reading a recording from a file or stdin (``-``), and what is said of its damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--record FILE``: each event in a file before it is shown.
+"""Writing a recording (``--record FILE``): each event is in the file before it is shown.
 
 A line is written with one call and never buffered here: when this process dies, whatever
 was shown is in the file, and at most its last line is cut off. When the host dies, what

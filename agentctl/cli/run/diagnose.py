@@ -1,4 +1,4 @@
-"""Puts a diagnosis together: in front of a sink, beside an engine."""
+"""Diagnose run: reasons added in front of a sink, and events looked up beside the engine."""
 
 from __future__ import annotations
 

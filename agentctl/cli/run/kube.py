@@ -1,4 +1,4 @@
-"""Puts kube mode together: catalog, credentials, sources, state, engine."""
+"""Kube mode: its engine, of what is watched, a stream and a sink."""
 
 from __future__ import annotations
 

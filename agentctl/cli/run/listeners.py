@@ -1,4 +1,4 @@
-"""A server's listeners: whether their flags make sense, and how to reach them."""
+"""Listeners of a server: whether their flags make sense, and their addresses."""
 
 from __future__ import annotations
 

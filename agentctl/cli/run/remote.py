@@ -1,4 +1,4 @@
-"""Puts the server modes together: a transport to a server, its state, engine."""
+"""Remote mode: an engine on a server's stream, over SSE or gRPC."""
 
 from __future__ import annotations
 

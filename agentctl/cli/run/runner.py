@@ -1,4 +1,4 @@
-"""Runs an engine or a server under signals and pipes, and says how it ended.
+"""Runner: an engine or a server under signals and pipes, and how it ended.
 
 It runs in a thread of its own; the main thread waits for whichever comes first: its end,
 a signal, or the reader of stdout going away. The last matters when nothing is being

@@ -1,4 +1,4 @@
-"""Puts a server together: from flags to listeners, an engine and its end."""
+"""Serve run: from flags to listeners, an engine and its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that show the stream share: from parsed flags to an exit code."""
+"""Stream run: from the flags of status and diagnose to an exit code."""
 
 from __future__ import annotations
 

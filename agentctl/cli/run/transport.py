@@ -1,4 +1,4 @@
-"""The ways to the state: the cluster itself, a server, or the first of them that works."""
+"""Transport choice: kube, grpc, sse, or with ``auto`` the first of them that works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kube mode watches: catalog, credentials and evaluator, for an engine of any mode."""
+"""Watched state in kube mode: catalog, credentials, client and evaluator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding a workload by the first of its names that exists."""
+"""Workload lookup for checks: by the first of its names that exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closer cuts: what ``diagnose`` keeps of an object beside what its check keeps.
+"""Cuts for explanations: what ``diagnose`` keeps of an object beside what its check keeps.
 
 Each stands beside the cut of a check (``CLOSER``), over the same watch: nothing more is
 asked of the API, no other permission is needed, and ``status`` and the server keep none

@@ -1,4 +1,4 @@
-"""The cuts: from whole Kubernetes objects to the little that checks look at.
+"""Cuts of objects for checks: deployments, CRDs, leases, endpoints and the like.
 
 Each is a function ``(object, Seen) -> value or None``. They run in the producers'
 threads, share nothing, and take whatever a server may say (see ``tolerant``). No cut

@@ -1,4 +1,4 @@
-"""The cut of pods: what is wrong with one, in the words of kubectl's STATUS column."""
+"""Cut of pods: what is wrong with one, in the words of kubectl's STATUS column."""
 
 from __future__ import annotations
 

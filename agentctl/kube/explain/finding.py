@@ -1,4 +1,4 @@
-"""What a check has found out about why something is not fine, and what to do about it."""
+"""Finding: why a verdict is bad, the objects it is about, and what to do."""
 
 from __future__ import annotations
 

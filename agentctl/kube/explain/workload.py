@@ -1,4 +1,4 @@
-"""Why a workload is not fine, from its conditions and its pods, and what to do about it."""
+"""Workload that is not fine: why, by its conditions and its pods, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine's outlet in a server: a channel for each namespace, and one for all together."""
+"""Broadcaster: the engine's outlet in a server, one channel for each namespace and one for all."""
 
 from __future__ import annotations
 

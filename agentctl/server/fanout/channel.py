@@ -1,4 +1,4 @@
-"""One stream for many readers: its present state, its recent past, and where to begin.
+"""Channel: one stream for many readers, its state, its recent past, and where each begins.
 
 A channel is an outlet of the engine for one namespace, or for all together, with
 cursors of its own: those of ``agentctl status watch`` on the same namespace fit it, and

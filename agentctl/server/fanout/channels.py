@@ -1,4 +1,4 @@
-"""The channels of one server: one for each namespace, and one for all together."""
+"""Channels made for a server: one for each namespace, and one for all together."""
 
 from __future__ import annotations
 

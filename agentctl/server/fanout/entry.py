@@ -1,4 +1,4 @@
-"""One event and its bytes: encoded once for each form, shared by all readers."""
+"""Entry: one event and its bytes, encoded once for each form, shared by all readers."""
 
 from __future__ import annotations
 

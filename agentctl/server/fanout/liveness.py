@@ -1,4 +1,4 @@
-"""What the engine last said of itself, and what readers are told on their beats."""
+"""Liveness: what the engine last said of itself, and what readers hear on their beats."""
 
 from __future__ import annotations
 

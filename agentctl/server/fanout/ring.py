@@ -1,4 +1,4 @@
-"""The recent past of a stream, bounded: what a reader that lags or resumes has missed.
+"""Ring of recent events, bounded: what a reader that lags or resumes has missed.
 
 Entries are numbered from 1. A place is the number of the last entry that a reader has
 seen; 0 is before the first.

@@ -1,4 +1,4 @@
-"""One reader's place in a channel: what it gets next, and when it wants to be asked again.
+"""Subscription: one reader's place in a channel, and what it gets next.
 
 It holds a position, no queue: what a slow reader has not taken costs nothing, and is
 merged once it is far behind.

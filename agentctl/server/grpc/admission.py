@@ -1,4 +1,4 @@
-"""How gRPC's calls come in: through the gate, counted, with one request each.
+"""Admission of gRPC calls: through the gate, counted, with one request each.
 
 grpcio's pool threads wait for a call's request, for ever if it does not come, and a call
 too many waits for a thread, silently. So the token is looked at before a call gets a

@@ -1,4 +1,4 @@
-"""What gRPC's calls share: how one is refused, how many there may be, how long one lasts."""
+"""gRPC calls: how one is refused, how many there may be, how long one lasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: gRPC's readers, the queue of those who may get something, their due times.
+"""Ready queue of gRPC readers: who may be sent to next, and when.
 
 A reader is in the queue once at most, and out of it while a thread sends to it.
 """

@@ -1,4 +1,4 @@
-"""The crew that sends to gRPC's streams: each send waits for its reader, no reader for another.
+"""Sender pool of gRPC: threads that send, so that no reader waits for another.
 
 grpcio's send callback returns when flow control has let the message through, so a reader
 that does not read keeps a thread. Threads that are stuck so are replaced, and a watch over

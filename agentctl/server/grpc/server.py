@@ -1,4 +1,4 @@
-"""The gRPC listener: its port, its options, and how it begins and ends."""
+"""gRPC listener: its port, its options, and how it begins and ends."""
 
 from __future__ import annotations
 

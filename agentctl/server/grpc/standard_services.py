@@ -1,4 +1,4 @@
-"""The two services that tools expect of any gRPC server: health and reflection.
+"""Standard gRPC services that tools expect: health and reflection.
 
 grpcio's own health service sends while it holds its lock: one watcher that does not read,
 and no check is answered any more. So its watchers are readers of the crew here.

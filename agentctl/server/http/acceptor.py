@@ -1,5 +1,6 @@
-"""The thread that accepts, reads requests and answers the short ones: a loop that never waits
-for one client.
+"""Acceptor: the thread that accepts, reads requests and answers the short ones.
+
+A loop that never waits for one client.
 
 Each connection has its time for whatever it is at; when that is over it is closed. Where
 there are as many as may be, a newcomer takes the place of the one whose time ends first.

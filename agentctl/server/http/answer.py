@@ -1,4 +1,4 @@
-"""Answers that fit in one piece: a status, a few headers, a body."""
+"""Answers of HTTP in one piece: a status, a few headers, a body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection until its stream begins: handshake, requests, answers, farewell."""
+"""HTTP connection until its stream begins: handshake, requests, answers, farewell."""
 
 from __future__ import annotations
 

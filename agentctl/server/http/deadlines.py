@@ -1,4 +1,4 @@
-"""When things are due: one heap for thousands, where moving a deadline costs nothing.
+"""Deadlines: one heap for thousands, where moving one costs nothing.
 
 Each thing has one entry that counts, at or before its deadline. A deadline that moves
 later leaves its entry where it is: when that comes up it is put back.

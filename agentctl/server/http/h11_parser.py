@@ -1,4 +1,4 @@
-"""Requests out of bytes and answers into bytes, by h11; no I/O."""
+"""HTTP parser: requests out of bytes and answers into bytes, by h11. No I/O."""
 
 from __future__ import annotations
 

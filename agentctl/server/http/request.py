@@ -1,4 +1,4 @@
-"""What a request asks for: its target and headers as a value, or why it is refused.
+"""Request: its target and headers as a value, or why it is refused.
 
 No I/O. A bad parameter is told, with what was expected; so is one that is nearly one of
 ours, since ``heartbaet=5s`` would otherwise be taken for the default. Any other that is

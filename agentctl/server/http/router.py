@@ -1,4 +1,4 @@
-"""From a request to what becomes of it: an answer, or a stream for the writer."""
+"""Router: from a request to an answer, or to a stream for the writer."""
 
 from __future__ import annotations
 

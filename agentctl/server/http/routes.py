@@ -1,4 +1,4 @@
-"""The short answers: the one-shot status, health, readiness, metrics.
+"""Routes with short answers: the one-shot status, health, readiness, metrics.
 
 Each is made at once, out of what is there; none waits for anything.
 """

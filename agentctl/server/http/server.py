@@ -1,4 +1,4 @@
-"""The HTTP side of a server: a front that answers, and a writer for the streams."""
+"""HTTP server: an acceptor that answers, and a writer for the streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all of the server's sockets have in common: their options and how they end."""
+"""Sockets of the server: their common options, and how they end."""
 
 from __future__ import annotations
 

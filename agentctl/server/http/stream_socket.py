@@ -1,4 +1,4 @@
-"""One streaming socket: what it is to get, and what of that the kernel has not taken."""
+"""Stream socket: what one reader is to get, and what of it the kernel has not taken."""
 
 from __future__ import annotations
 

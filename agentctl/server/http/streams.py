@@ -1,4 +1,4 @@
-"""The readers that are there, and the writing to each as far as its kernel takes it.
+"""Open streams: the readers, and writing to each as far as its kernel takes it.
 
 A reader is a socket and a place in a channel. What the kernel does not take of one event
 stays pending, and nothing else is looked at for this reader until it is gone: a slow

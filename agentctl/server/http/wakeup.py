@@ -1,4 +1,4 @@
-"""Wakes a thread that waits in a selector, from any other thread."""
+"""Wakeup of a thread that waits in a selector, from any other thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one thread that writes all streams: a loop over their sockets, TLS ones too.
+"""Writer: the one thread that writes all streams, a loop over their sockets, TLS ones too.
 
 On a channel's news each of its readers is asked what it gets next, and the bytes, the same
 object for all, are offered to the kernel. Readers come in from any thread. What the loop
