@@ -189,7 +189,9 @@ class RecordingFile:
                 fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
                 self._created = True
                 return fd
-            return os.open(self.path, flags | os.O_NONBLOCK)  # a FIFO must not make us wait
+            # A FIFO must not make us wait. O_CREAT is for a link that leads to nothing yet, and
+            # has the kernel refuse what another user has put in /tmp for us to write to.
+            return os.open(self.path, flags | os.O_NONBLOCK | os.O_CREAT, 0o600)
         except OSError as error:
             raise UsageError(
                 f"cannot record to {self.path}: {error.strerror}; "

@@ -152,6 +152,18 @@ def test_a_file_that_is_empty_can_be_recorded_to(watch: tuple[str, ...], tmp_pat
     assert stat.S_IMODE(file.stat().st_mode) == 0o640  # its owner's decision
 
 
+def test_a_link_is_followed_and_stays_one(watch: tuple[str, ...], tmp_path: Path) -> None:
+    link, real = tmp_path / "link", tmp_path / "real"
+    link.symlink_to(real)
+    for more in ((), ("--record-append",)):  # it leads to nothing, then to a recording
+        done = call(*watch, *UNTIL, "--record", str(link), *more, home=tmp_path)
+        assert done.code == 0, done.stderr
+        assert link.is_symlink()
+        assert stat.S_IMODE(real.stat().st_mode) == (0o640 if more else 0o600)
+        real.chmod(0o640)
+    assert replay(real).code == 0
+
+
 def test_a_watch_that_never_begins_leaves_no_file(tmp_path: Path) -> None:
     file = tmp_path / "r.ndjson"
     assert "none" in refused("--record", str(file), home=tmp_path)
