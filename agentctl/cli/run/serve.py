@@ -13,6 +13,7 @@ from agentctl.backoff import Backoff
 from agentctl.cli.config.settings import Layers, Settings, checked_namespace
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.rlimit import room_for
+from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain, log_to
 from agentctl.cli.host.systemd import service_of
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
@@ -47,6 +48,7 @@ def serve(args: Namespace, process: Process) -> int:
     sys.setswitchinterval(SWITCH_S)
     if not args.debug:
         log_to(process, logging.WARNING, "agentctl: %(message)s")
+    warn_of_token_file(args.token_file, process)
     gate = TokenGate.from_file(args.token_file, process.clock) if args.token_file else TokenGate()
     tls = None
     if args.tls_cert:

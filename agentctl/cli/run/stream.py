@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
+from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain
 from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
@@ -34,7 +35,9 @@ TRANSPORT_THREADS = {"kube": 0, "sse": 2, "grpc": _GRPC, "auto": _GRPC}
 def stream(args: Namespace, process: Process, watch: bool) -> int:
     """Run the stream that the flags describe; returns the exit code."""
     settings = resolve(args, process)
-    return show(args, settings, process, watch, way(args, settings, process))
+    build = way(args, settings, process)
+    warn_of_token_file(args.token_file, process)
+    return show(args, settings, process, watch, build)
 
 
 def show(
