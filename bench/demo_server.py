@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 
 TOKEN = "bench-token"
 

@@ -9,7 +9,8 @@ from typing import Callable, Optional, Union
 
 import pytest
 
-from agentctl.engine.messages import Attempt, Changed, Replaced, Source
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Changed, Replaced
 from agentctl.engine.policy import Missing
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status

@@ -195,9 +195,9 @@ def test_the_environment_and_the_streams_are_read_in_cli_only(name: str, path: P
 HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf", "h11", "prometheus_client")
 
 
-def loaded_after(code: str) -> set[str]:
-    """Which of the heavy packages a fresh interpreter holds after ``code``."""
-    probe = f"{code}\nimport sys\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
+def loaded_after(code: str, known: tuple[str, ...] = HEAVY) -> set[str]:
+    """Which of the heavy packages, or of those ``known``, an interpreter holds after ``code``."""
+    probe = f"{code}\nimport sys\nprint(*[m for m in {known!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=30
     )
@@ -214,6 +214,11 @@ def test_help_imports_no_transport() -> None:
 
 def test_kube_mode_imports_no_client_package() -> None:
     assert loaded_after("import agentctl.cli.run.kube, agentctl.net.connection") == set()
+
+
+def test_serving_a_cluster_imports_no_api_double() -> None:
+    unneeded = ("agentctl.demo", "agentctl.apidouble")
+    assert loaded_after("import agentctl.cli.run.serve, agentctl.cli.main", unneeded) == set()
 
 
 def test_the_protobuf_codec_imports_no_grpc() -> None:

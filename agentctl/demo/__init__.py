@@ -1,4 +1,4 @@
-"""The embedded control plane: a Kubernetes API double on loopback with scripted events.
+"""Demo: an embedded control plane with scripted events, on the Kubernetes API double.
 
 For users without a cluster and for tests. It speaks HTTP as a kube-apiserver does (list,
 watch, paging, bookmarks, expiry, discovery, tables, writes), serves only 127.0.0.1, and
@@ -15,14 +15,13 @@ from types import TracebackType
 from typing import Optional
 
 from agentctl.apidouble.double import ApiDouble
-from agentctl.apidouble.store import Store
 from agentctl.demo.controlplane import ControlPlane
 from agentctl.demo.script import LEASE_DURATION_S, Script
 
 OTHER_CONNECTIONS = 4
 """Beside one for each watch, each with a thread: those that come and go."""
 
-__all__ = ["ApiDouble", "ControlPlane", "DemoControlPlane", "Script", "Store"]
+__all__ = ["ControlPlane", "DemoControlPlane", "Script"]
 
 
 class DemoControlPlane:

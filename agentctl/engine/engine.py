@@ -19,17 +19,9 @@ from collections.abc import Iterable, Sequence
 from typing import Optional, Protocol, Union
 
 from agentctl.clock import Clock
+from agentctl.engine.attempt import Source
 from agentctl.engine.health import SourceHealth
-from agentctl.engine.messages import (
-    Alive,
-    Ended,
-    Message,
-    News,
-    Pending,
-    Source,
-    Stop,
-    Warned,
-)
+from agentctl.engine.messages import Alive, Ended, Message, News, Pending, Stop, Warned
 from agentctl.engine.policy import Missing, Outcome, StreamPolicy, Vitals
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor

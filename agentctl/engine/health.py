@@ -8,7 +8,8 @@ from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
-from agentctl.engine.messages import Attempt, Ended, Message, Source, Stop
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.engine.policy import SourceVitals
 from agentctl.errors import DisconnectedError, RefusedError, SourceError, StartingError
 

@@ -15,6 +15,7 @@ from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
+from agentctl.engine.attempt import Source
 from agentctl.engine.health import SourceHealth
 from agentctl.engine.messages import (
     Alive,
@@ -23,7 +24,6 @@ from agentctl.engine.messages import (
     Pending,
     Received,
     Replaced,
-    Source,
     Stop,
     Warned,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
-from agentctl.engine.messages import Attempt, Pending, Replaced, Source
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Pending, Replaced
 from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
 from agentctl.kube.reader import ApiReader

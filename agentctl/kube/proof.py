@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Optional
 
-from agentctl.engine.messages import Alive, Attempt, Source
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Alive
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,

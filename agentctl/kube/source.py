@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Optional, TypeVar
 
 from agentctl.clock import Clock
-from agentctl.engine.messages import Alive, Attempt, Changed, Pending, Replaced, Source, Warned
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Optional
 
-from agentctl.engine.messages import Source
+from agentctl.engine.attempt import Source
 from agentctl.kube.discovery_source import DiscoverySource
 from agentctl.kube.proof import ProofSource
 from agentctl.kube.resources import CRDS, SERVED, WatchSpec

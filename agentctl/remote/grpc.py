@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
-from agentctl.engine.messages import Attempt
+from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
     DisconnectedError,
     ServerError,
@@ -22,8 +22,9 @@ from agentctl.model import Snapshot, StreamError
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.grpc_channel import Answers, calling, credentials
 from agentctl.remote.grpc_failures import Asked, failure_of, was_pinged_too_often
+from agentctl.remote.poll import RemotePollSource
 from agentctl.remote.read_timeout import ReadTimeout
-from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
+from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.wire import events_pb, legacy_pb
 from agentctl.wire.grpc_contract import DEFAULT_RULE_S, SERVICES, client_ping_s

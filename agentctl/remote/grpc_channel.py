@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.message import Message
 
 from agentctl import __version__
-from agentctl.engine.messages import Attempt
+from agentctl.engine.attempt import Attempt
 from agentctl.errors import ConfigError, DisconnectedError, LimitError
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
 from agentctl.threads import grpc_core_threads, require

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Optional, Protocol
+from typing import Optional
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
-from agentctl.engine.messages import Alive, Attempt, Received, Source, Warned
+from agentctl.engine.attempt import Attempt
+from agentctl.engine.messages import Alive, Received, Warned
 from agentctl.errors import DisconnectedError
 from agentctl.model import Delta, ErrorCode, Event, Heartbeat, Item, ItemKey, Snapshot, StreamError
 from agentctl.redact import redact, redact_value
@@ -176,37 +177,3 @@ def _clean(item: Item) -> Item:
     details = redact_value(item.details) if item.details else {}
     message = redact(item.message) if item.message else ""
     return Item(component, namespace, item.status, message, details)
-
-
-class Ask(Protocol):
-    """Asks a server once for its whole state."""
-
-    def __call__(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
-        """Raises SourceError; returns within a second of the attempt's stop."""
-
-
-class RemotePollSource:
-    """A server's state, asked for again and again; or once, with ``once``."""
-
-    name = noun = SOURCE
-    essential = True
-    proves = False
-    server = ""
-
-    def __init__(self, ask: Ask, clock: Clock, access: ServerAccess) -> None:
-        self._ask = ask
-        self._clock = clock
-        self._access = access
-
-    def credentials(self) -> object:
-        return self._access.credentials()
-
-    def fallback(self) -> Optional[Source]:
-        return None
-
-    def run(self, attempt: Attempt) -> None:
-        receiver = Receiver(attempt, self._clock, self._access)
-        while not attempt.stopping:
-            receiver.receive_status(*self._ask(attempt))
-            if self._access.once or attempt.wait(self._access.poll_interval_s):
-                return

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
-from agentctl.engine.messages import Attempt
+from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
     ConfigError,
     DisconnectedError,
@@ -22,7 +22,8 @@ from agentctl.errors import (
 from agentctl.model import Snapshot, StreamError
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.remote.access import ServerAccess
-from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver, RemotePollSource
+from agentctl.remote.poll import RemotePollSource
+from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
 from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
 from agentctl.wire.statusjson import Read, event_of, status_of
 

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from agentctl.apidouble.store import HISTORY
-from agentctl.demo import Store
+from agentctl.apidouble.store import HISTORY, Store
 
 PODS = "/api/v1/namespaces/agents/pods"
 CONFIGMAPS = "/api/v1/namespaces/agents/configmaps"

@@ -12,8 +12,9 @@ import pytest
 import trustme
 import yaml
 
+from agentctl.apidouble.double import ApiDouble
 from agentctl.apidouble.faults import Then
-from agentctl.demo import ApiDouble, ControlPlane, DemoControlPlane
+from agentctl.demo import ControlPlane, DemoControlPlane
 from tests.fakes import refuse_threads
 
 PODS = "/api/v1/namespaces/agents/pods"

@@ -11,9 +11,11 @@ import pytest
 
 from agentctl.apidouble.answers import ApiAnswer
 from agentctl.apidouble.api import Api
+from agentctl.apidouble.double import ApiDouble
+from agentctl.apidouble.store import Store
 from agentctl.apidouble.weather import Start
 from agentctl.apidouble.wire import Request
-from agentctl.demo import ApiDouble, ControlPlane, Store
+from agentctl.demo import ControlPlane
 from tests.apidouble.conftest import DATA
 from tests.fakes import FakeClock
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from agentctl.apidouble.double import ApiDouble
 from agentctl.apidouble.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
 from agentctl.backoff import Backoff
 from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
 from agentctl.cursor import scope_of
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.demo import ControlPlane
 from agentctl.diff import fold
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy

@@ -19,7 +19,7 @@ from typing import Any, Optional
 
 import pytest
 
-from agentctl.demo import ApiDouble
+from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import workloads as bodies
 from agentctl.diff import fold
 from agentctl.model import Delta, ItemKey, Snapshot, event_from_json

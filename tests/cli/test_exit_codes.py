@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 from tests.cli.program import COMMAND, Program, environment, run, snapshot_of
 from tests.kube.rig import eventually
 

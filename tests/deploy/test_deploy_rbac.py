@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from agentctl.apidouble.double import ApiDouble
 from agentctl.catalog.loader import Catalog, load, load_default
 from agentctl.clock import SystemClock
-from agentctl.demo import ApiDouble, ControlPlane
-from agentctl.engine.messages import Alive, Attempt, Replaced
+from agentctl.demo import ControlPlane
+from agentctl.engine.attempt import Attempt
+from agentctl.engine.messages import Alive, Replaced
 from agentctl.kube import discovery
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 from tests.deploy.authorizer import Asked, allowed, asked, granted
 from tests.deploy.shipped import container, documents
 

@@ -15,7 +15,7 @@ from typing import Any, Optional
 import urllib3
 import yaml
 
-from agentctl.demo import ApiDouble
+from agentctl.apidouble.double import ApiDouble
 from agentctl.kube.access import ClusterAccess
 from agentctl.net.failures import http_date
 from agentctl.net.tls import server_context

@@ -11,17 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentctl.diff import fold
+from agentctl.engine.attempt import Attempt
 from agentctl.engine.engine import Engine
-from agentctl.engine.messages import (
-    Alive,
-    Attempt,
-    Change,
-    Changed,
-    Ended,
-    ObjectKey,
-    Replaced,
-    Warned,
-)
+from agentctl.engine.messages import Alive, Change, Changed, Ended, ObjectKey, Replaced, Warned
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import EventStream
 from agentctl.errors import (

@@ -9,10 +9,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 
+from agentctl.apidouble.double import ApiDouble
+from agentctl.apidouble.store import Store
 from agentctl.catalog.loader import load_default
 from agentctl.clock import Clock, SystemClock
-from agentctl.demo import ApiDouble, ControlPlane, Store
-from agentctl.engine.messages import Attempt, Ended, Message, Source
+from agentctl.demo import ControlPlane
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Ended, Message
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.evaluate import Evaluator

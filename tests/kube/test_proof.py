@@ -10,7 +10,8 @@ import pytest
 
 from agentctl.apidouble.weather import Start
 from agentctl.catalog.loader import load, load_default
-from agentctl.engine.messages import Alive, Attempt, Ended
+from agentctl.engine.attempt import Attempt
+from agentctl.engine.messages import Alive, Ended
 from agentctl.errors import DisconnectedError, ServerError, StartingError
 from agentctl.kube import proof
 from agentctl.kube.evaluate import Evaluator

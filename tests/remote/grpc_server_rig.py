@@ -17,7 +17,8 @@ from typing import Any, Callable, Optional, TypeVar
 import grpc
 
 from agentctl.clock import SystemClock
-from agentctl.engine.messages import Attempt, Ended, Message, Received, Source
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Ended, Message, Received
 from agentctl.errors import SourceError
 from agentctl.model import Delta, Event, Heartbeat, Item, Snapshot, Status
 from agentctl.remote.access import ServerAccess, ServerAddress

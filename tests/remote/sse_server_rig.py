@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Callable, Optional
 
 from agentctl.clock import SystemClock
-from agentctl.engine.messages import Alive, Attempt, Ended, Message, Received, Source
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Alive, Ended, Message, Received
 from agentctl.errors import SourceError
 from agentctl.model import Event, Snapshot
 from agentctl.remote.access import ServerAccess, ServerAddress

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Optional
 
+from agentctl.apidouble.double import ApiDouble
 from agentctl.backoff import Backoff
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.run.watched import watched
-from agentctl.demo import ApiDouble
 from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess

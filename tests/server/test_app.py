@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from agentctl import cursor as cursors
+from agentctl.apidouble.double import ApiDouble
 from agentctl.cli.run.kube import kube_engine
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.demo import ControlPlane
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.model import Delta, ErrorCode, Snapshot, Status, StreamError

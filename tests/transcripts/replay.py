@@ -22,7 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
-from agentctl.engine.messages import Attempt, Ended, Message, Source, Stop
+from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.errors import SourceError
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient

@@ -14,7 +14,7 @@ from agentctl.remote.state import RelayStream, RemoteState, Selecting
 
 if TYPE_CHECKING:
     from agentctl.clock import Clock
-    from agentctl.engine.messages import Source
+    from agentctl.engine.attempt import Source
 
 NO_SCOPE = b""
 """Cursors made here, for a server that has none, are good for this client only."""

@@ -20,7 +20,6 @@ from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
 from agentctl.cli.run.watched import watched
-from agentctl.demo import OTHER_CONNECTIONS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
@@ -79,7 +78,11 @@ def serve(args: Namespace, process: Process) -> int:
         )
         listeners = bind(args, services, tls)
         app = ServerApp(engine, services, [one.transport for one in listeners])
-        beside = engine.threads + OTHER_CONNECTIONS if load is not None else 0
+        beside = 0
+        if load is not None:
+            from agentctl.demo import OTHER_CONNECTIONS
+
+            beside = engine.threads + OTHER_CONNECTIONS
         require(app.threads + beside + SPARE_THREADS, "this server")
         greet(args, process, namespaces, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:

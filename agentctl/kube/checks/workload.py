@@ -25,9 +25,9 @@ from agentctl.kube.cuts.objects import Workload, cut_workload
 from agentctl.kube.cuts.pods import PodTrouble, cut_pod
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.explain.workload import reasons
+from agentctl.kube.labels import Labels
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import LabelSelector
-from agentctl.lenient_json import Labels
 from agentctl.model import Status
 
 KIND = "workload"

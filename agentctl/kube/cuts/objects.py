@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from agentctl.clock import format_time, parse_time
+from agentctl.kube.labels import Labels, labels_of
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
-from agentctl.lenient_json import Labels, labels_of, mapping, mappings, number, text
+from agentctl.lenient_json import mapping, mappings, number, text
 
 MAX_PHASE = 80
 MAX_HOLDER = 253

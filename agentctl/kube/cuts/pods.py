@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
+from agentctl.kube.labels import Labels, labels_of
 from agentctl.kube.resources import Seen
-from agentctl.lenient_json import Labels, labels_of, mapping, mappings, number, text
+from agentctl.lenient_json import mapping, mappings, number, text
 
 MAX_REASON = 80
 """A reason is one CamelCase word; a server that says more is cut short."""

@@ -11,7 +11,8 @@ from typing import Any, Optional
 import pytest
 import yaml
 
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 from tests.cli.inprocess import Done, call
 from tests.cli.program import run
 from tests.deploy.authorizer import Asked, Granted

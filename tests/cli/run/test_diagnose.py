@@ -14,7 +14,8 @@ from typing import Any, Callable
 import pytest
 
 from agentctl import cursor as cursors
-from agentctl.demo import ApiDouble, ControlPlane
+from agentctl.apidouble.double import ApiDouble
+from agentctl.demo import ControlPlane
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
 from tests.cli.inprocess import Done, call
 from tests.cli.program import Program, run

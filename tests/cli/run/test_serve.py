@@ -20,8 +20,8 @@ from urllib.request import urlopen
 import grpc
 import pytest
 
+from agentctl.apidouble.double import ApiDouble
 from agentctl.cli.host.rlimit import room_for
-from agentctl.demo import ApiDouble
 from agentctl.errors import ExitCode
 from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
 from agentctl.wire.grpc_contract import SERVICES
