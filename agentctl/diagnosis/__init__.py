@@ -3,5 +3,5 @@
 The stream itself stays as it is: it is decided on items without any of this, so that
 deltas, cursors and ``status`` know nothing of a diagnosis. What is added stands in the
 events that one reader gets (``sink``), from objects that the engine has already
-(``examiner``) and from what is asked of the API for it alone (``inquiry``).
+(``explain``) and from what is asked of the API for it alone (``events_lookup``).
 """

@@ -69,23 +69,23 @@ class Diagnosis:
 
     def __init__(
         self,
-        examiner: Explainer,
-        inquiry: EventsLookup,
+        explainer: Explainer,
+        lookup: EventsLookup,
         shell: Shell,
         clock: Clock,
     ) -> None:
-        self._examiner = examiner
-        self._inquiry = inquiry
+        self._explainer = explainer
+        self._lookup = lookup
         self._shell = shell
         self._clock = clock
 
     def begin(self) -> None:
-        self._inquiry.begin()
+        self._lookup.begin()
 
     def __call__(self, item: Item) -> list[JSONObject]:
         if not needs_diagnosis(item):
             return []
-        reasons = self._examiner.reasons(item, self._clock.monotonic())
+        reasons = self._explainer.reasons(item, self._clock.monotonic())
         return [self._told(reason) for reason in reasons]
 
     def _told(self, reason: Reason) -> JSONObject:
@@ -112,14 +112,14 @@ class Diagnosis:
 
     def _events(self, about: Sequence[Ref], out: JSONObject) -> None:
         """Add the events and, where they may not be read, what grants that."""
-        warnings, note = self._inquiry.warnings(about)
+        warnings, note = self._lookup.warnings(about)
         out["events"] = [_event(one) for one in warnings]
         if not note:
             return
         out["events_unread"] = note
         if "forbidden" in note:
             where = about[0].namespace
-            found = self._inquiry.access(Permission("", "events", ("list",), where))
+            found = self._lookup.access(Permission("", "events", ("list",), where))
             out["events_grant"] = [
                 self._shell.line(command)
                 for command in _events_grant(where, found.subject if found else "")
@@ -128,7 +128,7 @@ class Diagnosis:
     def _forbidden(self, spec: WatchSpec, out: JSONObject) -> str:
         """Add the rules that are missing; returns what to do."""
         (needed,) = permissions([spec])
-        found = self._inquiry.access(needed)
+        found = self._lookup.access(needed)
         missing = [needed]
         if found is not None:
             missing = list(found.missing)

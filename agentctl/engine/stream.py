@@ -156,9 +156,9 @@ class EventStream:
 
     def beat(self, missing: Sequence[Missing]) -> None:
         """A heartbeat, or an error event in its place."""
-        self._emit(self.pulse(missing))
+        self._emit(self.beat_event(missing))
 
-    def pulse(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
+    def beat_event(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
         """What ``beat`` emits."""
         now = self._clock.now()
         if not missing:

@@ -31,12 +31,12 @@ def diagnosing(
 ) -> tuple[Sink, EventsLookup]:
     """A sink before ``sink`` that adds reasons, and what it asks with: an engine's companion."""
     client = found.context.client
-    inquiry = EventsLookup(client, clock)
+    lookup = EventsLookup(client, clock)
     access, _ = client.provider.current()
     shell = Shell(settings.kubeconfig or "", access.context)
-    examiner = Explainer(found.components, found.evaluator)
-    diagnosis = Diagnosis(examiner, inquiry, shell, clock)
-    return Diagnosing(sink, diagnosis, diagnosis.begin), inquiry
+    explainer = Explainer(found.components, found.evaluator)
+    diagnosis = Diagnosis(explainer, lookup, shell, clock)
+    return Diagnosing(sink, diagnosis, diagnosis.begin), lookup
 
 
 class AccessLog:

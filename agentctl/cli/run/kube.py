@@ -31,8 +31,8 @@ def kube_engine(
     scope = scope_of([settings.namespace], found.catalog_hash, settings.components)
     companions: list[Companion] = []
     if settings.diagnose:
-        sink, inquiry = diagnosing(settings, found, sink, process.clock)
-        companions.append(inquiry)
+        sink, lookup = diagnosing(settings, found, sink, process.clock)
+        companions.append(lookup)
     if log.isEnabledFor(logging.DEBUG):
         companions.append(AccessLog(found.context.client, found.evaluator.specs))
     return found.engine(EventStream(sink, process.clock, scope), policy, companions)

@@ -104,7 +104,7 @@ class Channel:
         self._next: Sequence[Item] = ()
         self._gone: dict[ItemKey, None] = {}
         self._versions: Mapping[str, str] = {}
-        self._pulse = Liveness(clock)
+        self._liveness = Liveness(clock)
         self._snapshot: Optional[Entry] = None
         self._awaited = False
 
@@ -120,7 +120,7 @@ class Channel:
     ) -> None:
         """The first state. The engine's own ``since`` has no meaning here."""
         self._next, self._versions = items, self._own(versions)
-        self._pulse.begin()
+        self._liveness.begin()
         self._stream.begin(items, self._versions)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
@@ -155,16 +155,16 @@ class Channel:
         """Readers have beats of their own: what they are told then is kept for them."""
         named = [(self._name(one.source), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]
-        pulse = self._stream.pulse(own)
+        beat_event = self._stream.beat_event(own)
         with self._lock:
-            self._pulse.say(pulse)
+            self._liveness.say(beat_event)
 
     def emit(self, event: Event) -> None:
         """Take what the stream made of it; the stream's sink."""
         made_at = self._clock.monotonic()
         with self._lock:
             self.events[event.type] += 1
-            self._pulse.follow(event)
+            self._liveness.follow(event)
             if isinstance(event, Snapshot):
                 self._items = {item.key: item for item in event.items}
                 self._ring = Ring(event.cursor)
@@ -205,7 +205,7 @@ class Channel:
             if not self.begun:
                 return None
             snapshot = self._snapshot_entry(now).event
-            error = self._pulse.error(now, self._cursor)
+            error = self._liveness.error(now, self._cursor)
         assert isinstance(snapshot, Snapshot)
         return StatusNow(snapshot, error)
 
@@ -269,7 +269,7 @@ class Channel:
     def beat_entry(self, now: float) -> Entry:
         """What a reader that has everything is told on its beat."""
         with self._lock:
-            return self._pulse.entry(now, self._cursor)
+            return self._liveness.entry(now, self._cursor)
 
     def _resumed(self, found: cursors.Resumption, follow_only: bool, now: float) -> Opening:
         head = self._ring.head
@@ -328,7 +328,7 @@ class Channel:
 
         ``cursor`` is where it is; empty for the present state.
         """
-        error = self._pulse.error(now, cursor or self._cursor)
+        error = self._liveness.error(now, cursor or self._cursor)
         return () if error is None else (Entry(error, now),)
 
     def _snapshot_entry(self, now: float) -> Entry:

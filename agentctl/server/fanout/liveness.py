@@ -29,9 +29,9 @@ class Liveness:
         """The engine lives, and has said nothing of its sources yet."""
         self._said_at = self._clock.monotonic()
 
-    def say(self, pulse: Union[Heartbeat, StreamError]) -> None:
+    def say(self, beat_event: Union[Heartbeat, StreamError]) -> None:
         """Take what the engine says on its own beat."""
-        self._said, self._entry = pulse, None
+        self._said, self._entry = beat_event, None
         self._said_at = self._clock.monotonic()
 
     def follow(self, event: Event) -> None:

@@ -33,10 +33,10 @@ M = TypeVar("M", bound=Message)
 class Admission(grpc.GenericRpcHandler):
     """All of a server's methods, behind its gate. Methods are added before it starts."""
 
-    def __init__(self, gate: TokenGate, metrics: Metrics, patience: CallTimeouts) -> None:
+    def __init__(self, gate: TokenGate, metrics: Metrics, timeouts: CallTimeouts) -> None:
         self.gate = gate
         self.metrics = metrics
-        self.patience = patience
+        self.timeouts = timeouts
         self._methods: dict[str, tuple[CallClass, grpc.RpcMethodHandler[Any, Any]]] = {}
         self._kinds: dict[int, CallClass] = {}
         self.refusals = CallClass("refusal", 1, 1)
@@ -127,26 +127,32 @@ class _Refusal:
 
     experimental_non_blocking = True
 
-    def __init__(self, door: Admission, code: grpc.StatusCode, message: str, kind: str) -> None:
-        self.experimental_thread_pool = door.refusals.pool
-        self._door = door
+    def __init__(
+        self, admission: Admission, code: grpc.StatusCode, message: str, kind: str
+    ) -> None:
+        self.experimental_thread_pool = admission.refusals.pool
+        self._admission = admission
         self._how = code, message, kind
 
     def __call__(self, requests: object, context: grpc.ServicerContext, send: Send) -> None:
-        with _Telling(self._door, context):
+        with _Telling(self._admission, context):
             raise Refused(*self._how)
 
 
 class _Answer:
     def __init__(
-        self, door: Admission, kind: CallClass, request: type[M], answer: Callable[[M], Message]
+        self,
+        admission: Admission,
+        kind: CallClass,
+        request: type[M],
+        answer: Callable[[M], Message],
     ) -> None:
         self.experimental_thread_pool = kind.pool
-        self._door, self._kind, self._request, self._answer = door, kind, request, answer
+        self._admission, self._kind, self._request, self._answer = admission, kind, request, answer
 
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        _until_it_ends(self._door, self._kind, context)
-        with _Telling(self._door, context):
+        _until_it_ends(self._admission, self._kind, context)
+        with _Telling(self._admission, context):
             return self._answer(_only(requests, self._request)).SerializeToString()
         return b""
 
@@ -157,48 +163,53 @@ class _Stream:
 
     def __init__(
         self,
-        door: Admission,
+        admission: Admission,
         kind: CallClass,
         request: type[M],
         begin: Callable[[M, AdmittedCall, Send], None],
     ) -> None:
         self.experimental_thread_pool = kind.pool
-        self._door, self._kind, self._request, self._begin = door, kind, request, begin
+        self._admission, self._kind, self._request, self._begin = admission, kind, request, begin
 
     def __call__(
         self, requests: Iterator[bytes], context: grpc.ServicerContext, send: Send
     ) -> None:
-        patience = self._door.patience
+        timeouts = self._admission.timeouts
         try:
-            with _Telling(self._door, context):
-                patience.begin(context, self._kind.lasts_s)
+            with _Telling(self._admission, context):
+                timeouts.begin(context, self._kind.lasts_s)
                 request = _only(requests, self._request)
-                self._begin(request, _call(self._door, context), send)
+                self._begin(request, _call(self._admission, context), send)
         finally:
-            patience.end(context)
+            timeouts.end(context)
             self._kind.leave()
 
 
 class _Dialogue:
     def __init__(
         self,
-        door: Admission,
+        admission: Admission,
         kind: CallClass,
         request: type[M],
         answers: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
     ) -> None:
         self.experimental_thread_pool = kind.pool
-        self._door, self._kind, self._request, self._answers = door, kind, request, answers
+        self._admission, self._kind, self._request, self._answers = (
+            admission,
+            kind,
+            request,
+            answers,
+        )
 
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        _until_it_ends(self._door, self._kind, context)
+        _until_it_ends(self._admission, self._kind, context)
         return self._talk(requests, context)
 
     def _talk(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        with _Telling(self._door, context):
+        with _Telling(self._admission, context):
             parsed = (_parsed(data, self._request) for data in requests)
             for answer in self._answers(parsed, context):
-                _call(self._door, context)
+                _call(self._admission, context)
                 yield answer.SerializeToString()
 
 
@@ -208,8 +219,8 @@ class _Telling:
     No generator: on Python 3.9 contextlib keeps what passes through in a cycle.
     """
 
-    def __init__(self, door: Admission, context: grpc.ServicerContext) -> None:
-        self._door = door
+    def __init__(self, admission: Admission, context: grpc.ServicerContext) -> None:
+        self._admission = admission
         self._context = context
 
     def __enter__(self) -> None:
@@ -223,7 +234,7 @@ class _Telling:
     ) -> bool:
         if isinstance(error, Refused):
             if error.kind:
-                self._door.metrics.stream_error(error.kind)
+                self._admission.metrics.stream_error(error.kind)
             self._context.abort(error.code, error.message)
         if isinstance(error, grpc.RpcError):
             # The client is gone, and what we return now goes nowhere. grpcio keeps the
@@ -237,21 +248,21 @@ class _Telling:
         return False
 
 
-def _until_it_ends(door: Admission, kind: CallClass, context: grpc.ServicerContext) -> None:
+def _until_it_ends(admission: Admission, kind: CallClass, context: grpc.ServicerContext) -> None:
     """Count a call until its client has the answer, which may take so long and no longer."""
 
     def ended() -> None:
-        door.patience.end(context)
+        admission.timeouts.end(context)
         kind.leave()
 
-    door.patience.begin(context, kind.lasts_s)
+    admission.timeouts.begin(context, kind.lasts_s)
     if not context.add_callback(ended):
         ended()
 
 
-def _call(door: Admission, context: grpc.ServicerContext) -> AdmittedCall:
+def _call(admission: Admission, context: grpc.ServicerContext) -> AdmittedCall:
     """The token may have been taken back while the request was on its way."""
-    ticket = door.gate.ticket(_authorization(context.invocation_metadata()))
+    ticket = admission.gate.ticket(_authorization(context.invocation_metadata()))
     if ticket is None:
         raise Refused(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, "unauthorized")
     return AdmittedCall(context, ticket)

@@ -108,7 +108,7 @@ class _Due:
 
 
 class ReadyQueue:
-    """Not thread-safe: the crew's lock guards it."""
+    """Not thread-safe: the pool's lock guards it."""
 
     def __init__(self) -> None:
         self._topics: dict[Hashable, set[GrpcReader]] = {}

@@ -47,7 +47,7 @@ class SenderPoolSize(NamedTuple):
 
 
 class _Member:
-    """One thread of the crew: who it is sending to, since when."""
+    """One thread of the pool: who it is sending to, since when."""
 
     __slots__ = ("reader", "since", "stuck", "thread")
 
@@ -80,7 +80,7 @@ class SenderPool:
         self._work = threading.Condition(self._lock)
         self._watch = threading.Condition(self._lock)
         self._empty = threading.Condition(self._lock)
-        self._turns = ReadyQueue()
+        self._ready = ReadyQueue()
         self._members: set[_Member] = set()
         self._stuck = 0
         self._idle = 0
@@ -101,37 +101,37 @@ class SenderPool:
     def add(self, reader: GrpcReader) -> None:
         """Send to a reader from now on."""
         with self._lock:
-            self._turns.add(reader)
+            self._ready.add(reader)
             self._call(self._clock.monotonic())
 
     def remove(self, reader: GrpcReader) -> None:
         """It is gone. Any thread may say so, and more than once."""
         with self._lock:
-            self._turns.remove(reader)
-            if not self._turns.readers:
+            self._ready.remove(reader)
+            if not self._ready.readers:
                 self._empty.notify_all()
 
     def wake(self, topic: Hashable) -> None:
         """There is news for the readers of a topic. Never waits: the engine calls it."""
         with self._lock:
-            self._turns.tell(topic)
+            self._ready.tell(topic)
             self._call(self._clock.monotonic())
 
     def readers(self) -> list[GrpcReader]:
         """All that are being served."""
         with self._lock:
-            return self._turns.everyone()
+            return self._ready.everyone()
 
     def dismiss(self, readers: Iterable[GrpcReader], farewell: Farewell) -> None:
         """End these streams, each after what is being sent to it."""
         with self._lock:
-            self._turns.dismiss(readers, farewell)
+            self._ready.dismiss(readers, farewell)
             self._call(self._clock.monotonic())
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until all readers are gone; False if they are not by then."""
         with self._lock:
-            return self._empty.wait_for(lambda: not self._turns.readers, timeout_s)
+            return self._empty.wait_for(lambda: not self._ready.readers, timeout_s)
 
     def stop(self, timeout_s: float) -> None:
         """End the threads; readers that keep one are cut."""
@@ -152,15 +152,15 @@ class SenderPool:
         """What the watch does: due times, stuck threads, chores."""
         size, now = self._size, self._clock.monotonic()
         with self._lock:
-            next_due = self._turns.ring(now)
+            next_due = self._ready.ring(now)
             for member in self._members:
                 if not member.stuck and member.reader and now - member.since >= size.stuck_s:
                     member.stuck = True
                     self._stuck += 1
             wanted = size.threads - (len(self._members) - self._stuck)
             hire = min(wanted, self._most - len(self._members))
-            cut = self._to_cut(now, wanted - hire if self._turns.waiting else 0)
-            hurry = self._turns.waiting > 0 or len(self._members) > self._stuck + self._idle
+            cut = self._to_cut(now, wanted - hire if self._ready.waiting else 0)
+            hurry = self._ready.waiting > 0 or len(self._members) > self._stuck + self._idle
             self._looks_at = min(next_due, now + (size.look_s if hurry else IDLE_S))
             self._call(now)
         for reader, stuck_s in cut:
@@ -219,7 +219,7 @@ class SenderPool:
         delays: list[float] = []
         while self._next(member):
             self._try_to_send(member, delays)
-            if len(delays) >= KEPT_SAMPLES or (delays and not self._turns.waiting):
+            if len(delays) >= KEPT_SAMPLES or (delays and not self._ready.waiting):
                 self._metrics.handed_over(delays)
                 delays = []
         if delays:
@@ -232,7 +232,7 @@ class SenderPool:
         """
         with self._lock:
             if member.reader is not None:
-                self._turns.put_back(member.reader)
+                self._ready.put_back(member.reader)
                 if member.reader.wants < self._looks_at:
                     self._look_at(member.reader.wants)
                 member.reader = None
@@ -240,10 +240,10 @@ class SenderPool:
                 member.stuck = False
                 self._stuck -= 1
             while not self._stopped and len(self._members) - self._stuck <= self._size.threads:
-                member.reader = self._turns.next()
+                member.reader = self._ready.next()
                 if member.reader is not None:
                     member.since = self._clock.monotonic()
-                    if self._turns.waiting:
+                    if self._ready.waiting:
                         self._call(member.since)
                     return True
                 self._idle += 1
@@ -288,7 +288,7 @@ class SenderPool:
 
     def _call(self, now: float) -> None:
         """Wake as many as have something to do, and the watch if they may not suffice."""
-        waiting = self._turns.waiting
+        waiting = self._ready.waiting
         if waiting and self._idle:
             self._work.notify(waiting)
         if waiting > self._idle and self._looks_at > now + self._size.look_s:

@@ -63,23 +63,23 @@ class GrpcServer:
         size: Optional[SenderPoolSize] = None,
     ) -> None:
         self._services = services
-        patience = CallTimeouts(services.clock, services.metrics)
-        self._door = Admission(services.gate, services.metrics, patience)
+        timeouts = CallTimeouts(services.clock, services.metrics)
+        self._admission = Admission(services.gate, services.metrics, timeouts)
         certificate = _Certificate(tls) if tls is not None else None
-        chores = [patience.look, self._look_at_tokens]
+        chores = [timeouts.look, self._look_at_tokens]
         if certificate is not None:
             chores.append(certificate.look)
-        self._crew = SenderPool(services.clock, services.metrics, size, chores)
-        StatusService(services, self._crew, self._door)
-        self._health = HealthService(services, self._crew, self._door)
-        add_reflection(self._door)
+        self._pool = SenderPool(services.clock, services.metrics, size, chores)
+        StatusService(services, self._pool, self._admission)
+        self._health = HealthService(services, self._pool, self._admission)
+        add_reflection(self._admission)
         self._generation = services.gate.generation
         self._unsure = False
         self._started = False
         _try_to_bind(address)
         require(grpc_core_threads(), "gRPC", large=True)
         self._server: Optional[grpc.Server] = grpc.server(
-            self._door.refusals.pool, handlers=[self._door], options=OPTIONS
+            self._admission.refusals.pool, handlers=[self._admission], options=OPTIONS
         )
         try:
             if certificate is None:
@@ -95,21 +95,21 @@ class GrpcServer:
     @property
     def threads(self) -> int:
         """How many ``start`` starts; one is grpcio's."""
-        return self._door.threads + self._crew.threads + 1
+        return self._admission.threads + self._pool.threads + 1
 
     def start(self) -> None:
         assert self._server is not None
         self._started = True
-        self._door.start()
-        self._services.broadcaster.on_news(self._crew.wake)
-        self._crew.start()
+        self._admission.start()
+        self._services.broadcaster.on_news(self._pool.wake)
+        self._pool.start()
         self._server.start()
 
     def drain(self) -> None:
         """Take no new streams and end those there are; never waits."""
         self._services.draining.set()
         self._health.changed()
-        self._crew.dismiss(self._crew.readers(), Farewell(grpc.StatusCode.UNAVAILABLE, ENDING))
+        self._pool.dismiss(self._pool.readers(), Farewell(grpc.StatusCode.UNAVAILABLE, ENDING))
 
     def stop(self, deadline_s: float) -> None:
         """End; what has not ended by itself in half the time is cut."""
@@ -120,18 +120,18 @@ class GrpcServer:
         ends_at = clock.monotonic() + deadline_s
         self.drain()
         if self._started:
-            self._crew.wait_empty(deadline_s * GRACE)
-            for reader in self._crew.readers():
+            self._pool.wait_empty(deadline_s * GRACE)
+            for reader in self._pool.readers():
                 reader.cut()
-            self._crew.wait_empty(deadline_s * GRACE / 2)
+            self._pool.wait_empty(deadline_s * GRACE / 2)
             # Connections that are no more than open would be waited for as well.
             server.stop(min(QUICK_S, deadline_s)).wait(max(0.0, ends_at - clock.monotonic()))
-            self._crew.stop(max(QUICK_S, ends_at - clock.monotonic()))
+            self._pool.stop(max(QUICK_S, ends_at - clock.monotonic()))
         else:
             # grpc lets a port go only of a server that has been running.
             server.start()
             server.stop(None)
-        self._door.close()
+        self._admission.close()
 
     def _look_at_tokens(self, now: float) -> None:
         """End the streams whose token is not good any more."""
@@ -140,11 +140,11 @@ class GrpcServer:
         self._generation = gate.generation
         # Twice: a stream may just have been let in by what was good before.
         if changed or self._unsure:
-            gone = [one for one in self._crew.readers() if not gate.honours(one.ticket)]
+            gone = [one for one in self._pool.readers() if not gate.honours(one.ticket)]
             for _ in gone:
                 self._services.metrics.stream_error("unauthorized")
             farewell = Farewell(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, at_once=True)
-            self._crew.dismiss(gone, farewell)
+            self._pool.dismiss(gone, farewell)
         self._unsure = changed
 
 

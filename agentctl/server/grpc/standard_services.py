@@ -1,7 +1,7 @@
 """Standard gRPC services that tools expect: health and reflection.
 
 grpcio's own health service sends while it holds its lock: one watcher that does not read,
-and no check is answered any more. So its watchers are readers of the crew here.
+and no check is answered any more. So its watchers are readers of the pool here.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 class HealthService:
     """Whether the server is ready, as a whole ("") and for its service: all are one."""
 
-    def __init__(self, services: Services, crew: SenderPool, door: Admission) -> None:
+    def __init__(self, services: Services, pool: SenderPool, admission: Admission) -> None:
         self._services = services
-        self._crew = crew
+        self._pool = pool
         self._watchers = threading.Semaphore(MAX_WATCHERS)
         request = health_pb2.HealthCheckRequest
-        door.answer(f"/{HEALTH}/Check", CallClass("health", 2, 200), request, self.check)
-        door.stream(f"/{HEALTH}/Watch", CallClass("health-watch", 2, 200), request, self.watch)
+        admission.answer(f"/{HEALTH}/Check", CallClass("health", 2, 200), request, self.check)
+        admission.stream(f"/{HEALTH}/Watch", CallClass("health-watch", 2, 200), request, self.watch)
 
     def status(self, service: str) -> int:
         if service not in ("", *SERVICES):
@@ -75,17 +75,17 @@ class HealthService:
         reader = reader_of(_HealthFeed(self, request.service), self, call, send)
 
         def ended() -> None:
-            self._crew.remove(reader)
+            self._pool.remove(reader)
             self._watchers.release()
 
         if call.context.add_callback(ended):
-            self._crew.add(reader)
+            self._pool.add(reader)
         else:
             ended()
 
     def changed(self) -> None:
         """Tell at once, not when it is looked at next."""
-        self._crew.wake(self)
+        self._pool.wake(self)
 
 
 class _HealthFeed:
@@ -109,7 +109,7 @@ class _HealthFeed:
         return self._looks_at
 
 
-def add_reflection(door: Admission) -> None:
+def add_reflection(admission: Admission) -> None:
     """What is served here, for tools that do not have the proto file."""
     servicer = ReflectionServicer((*SERVICES, HEALTH, REFLECTION))
     kind = CallClass("reflection", MAX_REFLECTIONS, MAX_REFLECTIONS, REFLECTION_S)
@@ -123,4 +123,4 @@ def add_reflection(door: Admission) -> None:
 
     for name in (REFLECTION, REFLECTION_V1):
         request = reflection_pb2.ServerReflectionRequest
-        door.dialogue(f"/{name}/ServerReflectionInfo", kind, request, answers)
+        admission.dialogue(f"/{name}/ServerReflectionInfo", kind, request, answers)

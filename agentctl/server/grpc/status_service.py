@@ -34,24 +34,24 @@ _ECHOED = 60
 
 
 class StatusService:
-    """The three methods, under both names; adds itself to a door."""
+    """The three methods, under both names; adds itself to an admission."""
 
-    def __init__(self, services: Services, crew: SenderPool, door: Admission) -> None:
+    def __init__(self, services: Services, pool: SenderPool, admission: Admission) -> None:
         self._services = services
-        self._crew = crew
+        self._pool = pool
         # Many may come at once after a restart, and wait in a queue that is worked off at
         # some thousands a second.
         opening = CallClass("watch", 16, 10_000)
         calls = CallClass("call", 8, 1_000)
         for name in SERVICES:
-            door.answer(f"/{name}/GetServerInfo", calls, pb.GetServerInfoRequest, self.info)
-            door.answer(
+            admission.answer(f"/{name}/GetServerInfo", calls, pb.GetServerInfoRequest, self.info)
+            admission.answer(
                 f"/{name}/GetControlPlaneStatus",
                 calls,
                 pb.GetControlPlaneStatusRequest,
                 self.status,
             )
-            door.stream(
+            admission.stream(
                 f"/{name}/WatchControlPlaneStatus",
                 opening,
                 pb.WatchControlPlaneStatusRequest,
@@ -99,13 +99,13 @@ class StatusService:
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, why_not, "limit")
 
         def ended() -> None:
-            self._crew.remove(reader)
+            self._pool.remove(reader)
             count.leave(TRANSPORT, peer)
 
         if call.context.add_callback(ended):
             # A reader that resumes where nothing has changed hears nothing else for a beat.
             call.context.send_initial_metadata(())
-            self._crew.add(reader)
+            self._pool.add(reader)
         else:
             ended()
 
@@ -145,7 +145,7 @@ class StatusFeed:
 
 
 def reader_of(feed: Feed, topic: Hashable, call: AdmittedCall, send: Send) -> GrpcReader:
-    """A stream as the crew knows it."""
+    """A stream as the pool knows it."""
     context = call.context
 
     def end(farewell: Farewell) -> None:

@@ -42,7 +42,7 @@ class Acceptor:
         services: Services,
         listeners: Sequence[socket.socket],
         tls: Optional[ServerTls],
-        dispatch: Router,
+        router: Router,
         respond: Callable[[RequestHead, str], Outcome],
         begin: Callable[[StreamSocket], None],
     ) -> None:
@@ -51,7 +51,7 @@ class Acceptor:
         self._metrics = services.metrics
         self._give_up = services.give_up
         self._tls = tls
-        self._dispatch = dispatch
+        self._router = router
         self._respond = respond
         self._begin = begin
         self._selector = selectors.DefaultSelector()
@@ -135,7 +135,7 @@ class Acceptor:
                 self._drop(first)
         now = self._clock.monotonic()
         peer = peer_of(address)
-        connection = HttpConnection(sock, peer, now, self._respond, self._dispatch.refused)
+        connection = HttpConnection(sock, peer, now, self._respond, self._router.refused)
         self._connections[connection] = None
         self._selector.register(sock, connection.interest, connection)
         self._deadlines.set(connection, connection.expires)

@@ -44,13 +44,13 @@ class ConnectionEnded(Exception):
 
 
 class HttpConnection:
-    """Used by the front's thread alone. ``advance`` does what can be done without waiting."""
+    """Used by the acceptor's thread alone. ``advance`` does what can be done without waiting."""
 
     __slots__ = (
         "_closing",
         "_drained",
-        "_exchange",
         "_out",
+        "_parser",
         "_refuse",
         "_respond",
         "_sent",
@@ -84,7 +84,7 @@ class HttpConnection:
         self._refuse = refuse
         self._shaken = not isinstance(sock, ssl.SSLSocket)
         # Made for its first bytes: thousands may connect and wait.
-        self._exchange: Optional[H11Parser] = None
+        self._parser: Optional[H11Parser] = None
         self._out: Optional[bytes] = None
         self._sent = 0
         self._closing = False
@@ -113,20 +113,20 @@ class HttpConnection:
 
         The event to wait for. Raises Ended or OSError.
         """
-        exchange = self._exchange
-        if self.lingering or self.answering or exchange is None or not exchange.begun:
+        parser = self._parser
+        if self.lingering or self.answering or parser is None or not parser.begun:
             raise ConnectionEnded
         refusal = Refusal(408, f"expected a whole request within {REQUEST_S:g} s")
         self._say(self._refuse(refusal), now, today, last=True)
         return self._write(now)
 
     def _look_for_a_request(self, now: float, today: datetime) -> Union[int, StreamOpening]:
-        found = self._exchange.next() if self._exchange is not None else None
+        found = self._parser.next() if self._parser is not None else None
         if found is None:
             wants = self._read()
             if wants:
                 return wants
-            found = self._exchange.next() if self._exchange is not None else None
+            found = self._parser.next() if self._parser is not None else None
         if found is None:
             return AGAIN if self._has_unread() else EVENT_READ
         if isinstance(found, Refusal):
@@ -166,9 +166,9 @@ class HttpConnection:
             return EVENT_READ
         if not data:
             raise ConnectionEnded
-        if self._exchange is None:
-            self._exchange = H11Parser()
-        self._exchange.feed(data)
+        if self._parser is None:
+            self._parser = H11Parser()
+        self._parser.feed(data)
         return 0
 
     def _has_unread(self) -> bool:
@@ -176,15 +176,15 @@ class HttpConnection:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
     def _say(self, answer: HttpAnswer, now: float, today: datetime, last: bool) -> None:
-        assert self._exchange is not None
-        self._closing = last or not self._exchange.clean
-        self._out = self._exchange.answer(answer, today, last)
+        assert self._parser is not None
+        self._closing = last or not self._parser.clean
+        self._out = self._parser.answer(answer, today, last)
         self._sent = 0
         self.expires = now + ANSWER_S
 
     def _write(self, now: float) -> int:
         assert self._out is not None
-        assert self._exchange is not None
+        assert self._parser is not None
         try:
             while self._sent < len(self._out):
                 self._sent += self.sock.send(memoryview(self._out)[self._sent :])
@@ -195,10 +195,10 @@ class HttpConnection:
         self._out = None
         if self._closing:
             return self._linger(now)
-        if not self._exchange.go_on():
+        if not self._parser.go_on():
             raise ConnectionEnded
         self.expires = now + REQUEST_S
-        return AGAIN if self._exchange.begun or self._has_unread() else EVENT_READ
+        return AGAIN if self._parser.begun or self._has_unread() else EVENT_READ
 
     def _linger(self, now: float) -> int:
         self.lingering = True

@@ -37,14 +37,14 @@ class HttpServer:
         self._clock = services.clock
         self._writer = None if probe else StreamWriter(services)
         anonymous = probe or (services.gate.open and not (tls is not None and tls.mutual))
-        dispatch = Router(services, Routes(services), services.hosts if anonymous else None)
-        self._front = Acceptor(
+        router = Router(services, Routes(services), services.hosts if anonymous else None)
+        self._acceptor = Acceptor(
             "probe" if probe else "http",
             services,
             listeners,
             tls,
-            dispatch,
-            dispatch.probe if probe else dispatch.main,
+            router,
+            router.probe if probe else router.main,
             self._begin,
         )
 
@@ -57,11 +57,11 @@ class HttpServer:
         """Begin to answer."""
         if self._writer is not None:
             self._writer.start()
-        self._front.start()
+        self._acceptor.start()
 
     def wake(self) -> None:
         """Have both loops look at the clock: for tests, whose clock moves by leaps."""
-        self._front.wake()
+        self._acceptor.wake()
         if self._writer is not None:
             self._writer.wake()
 
@@ -75,7 +75,7 @@ class HttpServer:
         """End, with what has not ended after ``deadline_s``. Also good before ``start``."""
         now = self._clock.monotonic()
         # First, so that nothing is handed to a writer that has ended.
-        self._front.stop(now + min(deadline_s, ANSWERS_S))
+        self._acceptor.stop(now + min(deadline_s, ANSWERS_S))
         if self._writer is not None:
             self._writer.stop(now + deadline_s)
 

@@ -352,8 +352,8 @@ class TestManyOpenStreams:
     def test_calls_without_a_request_are_cut(self) -> None:
         with GrpcSite() as site, site.channel() as channel, Silent(channel, WATCH, 20) as calls:
             site.replica.begin(A)
-            patience = site.server._door.patience
-            eventually(lambda: len(patience._until) == 16, "as many as there are threads")
+            timeouts = site.server._admission.timeouts
+            eventually(lambda: len(timeouts._until) == 16, "as many as there are threads")
             site.clock.advance(REQUEST_S)
             eventually(lambda: site.counted("timeout") == 16)
             assert Client(channel).watch().next().type == "snapshot"

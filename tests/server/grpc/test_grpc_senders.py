@@ -1,4 +1,4 @@
-"""The crew: no reader waits for another, and who keeps a thread too long is cut."""
+"""The pool: no reader waits for another, and who keeps a thread too long is cut."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def stuck_peer() -> Peer:
 
 
 @contextmanager
-def crew(
+def pool(
     clock: Optional[Clock] = None, size: SenderPoolSize = SMALL, metrics: Optional[Metrics] = None
 ) -> Iterator[SenderPool]:
     made = SenderPool(clock or SystemClock(), metrics or Metrics(), size)
@@ -90,7 +90,7 @@ def members(of: SenderPool) -> int:
 
 def test_everybody_gets_what_there_is_and_then_what_is_new() -> None:
     peers = [Peer(3) for _ in range(20)]
-    with crew() as it:
+    with pool() as it:
         for peer in peers:
             it.add(peer.reader)
         eventually(lambda: all(peer.got == 3 for peer in peers))
@@ -104,7 +104,7 @@ def test_everybody_gets_what_there_is_and_then_what_is_new() -> None:
 
 def test_one_reader_is_never_sent_to_by_two() -> None:
     peer = Peer(0)
-    with crew() as it:
+    with pool() as it:
         it.add(peer.reader)
         for _ in range(300):
             peer.left += 1
@@ -123,7 +123,7 @@ def test_a_reader_with_much_to_catch_up_on_lets_others_have_their_turn() -> None
     turns.put_back(long.reader)
     assert turns.next() is short.reader
     assert turns.next() is long.reader
-    with crew() as it:
+    with pool() as it:
         many = Peer(10 * BURST)
         it.add(many.reader)
         eventually(lambda: many.got == 10 * BURST)
@@ -133,7 +133,7 @@ def test_who_is_due_is_asked_again_without_news() -> None:
     clock = FakeClock()
     peer = Peer()
     peer.due = clock.monotonic() + 5.0
-    with crew(clock) as it:
+    with pool(clock) as it:
         it.add(peer.reader)
         eventually(lambda: peer.got == 1)
         peer.left, peer.due = 1, NEVER
@@ -147,7 +147,7 @@ def test_who_is_due_is_asked_again_without_news() -> None:
 class TestStuck:
     def test_others_are_served_and_the_thread_is_replaced(self) -> None:
         peers = [stuck_peer() for _ in range(4)]
-        with crew(size=SMALL._replace(spares=50, hurry_s=PATIENCE_S)) as it:
+        with pool(size=SMALL._replace(spares=50, hurry_s=PATIENCE_S)) as it:
             for peer in peers:
                 it.add(peer.reader)
             eventually(lambda: all(peer.stuck for peer in peers))
@@ -163,7 +163,7 @@ class TestStuck:
 
     def test_after_ten_seconds_a_reader_is_cut(self) -> None:
         clock, metrics = FakeClock(), Metrics()
-        with crew(clock, metrics=metrics) as it:
+        with pool(clock, metrics=metrics) as it:
             peer = stuck_peer()
             it.add(peer.reader)
             eventually(lambda: peer.stuck)
@@ -185,7 +185,7 @@ class TestStuck:
 
     def test_too_many_at_once_and_the_longest_stuck_are_cut_sooner(self) -> None:
         metrics = Metrics()
-        with crew(metrics=metrics) as it:
+        with pool(metrics=metrics) as it:
             peers = [stuck_peer() for _ in range(12)]
             for peer in peers:
                 it.add(peer.reader)
@@ -199,7 +199,7 @@ class TestStuck:
 
     def test_a_reader_is_given_a_second_even_then(self) -> None:
         clock = FakeClock()
-        with crew(clock, SMALL._replace(hurry_s=1.0, threads=1, spares=1)) as it:
+        with pool(clock, SMALL._replace(hurry_s=1.0, threads=1, spares=1)) as it:
             peers = [stuck_peer() for _ in range(2)]
             it.add(peers[0].reader)
             eventually(lambda: peers[0].stuck)
@@ -222,7 +222,7 @@ class TestStuck:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = FakeClock()
-        with crew(clock, SMALL._replace(hurry_s=1.0)) as it:
+        with pool(clock, SMALL._replace(hurry_s=1.0)) as it:
             refuse_threads(monkeypatch)
             peers = [stuck_peer() for _ in range(2)]
             for peer in peers:
@@ -237,7 +237,7 @@ class TestStuck:
 
     def test_it_can_be_stopped(self) -> None:
         peers = [stuck_peer() for _ in range(3)]
-        with crew() as it:
+        with pool() as it:
             for peer in peers:
                 it.add(peer.reader)
             eventually(lambda: sum(peer.stuck for peer in peers) == 3)
@@ -246,7 +246,7 @@ class TestStuck:
 
 class TestEnding:
     def test_a_farewell_comes_after_what_there_is(self) -> None:
-        with crew() as it:
+        with pool() as it:
             peers = [Peer(2) for _ in range(10)]
             for peer in peers:
                 it.add(peer.reader)
@@ -260,7 +260,7 @@ class TestEnding:
     def test_or_before_it(self) -> None:
         peer = stuck_peer()
         farewell = BYE._replace(at_once=True)
-        with crew() as it:
+        with pool() as it:
             it.add(peer.reader)
             eventually(lambda: peer.stuck)
             peer.left = 5
@@ -270,7 +270,7 @@ class TestEnding:
             assert peer.got <= 2, "what was being sent, and no more"
 
     def test_a_reader_that_has_left_is_left_alone(self) -> None:
-        with crew() as it:
+        with pool() as it:
             peer = Peer()
             it.remove(peer.reader)
             it.add(peer.reader)
@@ -283,7 +283,7 @@ class TestEnding:
             assert not it.wait_empty(0.0)
 
     def test_one_that_fails_takes_nobody_along(self, caplog: pytest.LogCaptureFixture) -> None:
-        with crew() as it:
+        with pool() as it:
             for _ in range(5):
                 broken = Peer()
                 broken.take = lambda now: 1 / 0  # type: ignore[assignment, method-assign]
@@ -316,16 +316,16 @@ class TestReal:
         big = "x" * 1000
         items = [item(f"c{number}", "degraded", big) for number in range(200)]
         with GrpcSite() as site:
-            crew = site.server._crew
+            pool = site.server._pool
 
             def sending() -> int:
-                return sum(member.reader is not None for member in list(crew._members))
+                return sum(member.reader is not None for member in list(pool._members))
 
             site.replica.begin(*items)
             with RawReader(site.server.port, 6, grants=False), site.client() as client:
                 eventually(lambda: sending() == min(6, SenderPoolSize().threads))
                 site.clock.advance(1.0)
-                crew.look()
+                pool.look()
                 eventually(lambda: sending() == 6)
                 watch = client.watch()
                 assert watch.next().type == "snapshot"

@@ -100,17 +100,17 @@ def test_any_bytes_in_any_split_are_a_request_a_refusal_or_not_enough(
     pieces: list[bytes], size: int
 ) -> None:
     data = b"".join(pieces)
-    exchange = H11Parser()
+    parser = H11Parser()
     for at in range(0, len(data), size):
-        exchange.feed(data[at : at + size])
-        found = exchange.next()
+        parser.feed(data[at : at + size])
+        found = parser.next()
         if found is None:
             continue
         assert isinstance(found, (RequestHead, Refusal))
         if isinstance(found, Refusal):
             assert found.status in (400, 431)
         now = FakeClock().now()
-        answer = exchange.answer(text_answer("x"), now, last=isinstance(found, Refusal))
+        answer = parser.answer(text_answer("x"), now, last=isinstance(found, Refusal))
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-        if not exchange.go_on():
+        if not parser.go_on():
             return
