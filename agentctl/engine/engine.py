@@ -126,6 +126,7 @@ class Engine:
         self._quiet_until = 0.0
         self._withheld = False
         self._looked_at = 0.0
+        self._noted: list[tuple[str, ErrorCode]] = []
 
     @property
     def threads(self) -> int:
@@ -203,7 +204,9 @@ class Engine:
             if self.outcome is not None:
                 break
         else:
+            self._note(now)
             self._sources.look(now)
+            self._note(now)
         if self.outcome is not None:
             if self._stream.begun:  # what came before the end is still told
                 self._publish(now, at_once=True)
@@ -309,9 +312,29 @@ class Engine:
         self._beat_at += period * (1 + (now - self._beat_at) // period)
         if self._beat_at <= now:  # rounded down
             self._beat_at += period
-        if self._stream.begun:
-            down = [_missing(health, now) for health in self._sources.down]
-            self._stream.beat(down or self._state.amiss())
+        if not self._stream.begun:
+            return
+        if self._sources.settling:  # what the beat would tell again is told first
+            self._sources.look(now, at_once=True)
+            self._note(now)
+        else:
+            self._stream.beat(self._missing(now))
+
+    def _note(self, now: float) -> None:
+        """Before and after what the sources' state leads to is told: so that no reader is
+        told on its own beat what was so before that, or what has yet to be told."""
+        if self._stream.begun and not self._sources.settling:
+            missing = self._missing(now)
+            noted = [(one.source, one.code) for one in missing]
+            if noted != self._noted:
+                self._noted = noted
+                self._stream.note(missing)
+
+    def _missing(self, now: float) -> Sequence[Missing]:
+        down = [
+            _missing(health, now, self._sources.fallen(health)) for health in self._sources.down
+        ]
+        return down or self._state.amiss()
 
     def _judge(self, now: float) -> None:
         """End the run once the verdict is clear."""
@@ -366,13 +389,15 @@ class Engine:
             self.outcome = Outcome(outcome.exit_code, redact(outcome.message))
 
 
-def _missing(health: SourceHealth, now: float) -> Missing:
+def _missing(health: SourceHealth, now: float, fallen: bool) -> Missing:
+    """``fallen``: in an outage."""
     failure, retry_at = health.failure, health.retry_at
     if health.excuse:
         return Missing(health.name, ErrorCode.SERVER, health.excuse, None)
     if failure is not None:
         wait = None if retry_at is None else max(0.0, retry_at - now)
         return Missing(health.name, failure.code, failure.message, wait)
-    # Nobody fails where history is read anew.
-    code = ErrorCode.RESYNC if health.ever_up else ErrorCode.DISCONNECTED
+    # Nobody fails where history is read anew, unless that is how an outage ends.
+    relists = health.ever_up and not fallen
+    code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED
     return Missing(health.name, code, "no answer yet", None)

@@ -104,6 +104,15 @@ class ServerHealth:
 
     # Outages.
 
+    @property
+    def settling(self) -> bool:
+        """There is an outage that has not been told yet."""
+        return self._outage is not None and self._outage.tell_at is not None
+
+    def took(self, health: SourceHealth) -> bool:
+        """Whether it is one of those that the outage has taken."""
+        return self._outage is not None and health.name in self._outage.names
+
     def failed(
         self,
         health: SourceHealth,

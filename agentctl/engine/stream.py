@@ -31,6 +31,11 @@ from agentctl.redact import redact
 log = logging.getLogger(__name__)
 
 
+def still_without(sources: Sequence[str]) -> str:
+    """How an outage begins when it is told again."""
+    return f"still without {', '.join(sources)}: "
+
+
 class Sink(Protocol):
     """Takes events in order."""
 
@@ -74,6 +79,9 @@ class Outlet(Protocol):
 
     def beat(self, missing: Sequence[Missing]) -> None:
         """Say that all is alive, or which sources are not."""
+
+    def note(self, missing: Sequence[Missing]) -> None:
+        """Know which sources are missing, for whom a beat is asked of before the next one."""
 
 
 class EventStream:
@@ -158,15 +166,18 @@ class EventStream:
         """A heartbeat, or an error event in its place."""
         self._emit(self.beat_event(missing))
 
+    def note(self, missing: Sequence[Missing]) -> None:
+        """Nobody asks: the one sink is told on the beat."""
+
     def beat_event(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
         """What ``beat`` emits."""
         now = self._clock.now()
         if not missing:
             return Heartbeat(now, self._cursor)
-        names = ", ".join(one.source for one in missing)
         first = missing[0]
-        message = redact(f"still without {names}: {first.message}")
-        sources = tuple(one.source for one in missing) if len(missing) > 1 else first.sources
+        names = tuple(name for one in missing for name in one.sources or (one.source,))
+        message = redact(f"{still_without(names)}{first.message}")
+        sources = names if len(names) > 1 else ()
         return StreamError(
             now, message, first.code, first.source, first.retry_in, self._cursor, sources
         )

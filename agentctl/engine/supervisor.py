@@ -112,6 +112,15 @@ class Supervisor:
         """Those down for want of a connection, not of a permission."""
         return [health for health in self.down if health.lost]
 
+    @property
+    def settling(self) -> bool:
+        """There is an outage that has not been told yet."""
+        return any(server.settling for server in self._servers.values())
+
+    def fallen(self, health: SourceHealth) -> bool:
+        """Whether it is one of those that an outage has taken and not given back."""
+        return self._server(health).took(health)
+
     def vitals(self) -> tuple[SourceVitals, ...]:
         """How each source is; for any thread, as all that is read is replaced, not changed."""
         return tuple(health.vitals() for health in self)

@@ -17,7 +17,7 @@ from typing import Optional
 from agentctl import cursor as cursors
 from agentctl.engine.messages import News, Received
 from agentctl.engine.policy import Missing
-from agentctl.engine.stream import EventStream, Sink
+from agentctl.engine.stream import EventStream, Sink, still_without
 from agentctl.errors import UsageError
 from agentctl.model import (
     Delta,
@@ -50,14 +50,16 @@ class RemoteState:
     def apply(self, message: News) -> Optional[StreamError]:
         assert isinstance(message, Received), "not from a server"
         event = message.event
-        if isinstance(event, StreamError) and event.code in PASSING:
+        if isinstance(event, StreamError) and event.code in PASSING and not _is_again(event):
             if event.code is ErrorCode.RECOVERED:
                 self._amiss = None
             return event
         if isinstance(event, StreamError):
             before, self._amiss = self._amiss, event
-            kind = (event.source, event.code)
-            return None if before and (before.source, before.code) == kind else event
+            if before is None:
+                return event
+            known = (before.source, before.code) == (event.source, event.code)
+            return None if known or _is_again(event) else event
         if isinstance(event, Snapshot):
             self._see({item.key: item for item in event.items})
         elif isinstance(event, Delta):
@@ -92,8 +94,8 @@ class RemoteState:
         error = self._amiss
         if error is None:
             return ()
-        # Its words are "still without ..." from the second time on: ours are the same.
-        message = error.message.partition(f"still without {error.source}: ")[2] or error.message
+        # From the second time on its words are those that ours are going to be.
+        message = error.message.partition(_again(error))[2] or error.message
         source = error.source or SOURCE
         return (Missing(source, error.code, message, error.retry_in, error.sources),)
 
@@ -117,6 +119,15 @@ class RemoteState:
         if not self._blind:
             return item
         return replace(item, status=Status.UNKNOWN, message=self._blind, details={})
+
+
+def _again(error: StreamError) -> str:
+    """How a server begins to tell this again."""
+    return still_without(error.sources or (error.source or SOURCE,))
+
+
+def _is_again(error: StreamError) -> bool:
+    return error.message.startswith(_again(error))
 
 
 class RelayStream(EventStream):

@@ -122,6 +122,19 @@ def test_a_beat_while_history_is_read_anew_is_no_loss(make: Any) -> None:
     assert codes == [ErrorCode.RESYNC]
 
 
+def test_a_beat_while_an_outage_ends_with_history_read_anew_is_that_of_the_outage(
+    make: Any,
+) -> None:
+    bench = make("a", "b", heartbeat_s=10.0, max_staleness_s=None)
+    bench.begin()
+    bench.lose_all()
+    for name in "ab":  # the watch is answered, and its one line is that it is too old
+        lost = Warned(name, bench.epoch(name), ErrorCode.RESYNC, "history expired")
+        bench.step(Alive(name, bench.epoch(name)), lost)
+    codes = [e.code for e in bench.advance(10.0) if isinstance(e, StreamError)]
+    assert codes[-1:] == [ErrorCode.DISCONNECTED]
+
+
 def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:
     bench = make("a", "b", max_staleness_s=120.0)
     bench.begin()

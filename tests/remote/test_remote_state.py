@@ -43,8 +43,12 @@ def snapshot(*items: Item) -> Snapshot:
     return Snapshot(NOW, items, cursor_of(*items))
 
 
-def error(code: ErrorCode = ErrorCode.DISCONNECTED, message: str = "refused") -> StreamError:
-    return StreamError(NOW, message, code, "pods", 2.0, "c")
+def error(
+    code: ErrorCode = ErrorCode.DISCONNECTED,
+    message: str = "refused",
+    sources: tuple[str, ...] = (),
+) -> StreamError:
+    return StreamError(NOW, message, code, "pods", 2.0, "c", sources)
 
 
 class Bench:
@@ -205,10 +209,49 @@ def test_what_is_wrong_at_the_server_is_told_once_and_then_on_the_beat(make: Any
     assert kinds(bench.pass_time(30)) == ["heartbeat"]
 
 
+def test_an_outage_of_several_sources_is_told_again_in_the_same_words_and_no_more(
+    make: Any,
+) -> None:
+    bench = make()
+    bench.receive(snapshot(A))
+    both = ("pods", "leases")
+    assert kinds(bench.receive(error(sources=both))) == ["error"]
+    (beat,) = bench.pass_time(30)
+    assert (beat.message, beat.sources) == ("still without pods, leases: refused", both)
+    assert bench.receive(error(message=beat.message, sources=both)) == []
+    (beat,) = bench.pass_time(30)
+    assert (beat.message, beat.sources) == ("still without pods, leases: refused", both)
+
+
+def test_an_outage_that_the_server_tells_again_with_another_reason_is_still_the_same_one(
+    make: Any,
+) -> None:
+    bench = make()
+    bench.receive(snapshot(A))
+    bench.receive(error(sources=("pods", "leases")))
+    message = "still without pods: the API server is starting"
+    assert bench.receive(error(ErrorCode.SERVER, message)) == []
+    (beat,) = bench.pass_time(30)
+    assert (beat.code, beat.message) == (ErrorCode.SERVER, message)
+    assert kinds(bench.receive(error(ErrorCode.FORBIDDEN, "cannot list pods"))) == ["error"]
+
+
 def test_a_resync_at_the_server_is_no_outage(make: Any) -> None:
     bench = make()
     bench.receive(snapshot(A))
     assert kinds(bench.receive(error(ErrorCode.RESYNC))) == ["error"]
+    assert kinds(bench.pass_time(30)) == ["heartbeat"]
+
+
+def test_a_server_that_waits_for_its_lists_is_not_well(make: Any) -> None:
+    """As long as its storage is silent: what was lost is read anew, and no list answers."""
+    bench = make()
+    bench.receive(snapshot(A))
+    again = error(ErrorCode.RESYNC, "still without pods: no answer yet")
+    assert kinds(bench.receive(again)) == ["error"]
+    (beat,) = bench.pass_time(30)
+    assert (beat.type, beat.message) == ("error", again.message)
+    bench.receive(Heartbeat(NOW, "c"))
     assert kinds(bench.pass_time(30)) == ["heartbeat"]
 
 

@@ -60,17 +60,18 @@ class TimeLimit(NamedTuple):
             except BaseException as error:
                 errors.append(error)
 
+        left_s = self.left_s() or 0.0
         # Daemon: whatever it waits for cannot be freed.
         thread = threading.Thread(target=run, name="prepare", daemon=True)
         thread.start()
-        thread.join(self.left_s())
+        thread.join(left_s)
         if errors:
             raise errors[0]
         if not made:
-            raise DisconnectedError(
-                f"not connected after {format_duration(self.seconds)}: the kubeconfig, a file "
-                "that it names, or a credential plugin keeps us waiting"
-            )
+            why = "the kubeconfig, a file that it names, or a credential plugin keeps us waiting"
+            if left_s < self.seconds / 2:
+                why = "half of that was gone when agentctl had started; is this host too busy?"
+            raise DisconnectedError(f"not connected after {format_duration(self.seconds)}: {why}")
         return made[0]
 
 

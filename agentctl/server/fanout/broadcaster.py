@@ -79,6 +79,10 @@ class Broadcaster:
         for channel in self._distinct:
             channel.beat(missing)
 
+    def note(self, missing: Sequence[Missing]) -> None:
+        for channel in self._distinct:
+            channel.note(missing)
+
     def _of(self, channel: Channel, items: Sequence[Item]) -> Sequence[Item]:
         """The channel's own items; the same object for the same items."""
         if len(self._distinct) == 1 or not channel.namespace:

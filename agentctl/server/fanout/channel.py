@@ -153,6 +153,9 @@ class Channel:
 
     def beat(self, missing: Sequence[Missing]) -> None:
         """Readers have beats of their own: what they are told then is kept for them."""
+        self.note(missing)
+
+    def note(self, missing: Sequence[Missing]) -> None:
         named = [(self._name(one.source), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]
         beat_event = self._stream.beat_event(own)

@@ -22,6 +22,7 @@ from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import ProcessStart, process_age_s
 from agentctl.cli.host.time_limit import TimeLimit
 from agentctl.clock import SystemClock
+from agentctl.errors import DisconnectedError
 from tests.cli.inprocess import Done, call
 from tests.cli.program import run
 from tests.fakes import FakeClock
@@ -257,3 +258,14 @@ def test_the_age_is_what_is_likely(
     monkeypatch.setattr(procfs, "_waited_for_processor_s", lambda: 0.05)
     monkeypatch.setattr(procfs.time, "process_time", lambda: 0.2)
     assert process_age_s() == age
+
+
+def test_a_host_that_is_too_busy_to_start_is_not_blamed_on_a_plugin() -> None:
+    clock = SystemClock()
+    limit = TimeLimit(clock, clock.monotonic() - 9.9, 10.0, once=True)
+    forever = threading.Event()
+    with pytest.raises(DisconnectedError) as caught:
+        limit.prepared(forever.wait)
+    forever.set()
+    assert "half of that was gone when agentctl had started" in str(caught.value)
+    assert WAITING not in str(caught.value)
