@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Callable, Optional, Union
 
@@ -67,6 +67,7 @@ class FakeState:
         self.gone = ""
         self.lost_at: dict[str, float] = {}
         self.proven_at: Optional[float] = None
+        self.silent: list[str] = []
         self.deadline: Optional[float] = None
         self.judge: Callable[[float], None] = lambda now: None
 
@@ -79,14 +80,15 @@ class FakeState:
         self.statuses[source] = Status.UNKNOWN
         self.messages[source] = reason
 
-    def lost(self, source: str, now: float) -> None:
-        self.lost_at[source] = now
+    def lost(self, source: str, since: float, now: float) -> None:
+        self.lost_at[source] = since
 
     def found(self, source: str, now: float) -> None:
         self.lost_at.pop(source, None)
 
-    def proven(self, now: Optional[float]) -> None:
+    def proven(self, now: Optional[float]) -> Collection[str]:
         self.proven_at = now
+        return self.silent
 
     def items(self, now: float) -> Sequence[Item]:
         self.judge(now)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Optional, Protocol, Union
 
 from agentctl.clock import Clock
@@ -49,14 +49,20 @@ class State(Protocol):
     def blind(self, source: str, reason: str) -> None:
         """Nothing can be said of what rests on this source, for this reason."""
 
-    def lost(self, source: str, now: float) -> None:
-        """Its connection is lost: it says nothing new, and what it said still stands."""
+    def lost(self, source: str, since: float, now: float) -> None:
+        """Its connection is lost: it says nothing new, and what it said still stands.
+
+        It was last heard at ``since``.
+        """
 
     def found(self, source: str, now: float) -> None:
         """It is connected, for the first time or again."""
 
-    def proven(self, now: Optional[float]) -> None:
-        """The storage behind all sources answered now (monotonic); None: nobody asks it."""
+    def proven(self, now: Optional[float]) -> Collection[str]:
+        """The storage behind all sources answered now (monotonic); None: nobody asks it.
+
+        Returns the sources that have been silent for longer than they should have been.
+        """
 
     def items(self, now: float) -> Sequence[Item]:
         """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""

@@ -36,6 +36,9 @@ class SourceHealth:
     up_since: Optional[float] = None
     """Since when it has been well; a failure clears it, so that each of one outage counts."""
     last_alive: float = 0.0
+    """When what it said was last known to be true, by whatever answer of its server's."""
+    heard_at: float = 0.0
+    """When it last said something itself."""
     idle: bool = False
     """Its last attempt ended without a failure: there was nothing for it to do."""
     blind: bool = False

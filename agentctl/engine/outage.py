@@ -34,8 +34,10 @@ class Reach(IntEnum):
 
     SILENT = 0
     ANSWERS = 1
-    """Something, if only that it cannot answer now."""
-    WELL = 2
+    """Something, if only that it cannot answer now: it may be another in its place."""
+    STARTS = 2
+    """It is there, and not ready."""
+    WELL = 3
 
 
 class Tell(Protocol):
@@ -75,7 +77,7 @@ class ServerHealth:
         self._reach = Reach.WELL
         self._silent_since = 0.0
         self._unanswered: set[str] = set()
-        """Whose attempts did not reach it since it last answered anybody."""
+        """Whose last attempts did not reach it."""
         self._outage: Optional[_Outage] = None
         self._resynced: dict[str, str] = {}
         self._resync_at: Optional[float] = None
@@ -131,7 +133,11 @@ class ServerHealth:
         if not isinstance(failure, (RefusedError, ServerError)):
             self._unreachable(health, now)
         elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
-            self.answered(health, now, well=False)
+            starts = isinstance(failure, StartingError)
+            self.answered(health, now, Reach.STARTS if starts else Reach.ANSWERS)
+        if self._reach > Reach.ANSWERS and not isinstance(failure, StartingError):
+            if all(one.down for one in self._watchers):
+                self._reach = Reach.ANSWERS
 
     def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
         """A source has lost its connection, and that is news; ``told``: it is being told."""
@@ -164,11 +170,18 @@ class ServerHealth:
         ):
             self._reach, self._silent_since = Reach.SILENT, now
 
-    def answered(self, health: SourceHealth, now: float, well: bool) -> None:
-        """Somebody has an answer; the first of its kind after a silence wakes all who wait."""
-        self._unanswered.clear()
-        before, reach = self._reach, Reach.WELL if well else Reach.ANSWERS
+    def answered(self, health: SourceHealth, now: float, reach: Reach) -> None:
+        """Somebody has an answer; the first of its kind after a silence wakes all who wait.
+
+        Where it was no silence for all, because some had answers or had not asked, those
+        are told who did not reach it either; they stay as wary as they were.
+        """
+        missed = health.name in self._unanswered
+        self._unanswered.discard(health.name)
+        before = self._reach
         if reach <= before:
+            if missed:
+                self._hint(now)
             return
         self._reach = reach
         silence = now - self._silent_since if before is Reach.SILENT else 0.0
@@ -184,11 +197,18 @@ class ServerHealth:
             if health is awake or not health.down or isinstance(health.failure, RefusedError):
                 continue
             wake_at = max(now + self._rng.uniform(0.0, WAKE_S), health.not_before)
+            health.retry.forget()
             if health.retry_at is not None:
-                health.retry.forget()
                 health.retry_at = min(health.retry_at, wake_at)
             elif hanging and health.attempt is not None and now - health.began_at > WAKE_S:
                 health.retry_at = wake_at
+
+    def _hint(self, now: float) -> None:
+        """Have those tried within a moment whose last attempts found nobody."""
+        for health in self.members:
+            if health.name in self._unanswered and health.retry_at is not None:
+                wake_at = max(now + self._rng.uniform(0.0, WAKE_S), health.not_before)
+                health.retry_at = min(health.retry_at, wake_at)
 
     def look(self, now: float, at_once: bool = False) -> None:
         """Tell what is due: an outage that has settled, and one that is over."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
@@ -27,7 +27,7 @@ from agentctl.engine.messages import (
     Stop,
     Warned,
 )
-from agentctl.engine.outage import WAKE_S, ServerHealth, Tell
+from agentctl.engine.outage import WAKE_S, Reach, ServerHealth, Tell
 from agentctl.engine.policy import Outcome, SourceVitals, StreamPolicy
 from agentctl.engine.renewal import Renewal
 from agentctl.errors import (
@@ -55,7 +55,8 @@ class Supervisor:
     """All sources' health.
 
     ``tell`` sends an error event; ``blind(source, reason)`` turns unknown what rests on
-    a source; ``lost(source, now)`` and ``found(source, now)`` say how its connection is.
+    a source; ``lost(source, since, now)`` and ``found(source, now)`` say how its
+    connection is.
     """
 
     def __init__(
@@ -66,9 +67,9 @@ class Supervisor:
         *,
         tell: Tell,
         blind: Callable[[str, str], None],
-        lost: Callable[[str, float], None],
+        lost: Callable[[str, float, float], None],
         found: Callable[[str, float], None],
-        proven: Callable[[Optional[float]], None],
+        proven: Callable[[Optional[float]], Collection[str]],
     ) -> None:
         self._policy = policy
         self._rng = rng
@@ -164,12 +165,12 @@ class Supervisor:
             health.idle = True
             if health.proves:
                 self._proven(None)
-            server.answered(health, now, well=not health.proves)
+            server.answered(health, now, Reach.ANSWERS if health.proves else Reach.WELL)
             if not self._policy.once:
                 self._retry(health, None, health.up_since, now)
             return None
         if isinstance(failure, StreamingUnsupported):
-            server.answered(health, now, well=True)
+            server.answered(health, now, Reach.WELL)
             return self._fall_back(health, failure, now)
         unshown = at_start and not health.ever_up and not health.proves
         at_start = not health.ever_up and (at_start or not self.reached)
@@ -180,9 +181,9 @@ class Supervisor:
         up_since = health.up_since
         if health.proves and health.up:  # what nobody can renew does not expire
             for member in server.watches:
-                self._lost(member.name, server.last_proof)
-        elif health.up:
-            self._lost(health.name, now)
+                self._lost(member.name, server.last_proof, now)
+        elif health.up:  # its end may have come long before it was to be seen
+            self._lost(health.name, health.heard_at if server.proves else now, now)
         news = health.fell(now, failure)
         starting = isinstance(failure, StartingError)
         if isinstance(failure, (ForbiddenError, NotFoundError)):
@@ -202,7 +203,7 @@ class Supervisor:
         health = self[message.source]
         server = self._server(health)
         if isinstance(message, Pending):
-            server.answered(health, now, well=False)
+            server.answered(health, now, Reach.STARTS)
             health.excuse = message.reason
             if not health.ever_up:
                 self._blind(health.name, message.reason)
@@ -210,13 +211,14 @@ class Supervisor:
         if isinstance(message, Received) or (
             isinstance(message, (Alive, Replaced)) and message.consistent
         ):
-            self._proved(server, now)
+            self._proved(server, health.name, now)
         elif server.stale:
             return False
         if not health.up and not health.proves:
             self._found(health.name, now)
         health.alive(now)
-        server.answered(health, now, well=True)
+        health.heard_at = now
+        server.answered(health, now, Reach.WELL)
         return True
 
     def give_up_waiting(self, waited_s: float) -> None:
@@ -354,15 +356,16 @@ class Supervisor:
                 text = f"{what}: {reason}"
                 self._tell(turned[0], ErrorCode.STALE, text, sources=tuple(turned))
 
-    def _proved(self, server: ServerHealth, now: float) -> None:
+    def _proved(self, server: ServerHealth, speaker: str, now: float) -> None:
         """The server's storage has answered: what its caches say counts again, read anew."""
         server.last_proof = now
         stale, server.stale = server.stale, False
         silent = stale or any(health.proves and health.down for health in server.members)
         if silent:
             server.wake(now)
-        if server.proves:
-            self._proven(now)
+        for name in self._proven(now) if server.proves else ():
+            if name != speaker and self[name].up:  # or its connection is dead, and nobody has said so
+                self[name].start(self._inbox, now)
         for health in server.members:
             if health.proves:
                 health.alive(now)

@@ -117,6 +117,8 @@ class Startup:
         # Credentials that were never good are not tried for long: it gets hosts banned.
         never_good = isinstance(error, UnauthorizedError) and not self._worked
         readiness = self.ask(api, anonymous=never_good)
+        if not isinstance(error, RefusedError):
+            self._doubted_since = None  # a balancer's word: nobody starts there yet
         if readiness is Readiness.STARTING:
             return StartingError(error.message, AGAIN_S)
         passing = isinstance(error, (ForbiddenError, UnauthorizedError)) and not never_good

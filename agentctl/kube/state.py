@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Optional
 
 from agentctl.engine.messages import News, Received, Replaced
@@ -37,19 +37,18 @@ class KubeState:
         if self._evaluator.view.mark_blind(source, reason) and self._dirty is not None:
             self._dirty.add(source)
 
-    def lost(self, source: str, now: float) -> None:
-        self._evaluator.view.mark_lost(source, now)
+    def lost(self, source: str, since: float, now: float) -> None:
+        self._evaluator.view.mark_lost(source, since, now)
 
     def found(self, source: str, now: float) -> None:
         if self._evaluator.view.mark_found(source, now) and self._dirty is not None:
             self._dirty.add(source)
 
-    def proven(self, now: Optional[float]) -> None:
-        view = self._evaluator.view
-        view.proven_at = now
+    def proven(self, now: Optional[float]) -> Collection[str]:
+        waited = self._evaluator.view.prove(now)
         if self._dirty is not None:
-            self._dirty |= view.unproven
-        view.unproven.clear()
+            self._dirty |= waited
+        return waited
 
     def items(self, now: float) -> Sequence[Item]:
         if self._evaluator.evaluate(self._dirty, now):

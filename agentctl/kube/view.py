@@ -18,6 +18,17 @@ RENEWED_WITHIN_S = 10.0
 leaders try each 2 s, and give up after 10."""
 
 
+RENEWED_SOON_S = 3.0
+"""The same where nobody noticed: what hung for want of storage goes on as soon as it answers,
+and what a watch on a dead connection missed is read anew."""
+
+READ_WITHIN_S = 2.0
+"""Read again, the same end may be so much sooner or later: a server's clock tells seconds."""
+
+KEPT_S = 60.0
+"""How long it is remembered that something was to end."""
+
+
 @dataclass
 class SourceView:
     """One watch's objects. ``blind`` says why nothing can be said on them, or is empty."""
@@ -27,13 +38,45 @@ class SourceView:
     blind: str = "no answer yet"
     lost_at: Optional[float] = None
     """When (monotonic) its connection was last lost; it may be back since."""
+    noticed_at: float = inf
+    """When that was noticed."""
     back_at: Optional[float] = None
+    ends: dict[float, Optional[float]] = field(default_factory=dict)
+    """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
     """What was worked out of the tables since they last changed."""
 
     def __post_init__(self) -> None:
         for cut in self.spec.tables:
             self.tables[cut] = {}
+
+    def expect(self, end: float, now: float) -> None:
+        """Something on it is to end, unless it is renewed."""
+        recent = {one: proven for one, proven in self.ends.items() if one > now - KEPT_S}
+        self.ends = {**recent, end: None}
+
+    def confirm(self, end: float, proven_at: float) -> bool:
+        """Storage answered after this end; True if that is news of one that was expected."""
+        known = self._known(end)
+        news = known is not None and self.ends[known] is None
+        if known is not None and news:
+            self.ends[known] = proven_at
+        return news
+
+    def confirm_all(self, now: float) -> None:
+        """Storage answered now."""
+        for end in self.ends:
+            if end <= now:
+                self.confirm(end, now)
+
+    def told_at(self, end: float) -> Optional[float]:
+        """When an expected end counts; None before it is confirmed."""
+        known = self._known(end)
+        proven_at = None if known is None else self.ends[known]
+        return None if proven_at is None else proven_at + RENEWED_SOON_S
+
+    def _known(self, end: float) -> Optional[float]:
+        return next((one for one in self.ends if abs(one - end) < READ_WITHIN_S), None)
 
 
 class View:
@@ -88,13 +131,14 @@ class View:
         view.blind = reason
         return differs
 
-    def mark_lost(self, source: str, now: float) -> None:
-        """The watch's connection is lost."""
+    def mark_lost(self, source: str, since: float, now: Optional[float] = None) -> None:
+        """The watch's connection is lost; ``since`` when, if that was only noticed now."""
         view = self.sources[source]
-        if view.back_at is not None and now < view.back_at + RENEWED_WITHIN_S:
+        if view.back_at is not None and since < view.back_at + RENEWED_WITHIN_S:
             view.back_at = None  # back too shortly: the loss goes on
         elif view.lost_at is None or view.back_at is not None:
-            view.lost_at, view.back_at = now, None
+            view.lost_at, view.back_at = since, None
+            view.noticed_at = since if now is None else now
 
     def mark_found(self, source: str, now: float) -> bool:
         """It is connected; True if it was lost before."""
@@ -109,17 +153,41 @@ class View:
 
         Not while it cannot be seen whether it was renewed, nor at once after that: nobody
         could renew it meanwhile. Infinite until it is known; a watch goes on in silence
-        where storage is silent, so that the end itself is to be proven.
+        where storage is silent, so that the end itself is to be proven, and what may just
+        have come back has its time too.
         """
         view = self.source_of(resource, namespace)
+        told_at = view.told_at(moment)
+        if told_at is not None and told_at <= view.noticed_at:
+            return told_at
         if view.lost_at is not None and moment >= view.lost_at:
             if view.back_at is None:
                 return inf
             moment = max(moment, view.back_at + RENEWED_WITHIN_S)
-        if self.proven_at is not None and self.proven_at < moment <= now:
+        if self.proven_at is None:
+            return moment
+        if now < moment:
+            view.expect(moment, now)
+            return moment
+        if self.proven_at < moment:
             self.unproven.add(view.spec.name)
             return inf
-        return moment
+        if view.confirm(moment, self.proven_at):
+            self.unproven.add(view.spec.name)
+        told_at = view.told_at(moment)
+        return moment if told_at is None else told_at
+
+    def prove(self, now: Optional[float]) -> set[str]:
+        """The storage behind it answered now, or nobody asks it (None).
+
+        Returns the watches on which something has ended that is not certain yet.
+        """
+        self.proven_at = now
+        waited, self.unproven = self.unproven, set()
+        if now is not None:
+            for name in waited:
+                self.sources[name].confirm_all(now)
+        return waited
 
     def mark_seeing(self, source: str) -> bool:
         """The watch's objects are current (again); True if that is news."""

@@ -76,14 +76,15 @@ class RemoteState:
         if reason != self._blind:
             self._blind, self._shown = reason, None
 
-    def lost(self, source: str, now: float) -> None:
+    def lost(self, source: str, since: float, now: float) -> None:
         """What the server said still stands, however long it lasts."""
 
     def found(self, source: str, now: float) -> None:
         """What it says now follows."""
 
-    def proven(self, now: Optional[float]) -> None:
+    def proven(self, now: Optional[float]) -> Collection[str]:
         """The server judges what it shows."""
+        return ()
 
     def items(self, now: float) -> Sequence[Item]:
         if self._shown is None:

@@ -431,6 +431,87 @@ def test_the_state_is_told_how_each_connection_is(make: Any) -> None:
     assert bench.state.lost_at == {}
 
 
+def test_who_found_nobody_is_told_when_another_that_found_nobody_is_answered(make: Any) -> None:
+    """Not all had lost it at once: there was no silence whose end would wake everybody."""
+    bench = make("a", "b", "c", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(7):
+        bench.step(bench.lost("a"))
+        bench.advance(35)
+    bench.step(bench.lost("a"))
+    bench.step(bench.lost("b"))
+    assert waits(bench, "a")[0] > WAKE_S
+    bench.step(bench.listed("b"))
+    assert waits(bench, "a")[0] <= WAKE_S
+
+
+def test_whose_attempt_is_under_way_at_the_end_of_an_outage_is_eager_again_too(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(7):
+        bench.lose_all()
+        bench.advance(35)
+    bench.lose_all()
+    for name in "ab":
+        bench.engine._sources[name].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.step(bench.listed("b"))
+    bench.step(bench.listed("a"))
+    bench.advance(5)
+    bench.step(bench.lost("a"))
+    assert waits(bench, "a")[0] <= 1.0
+
+
+def test_a_server_that_starts_wakes_those_whom_a_balancer_put_off(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    away(bench, "a", "b")
+    bench.step(bench.ended("a", StartingError("cannot list a: forbidden", 2.0)))
+    assert waits(bench, "b")[0] <= WAKE_S
+
+
+def test_the_end_of_a_balancers_bad_answers_wakes_all_though_it_was_never_silent(
+    make: Any,
+) -> None:
+    bench = make("a", "b", "c", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    away(bench, "a", "b", "c")
+    bench.step(bench.listed("a"))
+    assert max(waits(bench, "b", "c")) <= WAKE_S
+
+
+def away(bench: ServerBench, *names: str) -> None:
+    """A balancer answers in the server's place, for long."""
+    for _ in range(7):
+        for name in names:
+            bench.step(bench.ended(name, ServerError("HTTP 502 Bad Gateway")))
+        bench.advance(35)
+    for name in names:
+        bench.step(bench.ended(name, ServerError("HTTP 502 Bad Gateway")))
+    assert max(waits(bench, *names)) > WAKE_S
+
+
+def test_a_loss_began_when_the_source_was_last_heard_not_when_it_is_noticed(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None)
+    bench.begin()
+    heard = bench.clock.elapsed
+    bench.advance(20.0)
+    bench.proved()  # by another connection
+    bench.step(bench.lost("a"))
+    assert bench.state.lost_at == {"a": heard}
+
+
+def test_a_watch_whose_silence_is_to_be_explained_is_opened_anew(make: Any) -> None:
+    """Its connection may be dead, and nobody has said so."""
+    bench = make("a", "b", heartbeat_s=None)
+    bench.begin()
+    before = bench.epoch("a"), bench.epoch("b")
+    bench.state.silent = ["a"]
+    bench.proved()
+    assert (bench.epoch("a"), bench.epoch("b")) == (before[0] + 1, before[1])
+    bench.step(bench.listed("a"))  # has just said it itself
+    assert bench.epoch("a") == before[0] + 1
+
+
 MOVES = st.lists(
     st.tuples(
         st.sampled_from("abc"),

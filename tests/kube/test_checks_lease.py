@@ -10,7 +10,7 @@ import pytest
 from agentctl.clock import format_time
 from agentctl.kube.resources import Seen
 from agentctl.kube.state import KubeState
-from agentctl.kube.view import RENEWED_WITHIN_S
+from agentctl.kube.view import RENEWED_SOON_S, RENEWED_WITHIN_S
 from tests.kube.judged import EPOCH, Cluster, component, named
 
 LEASE = component("{kind: lease, name: leader}")
@@ -138,14 +138,70 @@ def test_to_be_lost_again_after_that_begins_anew() -> None:
 def test_it_expires_once_its_storage_has_answered_after_that() -> None:
     cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
     view = cluster.evaluator.view
-    view.proven_at = 1019.0
+    view.prove(1019.0)
     assert cluster.says(now=1019.9) == ("healthy", "")
     assert cluster.evaluator.next_recheck == 1020.0
     assert view.unproven == set()
     assert cluster.says(now=1020.0) == ("healthy", "")
     assert (view.unproven, cluster.evaluator.next_recheck) == ({"leases"}, None)
-    view.proven_at = 1020.1
-    assert cluster.says(now=1020.1) == ("error", EXPIRED)
+    view.prove(1020.1)
+    assert cluster.says(now=1020.1) == ("healthy", "")
+    assert cluster.evaluator.next_recheck == 1020.1 + RENEWED_SOON_S
+    assert cluster.says(now=1020.1 + RENEWED_SOON_S) == ("error", EXPIRED)
+
+
+def test_storage_that_comes_back_for_the_proof_leaves_the_time_to_renew() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.prove(1001.0)
+    assert cluster.says(now=1019.0) == ("healthy", "")
+    assert cluster.says(now=1020.0) == ("healthy", "")
+    view.prove(1028.0)  # it was silent until now, and nobody had noticed
+    assert cluster.says(now=1028.0) == ("healthy", "")
+    cluster.has("leases", lease(EPOCH + 30), seen=Seen(1030.0, EPOCH + 30))
+    assert cluster.says(now=1031.0) == ("healthy", "")
+
+
+def test_a_proof_in_the_moment_of_its_end_leaves_the_time_to_renew_as_well() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.prove(1001.0)
+    assert cluster.says(now=1019.0) == ("healthy", "")
+    view.prove(1020.2)
+    # A relist by a server's clock of whole seconds.
+    cluster.has("leases", lease(EPOCH - 10), seen=Seen(1020.2, EPOCH + 20.9))
+    assert cluster.says(now=1020.2) == ("healthy", "")
+    assert view.unproven == {"leases"}
+    assert cluster.says(now=1020.2 + RENEWED_SOON_S) == ("error", EXPIRED)
+
+
+def test_it_does_not_expire_on_a_connection_that_was_dead_before() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.prove(1001.0)
+    assert cluster.says(now=1019.0) == ("healthy", "")
+    assert cluster.says(now=1020.0) == ("healthy", "")
+    view.prove(1021.0)
+    view.mark_lost("leases", 1002.0, 1022.0)
+    assert cluster.says(now=1030.0) == ("healthy", "")
+
+
+def test_what_was_told_as_expired_stays_so_when_the_connection_is_lost() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    view = cluster.evaluator.view
+    view.prove(1001.0)
+    assert cluster.says(now=1019.0) == ("healthy", "")
+    assert cluster.says(now=1020.0) == ("healthy", "")
+    view.prove(1020.1)
+    assert cluster.says(now=1024.0) == ("error", EXPIRED)
+    view.mark_lost("leases", 1002.0, 1050.0)
+    assert cluster.says(now=1051.0) == ("error", EXPIRED)
+
+
+def test_what_had_expired_when_it_was_first_seen_is_told_at_once() -> None:
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH - 10))
+    cluster.evaluator.view.prove(1025.0)
+    assert cluster.says(now=1025.0) == ("error", EXPIRED)
 
 
 def test_where_nobody_asks_storage_it_expires_in_time() -> None:
@@ -163,8 +219,9 @@ def test_the_proof_is_asked_for_and_judged_by() -> None:
     assert asked == [True]
     assert [item.status.value for item in state.items(1025.0)] == ["healthy"]
     assert asked == [True]
-    state.proven(1025.0)
-    assert [item.status.value for item in state.items(1025.0)] == ["error"]
+    assert state.proven(1025.0) == {"leases"}
+    assert [item.status.value for item in state.items(1025.0)] == ["healthy"]
+    assert [item.status.value for item in state.items(1025.0 + RENEWED_SOON_S)] == ["error"]
 
 
 def test_what_waits_for_a_proof_is_judged_at_once_when_nobody_can_give_it() -> None:

@@ -119,6 +119,15 @@ def test_a_new_outage_is_a_new_start_where_nobody_tells(rig: Rig, clock: FakeClo
     assert isinstance(ending(rig.start()), StartingError)
 
 
+def test_what_a_balancer_answers_begins_no_half_minute(rig: Rig, clock: FakeClock) -> None:
+    rig.double.faults.status(502)
+    assert type(ending(rig.start())) is ServerError
+    clock.advance(UNKNOWN_FOR_S)
+    rig.double.faults.clear()
+    rig.double.restart(start=Start(roles_s=5, ready_s=5))
+    assert isinstance(ending(rig.start()), StartingError)
+
+
 @pytest.mark.parametrize("ready", [True, False])
 def test_credentials_refused_at_the_start_count_unless_the_server_says_that_it_starts(
     ready: bool, clock: FakeClock
