@@ -55,6 +55,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="try each limit of threads up to the first that is enough, not some of them",
     )
     parser.addoption(
+        "--weather-restarts",
+        type=int,
+        default=100,
+        metavar="N",
+        help="how many restarts of an API server, in virtual time (default 100)",
+    )
+    parser.addoption(
+        "--weather-spells",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how many spells of frozen storage, in virtual time (default 20)",
+    )
+    parser.addoption(
         "--benchmarks",
         action="store_true",
         help="see that each benchmark runs, in small counts",

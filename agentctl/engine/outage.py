@@ -135,9 +135,9 @@ class ServerHealth:
         elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
             starts = isinstance(failure, StartingError)
             self.answered(health, now, Reach.STARTS if starts else Reach.ANSWERS)
-        if self._reach > Reach.ANSWERS and not isinstance(failure, StartingError):
-            if all(one.down for one in self._watchers):
-                self._reach = Reach.ANSWERS
+        bad = not isinstance(failure, StartingError) and all(one.down for one in self._watchers)
+        if bad and self._reach > Reach.ANSWERS:
+            self._reach = Reach.ANSWERS
 
     def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
         """A source has lost its connection, and that is news; ``told``: it is being told."""

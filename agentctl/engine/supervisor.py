@@ -364,7 +364,8 @@ class Supervisor:
         if silent:
             server.wake(now)
         for name in self._proven(now) if server.proves else ():
-            if name != speaker and self[name].up:  # or its connection is dead, and nobody has said so
+            # Or its connection is dead, and nobody has said so.
+            if name != speaker and self[name].up:
                 self[name].start(self._inbox, now)
         for health in server.members:
             if health.proves:

@@ -21,7 +21,6 @@ from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
 from agentctl.cursor import scope_of
 from agentctl.demo import ControlPlane
-from agentctl.diff import fold
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import EventStream
@@ -30,12 +29,11 @@ from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import WatchSettings
-from agentctl.kube.resources import SERVED, Seen
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
-from agentctl.model import Delta, Event, Item, ItemKey, Snapshot
 from agentctl.redact import redact
+from tests.campaign.truth import Follower, truth
 from tests.kube.rig import eventually
 
 CATALOG = b"""
@@ -73,50 +71,6 @@ POLICY = StreamPolicy(
 )
 
 PLURALS = ("deployments", "pods", "endpointslices", "customresourcedefinitions", "apis", "")
-
-
-class Follower:
-    """A sink that folds events as a reader would, and checks each against the contract."""
-
-    def __init__(self) -> None:
-        self.state: dict[ItemKey, Item] = {}
-        self.kinds: list[str] = []
-        self.wrong: list[str] = []
-
-    def emit(self, event: Event) -> None:
-        if isinstance(event, Snapshot) and "snapshot" in self.kinds:
-            self.wrong.append("a second snapshot")
-        if isinstance(event, Delta):
-            if not event.changes and not event.removed:
-                self.wrong.append("an empty delta")
-            self.wrong += [
-                f"told twice: {item}" for item in event.changes if self.state.get(item.key) == item
-            ]
-        if not self.kinds and not isinstance(event, Snapshot):
-            self.wrong.append(f"{event.type} came before the snapshot")
-        self.kinds.append(event.type)
-        self.state = fold(self.state, event)
-
-
-def truth(double: ApiDouble, catalog: Any) -> dict[ItemKey, Item]:
-    """What the checks make of the store's objects, without any stream in between."""
-    evaluator = Evaluator(catalog.components, ["agents"], "agents", redact=redact)
-    for spec in evaluator.specs:
-        if spec.resource == SERVED:
-            wanted = [n for need in spec.needs for n in need.names or ()]
-            served = {kind.qualified for kind in double.store.kinds()}
-            objects: list[Any] = [{"metadata": {"name": n}} for n in wanted if n in served]
-        else:
-            stored, _ = double.store.objects(spec.resource.plural)
-            objects = [
-                one.obj
-                for one in stored
-                if not spec.namespace or one.obj["metadata"].get("namespace") == spec.namespace
-            ]
-        changes = [spec.change(obj, Seen(0.0, 0.0)) for obj in objects]
-        evaluator.view.replace(spec.name, changes)
-        evaluator.view.mark_seeing(spec.name)
-    return {item.key: item for item in evaluator.evaluate(None, 0.0)}
 
 
 def faults_of(double: ApiDouble, rng: random.Random) -> Sequence[Callable[[], Any]]:
@@ -204,7 +158,7 @@ def run_sequence(seed: int) -> Follower:
                     crd_there = True
                 threading.Event().wait(rng.choice([0, 0, 0.002, 0.01, 0.03]))
             double.faults.clear()
-            expected = truth(double, catalog)
+            expected = truth(double.store, catalog)
             settled = eventually(
                 lambda: follower.state == expected or engine.outcome is not None, 15
             )
