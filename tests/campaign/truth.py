@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentctl.apidouble.store import Store
 from agentctl.catalog.loader import Catalog
-from agentctl.demo import Store
 from agentctl.diff import fold
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import SERVED, Seen
