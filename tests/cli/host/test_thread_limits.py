@@ -21,6 +21,8 @@ from tests.cli import limited
 from tests.cli.program import COMMAND, environment
 from tests.cli.serving import Served
 
+pytestmark = pytest.mark.timeout(600)
+
 ENOUGH = 100
 SAMPLE = (1, 2, 4, 7, 11, 30, ENOUGH)
 
@@ -38,8 +40,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with DemoControlPlane(script=False) as demo:
         path = home / "kubeconfig"
         path.write_text(demo.kubeconfig_text())
-        for one in (path, *list(path.parents)[:3]):
-            one.chmod(0o755)
         ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")
         with Served("--source", "demo", *ports, home=home) as served:
             served.until_ready()
@@ -59,10 +59,10 @@ def limits(request: pytest.FixtureRequest) -> list[int]:
 
 COMMANDS = {
     "status": ("status",),
-    "watch": ("status", "watch", "--timeout", "4s"),
-    "demo": ("demo", "--timeout", "4s"),
-    "sse": ("status", "watch", "--timeout", "4s", "--transport", "sse", "--server", "{http}"),
-    "grpc": ("status", "watch", "--timeout", "4s", "--transport", "grpc", "--server", "{grpc}"),
+    "watch": ("status", "watch", "--until", "healthy"),
+    "demo": ("demo", "--no-script", "--until", "healthy"),
+    "sse": ("status", "watch", "--until", "healthy", "--transport", "sse", "--server", "{http}"),
+    "grpc": ("status", "watch", "--until", "healthy", "--transport", "grpc", "--server", "{grpc}"),
     "grpc-once": ("status", "--transport", "grpc", "--server", "{grpc}"),
 }
 
