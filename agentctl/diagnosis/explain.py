@@ -47,7 +47,7 @@ class Explainer:
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
-        for check in component.active(context):
+        for check in component.active(lambda condition: condition.holds(context)):
             result = verdict(check, context)
             if result.status in GOOD:
                 continue

@@ -68,6 +68,7 @@ class ServerHealth:
 
     def __init__(self, rng: random.Random, tell: Tell) -> None:
         self.members: list[SourceHealth] = []
+        self._provers: list[SourceHealth] = []
         self.last_proof = 0.0
         """When (monotonic) an answer last went through the server's storage."""
         self.stale = False
@@ -83,10 +84,16 @@ class ServerHealth:
         self._resync_at: Optional[float] = None
         self._resync_told = False
 
+    def add(self, health: SourceHealth) -> None:
+        """One more source of this server's."""
+        self.members.append(health)
+        if health.proves:
+            self._provers.append(health)
+
     @property
     def proves(self) -> bool:
         """Whether a source of its own asks its storage whether it is alive."""
-        return any(health.proves and not health.idle for health in self.members)
+        return any(not health.idle for health in self._provers)
 
     @property
     def watches(self) -> list[SourceHealth]:

@@ -84,7 +84,7 @@ class Supervisor:
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
             server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
-            server.members.append(health)
+            server.add(health)
         self._renewal = Renewal()
 
     def __iter__(self) -> Iterator[SourceHealth]:

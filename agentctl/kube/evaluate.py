@@ -1,7 +1,8 @@
 """Evaluator: which components have to be judged again, and their items.
 
 A component is judged again when a source it rests on has news, when its own verdict
-said that it may change by now, or when a component it follows is judged again.
+said that it may change by now, or when a component it follows is judged again. Of that
+only the checks and conditions are asked whose own tables have changed.
 """
 
 from __future__ import annotations
@@ -9,21 +10,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Result, worst
 from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
-from agentctl.kube.view import View
+from agentctl.kube.view import SourceView, View
 from agentctl.model import Item, ItemKey, Status
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 Redact = Callable[[str], str]
+Holds = Callable[[Condition], Optional[bool]]
+"""Whether a condition holds; None where that cannot be seen."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,21 @@ class Component:
         for condition in (*chain(*self.conditions), *self.presence):
             yield from condition.needs(namespace)
 
-    def active(self, context: Context) -> list[Check]:
+    def active(self, holds: Holds) -> Sequence[Check]:
         """The checks that hold: those whose conditions do, or cannot be seen."""
-        conditions = self.conditions or ((),) * len(self.checks)
+        if not self.conditions:
+            return self.checks
         return [
             check
-            for check, mine in zip(self.checks, conditions)
-            if all(one.holds(context) is not False for one in mine)
+            for check, mine in zip(self.checks, self.conditions)
+            if all(holds(one) is not False for one in mine)
         ]
 
-    def is_there(self, context: Context) -> Optional[bool]:
+    def is_there(self, holds: Holds) -> Optional[bool]:
         """Whether there is such a component; None where that cannot be seen."""
         if not self.presence:
             return True
-        found = [one.holds(context) for one in self.presence]
+        found = [holds(one) for one in self.presence]
         return True if True in found else (None if None in found else False)
 
     @cached_property
@@ -122,6 +128,29 @@ class _Unit(NamedTuple):
     """The units to judge again with it, itself included, in evaluation order."""
 
 
+class _Memo(Generic[T]):
+    """What a check or condition said last, for as long as what it looks at stays the same."""
+
+    def __init__(
+        self, ask: Callable[[Context], T], tables: Sequence[tuple[SourceView, Cut]]
+    ) -> None:
+        self._ask = ask
+        self._tables = tables
+        self._seen: Optional[list[int]] = None
+        self._said: T
+
+    def __call__(self, context: Context) -> T:
+        seen = [source.changes[cut] for source, cut in self._tables]
+        if seen != self._seen or self._is_due(context.now):
+            self._said = self._ask(context)
+            self._seen = seen
+        return self._said
+
+    def _is_due(self, now: float) -> bool:
+        recheck_at = self._said.recheck_at if isinstance(self._said, Result) else None
+        return recheck_at is not None and now >= recheck_at
+
+
 class Evaluator:
     """The state of all components in some namespaces. For the engine's thread only.
 
@@ -160,6 +189,9 @@ class Evaluator:
             for need in wanted:
                 source = self.view.source_of(need.resource, need.namespace).spec.name
                 self._resting[source].update(self._units[index].dependents)
+        self._memos: dict[tuple[str, int], Callable[[Context], Any]] = {}
+        for namespace in namespaces:
+            self._remember(components, namespace)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
         self._items: dict[int, Item] = {}
         self._recheck: dict[int, float] = {}
@@ -212,6 +244,30 @@ class Evaluator:
         judged = self._in_output_order(dirty)
         return [self._items[unit.place] for unit in judged if unit.place in self._items]
 
+    def _remember(self, components: Sequence[Component], namespace: str) -> None:
+        """A memo for each check, and one for all equal conditions."""
+        conditions: dict[Condition, _Memo[Optional[bool]]] = {}
+        for component in components:
+            for condition in (*chain(*component.conditions), *component.presence):
+                if condition not in conditions:
+                    tables = self._tables(condition, namespace)
+                    conditions[condition] = _Memo(condition.holds, tables)
+                self._memos[namespace, id(condition)] = conditions[condition]
+            for check in component.checks:
+                ask = partial(verdict, check)
+                # What it follows is judged right before it, and costs it nothing to read.
+                keep = not check.follows()
+                memo = _Memo(ask, self._tables(check, namespace)) if keep else ask
+                self._memos[namespace, id(check)] = memo
+
+    def _tables(
+        self, part: Union[Check, Condition], namespace: str
+    ) -> list[tuple[SourceView, Cut]]:
+        return [
+            (self.view.source_of(need.resource, need.namespace), need.cut)
+            for need in part.needs(namespace)
+        ]
+
     def _in_output_order(self, indexes: Iterable[int]) -> list[_Unit]:
         units = [self._units[index] for index in indexes]
         return sorted((unit for unit in units if unit.component.shown), key=lambda unit: unit.place)
@@ -220,14 +276,19 @@ class Evaluator:
         component, namespace, place, _ = self._units[index]
         results = self._results[namespace]
         context = self.context(namespace, now)
-        there = component.is_there(context)
+
+        def holds(condition: Condition) -> Optional[bool]:
+            answer: Optional[bool] = self._memos[namespace, id(condition)](context)
+            return answer
+
+        there = component.is_there(holds)
         if there is False or (there is None and place not in self._items):
             self._items.pop(place, None)
             self._recheck.pop(index, None)
             results[component.name] = Result(Status.CONFIGURED, "not there")
             return
-        active = component.active(context)
-        result = worst([verdict(check, context) for check in active])
+        active = component.active(holds)
+        result = worst([self._memos[namespace, id(check)](context) for check in active])
         if not active:
             result = Result(Status.CONFIGURED, "none of its checks holds")
         if result.recheck_at is None:

@@ -45,10 +45,18 @@ class SourceView:
     """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
     """What was worked out of the tables since they last changed."""
+    changes: dict[Cut, int] = field(default_factory=dict)
+    """For each table how often what it says may have become another."""
 
     def __post_init__(self) -> None:
         for cut in self.spec.tables:
             self.tables[cut] = {}
+            self.changes[cut] = 0
+
+    def touch(self) -> None:
+        """What it says of all its objects may be another now."""
+        for cut in self.changes:
+            self.changes[cut] += 1
 
     def expect(self, end: float, now: float) -> None:
         """Something on it is to end, unless it is renewed."""
@@ -128,7 +136,9 @@ class View:
         """
         view = self.sources[source]
         differs = view.blind != reason
-        view.blind = reason
+        if differs:
+            view.blind = reason
+            view.touch()
         return differs
 
     def mark_lost(self, source: str, since: float, now: Optional[float] = None) -> None:
@@ -139,6 +149,7 @@ class View:
         elif view.lost_at is None or view.back_at is not None:
             view.lost_at, view.back_at = since, None
             view.noticed_at = since if now is None else now
+        view.touch()
 
     def mark_found(self, source: str, now: float) -> bool:
         """It is connected; True if it was lost before."""
@@ -146,6 +157,7 @@ class View:
         if view.lost_at is None or view.back_at is not None:
             return False
         view.back_at = now
+        view.touch()
         return True
 
     def lapses_at(self, resource: Resource, namespace: str, moment: float, now: float) -> float:
@@ -184,8 +196,9 @@ class View:
         """
         self.proven_at = now
         waited, self.unproven = self.unproven, set()
-        if now is not None:
-            for name in waited:
+        for name in waited:
+            self.sources[name].touch()
+            if now is not None:
                 self.sources[name].confirm_all(now)
         return waited
 
@@ -208,20 +221,24 @@ class View:
         if differs:
             view.tables = fresh
             view.derived.clear()
+            view.touch()
         return self.mark_seeing(source) or differs
 
     def apply(self, source: str, changes: Iterable[Change]) -> bool:
         """Take a watch's changes in order; True if any of them made a difference."""
         view = self.sources[source]
-        differs = False
+        changed: set[Cut] = set()
         for key, values in changes:
             for cut, value in zip(view.spec.tables, values):
                 table = view.tables[cut]
                 if value is None:
-                    differs = table.pop(key, None) is not None or differs
+                    if table.pop(key, None) is not None:
+                        changed.add(cut)
                 elif table.get(key) != value:
                     table[key] = value
-                    differs = True
-        if differs:
-            view.derived.clear()
-        return differs
+                    changed.add(cut)
+        for cut in changed:
+            view.changes[cut] += 1
+        if changed:
+            view.derived = {at: it for at, it in view.derived.items() if at[0] not in changed}
+        return bool(changed)

@@ -201,8 +201,13 @@ def write_at_once(fd: int, data: memoryview) -> Optional[int]:
     For this write alone (pwritev2(2)): the descriptor stays as it is. Pipes can do it since
     Linux 6.4. A regular file has no reader to be waited for.
     """
-    if stat.S_ISREG(os.fstat(fd).st_mode):
+    size = _write_without_wait(fd, data)
+    if not size and stat.S_ISREG(os.fstat(fd).st_mode):
         return os.write(fd, data)
+    return size
+
+
+def _write_without_wait(fd: int, data: memoryview) -> Optional[int]:
     if not hasattr(os, "RWF_NOWAIT"):
         return None
     try:
