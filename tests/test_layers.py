@@ -17,6 +17,7 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
+    "package",
     "clock",
     "duration",
     "backoff",

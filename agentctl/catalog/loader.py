@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import pkgutil
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agentctl import package
 from agentctl.catalog.document import MAX_BYTES, Node, parse, short
 from agentctl.catalog.fields import NodeFields, guess
 from agentctl.errors import CatalogError, UsageError
@@ -90,10 +90,7 @@ class Catalog:
 
 def load_default() -> Catalog:
     """The catalog that ships in the package."""
-    data = pkgutil.get_data("agentctl.catalog", DEFAULT)
-    if data is None:
-        raise CatalogError(f"{DEFAULT}:1: expected the package's own catalog, got nothing")
-    return load(data, DEFAULT)
+    return load(package.data("agentctl.catalog", DEFAULT), DEFAULT)
 
 
 def load_file(path: str) -> Catalog:
@@ -196,8 +193,8 @@ class CheckKind(NamedTuple):
 def kinds() -> dict[str, CheckKind]:
     """All kinds of check by name: the modules of ``agentctl.kube.checks``."""
     found = {}
-    for module_info in pkgutil.iter_modules(checks.__path__):
-        if not module_info.name.startswith("_"):
-            module = importlib.import_module(f"{checks.__name__}.{module_info.name}")
+    for name in package.module_names(checks.__path__):
+        if not name.startswith("_"):
+            module = importlib.import_module(f"{checks.__name__}.{name}")
             found[module.KIND] = CheckKind(module.FIELDS, module.parse)
     return found

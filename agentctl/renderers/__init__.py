@@ -14,13 +14,13 @@ to add one. It may also have
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
 from agentctl.clock import Clock, SystemClock
 from agentctl.engine.policy import Outcome
 from agentctl.model import Event
+from agentctl.package import module_names
 
 
 class TextSink(Protocol):
@@ -50,8 +50,7 @@ class Renderer(Protocol):
 
 def names(streams: bool = False) -> tuple[str, ...]:
     """The formats there are; with ``streams`` only those that can show a stream."""
-    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(name for name in found if not (streams and is_one_shot(name)))
+    return tuple(name for name in module_names(__path__) if not (streams and is_one_shot(name)))
 
 
 def create(name: str, out: TextSink, style: Style) -> Renderer:

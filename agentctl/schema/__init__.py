@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agentctl import package
+
 WRITTEN = "events.schema.json"
 """The four events as they are written."""
 
@@ -11,9 +13,4 @@ ACCEPTED = "accepts.schema.json"
 
 def text(name: str = WRITTEN) -> str:
     """A schema (draft 2020-12) as it is in the package, from a zip file as well."""
-    import pkgutil
-
-    data = pkgutil.get_data(__name__, name)
-    if data is None:
-        raise FileNotFoundError(f"{name}: the package was loaded without its data")
-    return data.decode("utf-8")
+    return package.data(__name__, name).decode("utf-8")

@@ -60,13 +60,11 @@ def told(view: View, step: tuple[str, Any], now: float) -> set[str]:
         view.mark_seeing("leases")
         return {"leases"}
     if kind == "blind":
-        view.mark_blind(what, "forbidden")
-        return {what}
-    if kind == "lost":
-        view.mark_lost(what, now)
-        return set()
+        return {what} if view.mark_blind(what, "forbidden") else set()
     if kind == "found":
         return {what} if view.mark_found(what, now) else set()
+    if kind == "lost":
+        view.mark_lost(what, now)
     return view.prove(now) if kind == "proven" else set()
 
 

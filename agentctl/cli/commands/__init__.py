@@ -8,12 +8,12 @@ imports what costs time inside ``run``, so that ``--help`` stays fast.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from argparse import Namespace
 from typing import Protocol, cast
 
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
+from agentctl.package import module_names
 
 
 class Command(Protocol):
@@ -32,8 +32,5 @@ class Command(Protocol):
 
 def commands() -> list[Command]:
     """All commands, by name."""
-    modules = (
-        importlib.import_module(f"{__name__}.{module.name}")
-        for module in pkgutil.iter_modules(__path__)
-    )
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in module_names(__path__))
     return sorted((cast(Command, module) for module in modules), key=lambda each: each.NAME)

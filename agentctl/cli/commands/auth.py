@@ -49,7 +49,8 @@ def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.host.stderr import complain
     from agentctl.cli.host.time_limit import one_shot_limit
     from agentctl.cli.output.access_report import bind_hint, render, summary
-    from agentctl.cli.run.watched import access_of, watched
+    from agentctl.cli.run.access import access_of
+    from agentctl.cli.run.watched import watched
 
     chosen = Layers(process).pick(None, "AGENTCTL_NAMESPACE", "namespace")
     names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]

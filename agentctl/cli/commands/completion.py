@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from agentctl import package
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
@@ -32,8 +33,6 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Namespace, process: Process) -> int:
-    import pkgutil
-
-    script = pkgutil.get_data("agentctl.cli", f"share/{SCRIPTS[args.shell]}")
-    process.stdout.write((script or b"").decode("utf-8"))
+    script = package.data("agentctl.cli", f"share/{SCRIPTS[args.shell]}")
+    process.stdout.write(script.decode("utf-8"))
     return ExitCode.OK

@@ -63,7 +63,8 @@ def tell_what_is_missing(args: Namespace, process: Process) -> None:
     from agentctl.cli.host.stderr import complain
     from agentctl.cli.host.time_limit import time_limit
     from agentctl.cli.output.access_report import render, summary
-    from agentctl.cli.run.watched import access_of, watched
+    from agentctl.cli.run.access import access_of
+    from agentctl.cli.run.watched import watched
 
     settings = resolve(args, process)
     if settings.transport != "kube":

@@ -97,8 +97,6 @@ class LiveOutput(Output):
 
 def is_live(args: Namespace, process: Process) -> bool:
     """Whether the table is to be redrawn. Raises UsageError where that makes no sense."""
-    if not getattr(args, "live", None):
-        return False
     if args.output != "table":
         raise UsageError(f"--live redraws the table: it has no meaning with -o {args.output}")
     for flag, value in (("--follow-only", args.follow_only), ("--since", args.since)):

@@ -11,75 +11,18 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from argparse import Namespace
 from contextlib import suppress
 from types import TracebackType
 from typing import Callable, Optional
 
-from agentctl import __version__
-from agentctl.cli.config.settings import Settings
-from agentctl.cli.host.process import Process
-from agentctl.cli.host.stderr import complain
+from agentctl.cli.recording.unrecorded import Unrecorded
 from agentctl.clock import Clock
-from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import Sink
-from agentctl.errors import ExitCode, UsageError
+from agentctl.errors import UsageError
 from agentctl.model import Event
 from agentctl.recording import End, Header, end_line, event_line, header_line
 
 _FIRST = b'{"type":"recording",'
-
-
-class Unrecorded:
-    """What a run without ``--record`` has in its place."""
-
-    def before(self, sink: Sink) -> Sink:
-        """The sink to give the events to, so that they reach ``sink``."""
-        return sink
-
-    def begin(self) -> None:
-        """All is in order and the run begins."""
-
-    def ended(self, exit_code: int) -> None:
-        """The run ended in good order."""
-
-    def __enter__(self) -> Unrecorded:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        pass
-
-
-def recorder(
-    args: Namespace, settings: Settings, policy: StreamPolicy, process: Process
-) -> Unrecorded:
-    """What the flags ask for. Raises UsageError for a file that cannot be recorded to."""
-    if not args.record:
-        if args.record_append:
-            raise UsageError("--record-append says how to --record FILE: give --record too")
-        return Unrecorded()
-
-    def header() -> Header:
-        return Header(
-            started_at=process.clock.now(),
-            agentctl=__version__,
-            transport=settings.transport,
-            namespace=settings.namespace,
-            components=settings.components,
-            heartbeat_s=policy.heartbeat_s,
-        )
-
-    file = RecordingFile(args.record, bool(args.record_append), process.stdout.fd)
-
-    def tell(text: str) -> None:
-        complain(process, text, ExitCode.OK)
-
-    return Recorder(file, header, process.clock, tell)
 
 
 class Recorder(Unrecorded):

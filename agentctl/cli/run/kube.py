@@ -8,7 +8,6 @@ from typing import Optional
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
-from agentctl.cli.run.diagnose import AccessLog, diagnosing
 from agentctl.cli.run.watched import watched
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Companion, Engine
@@ -31,8 +30,12 @@ def kube_engine(
     scope = scope_of([settings.namespace], found.catalog_hash, settings.components)
     companions: list[Companion] = []
     if settings.diagnose:
+        from agentctl.cli.run.diagnose import diagnosing
+
         sink, lookup = diagnosing(settings, found, sink, process.clock)
         companions.append(lookup)
     if log.isEnabledFor(logging.DEBUG):
+        from agentctl.cli.run.diagnose import AccessLog
+
         companions.append(AccessLog(found.context.client, found.evaluator.specs))
     return found.engine(EventStream(sink, process.clock, scope), policy, companions)

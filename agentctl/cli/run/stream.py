@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections.abc import Callable
+from typing import Optional
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
@@ -12,9 +13,8 @@ from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain
 from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
-from agentctl.cli.output.live import LiveOutput, is_live
 from agentctl.cli.output.outputs import Output, output
-from agentctl.cli.recording.write import recorder
+from agentctl.cli.recording.recorder import recorder
 from agentctl.cli.run.runner import Last, Runner
 from agentctl.cli.run.transport import Build, way
 from agentctl.engine.engine import Engine
@@ -55,10 +55,8 @@ def show(
     says how many threads there must be room for beside those of an engine.
     """
     limit = time_limit(args, process, once=not watch)
-    out = (
-        LiveOutput(settings.namespace, process.color(args.color), process)
-        if is_live(args, process)
-        else output(args, settings.namespace, process, watch, limit.end_patience_s)
+    out = _live(args, settings, process) or output(
+        args, settings.namespace, process, watch, limit.end_patience_s
     )
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
     service = service_of(process) if watch else Service()
@@ -76,6 +74,17 @@ def show(
     if outcome.message:
         complain(process, outcome.message, outcome.exit_code)
     return int(outcome.exit_code)
+
+
+def _live(args: Namespace, settings: Settings, process: Process) -> Optional[Output]:
+    """The output of ``--live``, where that is asked for and can be."""
+    if not getattr(args, "live", None):
+        return None
+    from agentctl.cli.output.live import LiveOutput, is_live
+
+    if not is_live(args, process):
+        return None
+    return LiveOutput(settings.namespace, process.color(args.color), process)
 
 
 def _run(

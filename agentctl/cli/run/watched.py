@@ -18,9 +18,6 @@ from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.find_access import discover
 from agentctl.kube.proof import ProofSource
-from agentctl.kube.rbac import permissions
-from agentctl.kube.reader import reader
-from agentctl.kube.self_review import Access, access
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
@@ -83,9 +80,3 @@ def watched(
     client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
     context = KubeContext(client, process.clock, poll_interval_s=settings.poll_interval_s)
     return Watched(selected.components, catalog.hash, evaluator, context)
-
-
-def access_of(found: Watched) -> Access:
-    """What the cluster grants us of what the watches need. Raises SourceError."""
-    with reader(found.context.client) as api:
-        return access(api, permissions(found.evaluator.specs))

@@ -24,7 +24,6 @@ from agentctl.kube.cuts.facts import cut_workload_facts
 from agentctl.kube.cuts.objects import Workload, cut_workload
 from agentctl.kube.cuts.pods import PodTrouble, cut_pod
 from agentctl.kube.explain.finding import Finding
-from agentctl.kube.explain.workload import reasons
 from agentctl.kube.labels import Labels
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import LabelSelector
@@ -113,6 +112,8 @@ class WorkloadCheck:
         kind, workload = _worst(context, where, matching)
         resource = next(one for name, one in KINDS.items() if name.lower() == kind)
         facts = context.view.get(resource, where, cut_workload_facts, workload.name)
+        from agentctl.kube.explain.workload import reasons
+
         return reasons(context, where, kind, workload, facts)
 
 
