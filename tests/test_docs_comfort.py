@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agentctl.cli.config.provenance import SETTINGS
+from agentctl.cli.config.table import SETTINGS
 from tests import docpage
 
 
@@ -20,3 +20,13 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
         key: (re.findall(r"--[\w-]+", flags), re.findall(r"\w+", var)) for key, flags, var in rows
     }
     assert told == {one.key: (list(one.flags), list(one.variables)) for one in SETTINGS}
+
+
+def test_every_variable_that_a_page_names_is_one_of_the_table_and_none_is_left_out() -> None:
+    pages = [docpage.ROOT / "README.md", *(docpage.ROOT / "docs").glob("*.md")]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"\b(?:AGENTCTL|AGENTS)_[A-Z_]+\b", page.read_text(encoding="utf-8"))
+    }
+    assert named == {name for one in SETTINGS for name in one.variables}

@@ -18,8 +18,7 @@ from pathlib import Path
 from agentctl import __version__
 from agentctl.cli.command_line import DESCRIPTION, build_parser
 from agentctl.cli.commands import commands
-from agentctl.cli.config.keys import KEYS
-from agentctl.cli.config.provenance import SETTINGS, variables
+from agentctl.cli.config.table import BY_KEY, OTHER_VARIABLES, SETTINGS
 from agentctl.cli.host.process import FdOutput, Process
 from tools.readme import MEANINGS
 
@@ -27,7 +26,7 @@ PAGE = Path(__file__).parent.parent / "agentctl" / "cli" / "share" / "agentctl.1
 DATED = re.compile(r'^(\.TH \S+ \S+ )"[^"]*"', re.MULTILINE)
 
 FILES = (
-    ("$XDG_CONFIG_HOME/agentctl/config.json", f"settings, as JSON; keys {', '.join(KEYS)}"),
+    ("$XDG_CONFIG_HOME/agentctl/config.json", f"settings, as JSON; keys {', '.join(BY_KEY)}"),
     ("~/.kube/config", "the kubeconfig, where neither --kubeconfig nor KUBECONFIG names another"),
 )
 
@@ -75,9 +74,9 @@ def _page(parser: argparse.ArgumentParser, date: str) -> Iterator[str]:
         yield from _item(f"\\fB{int(code)}\\fR", MEANINGS[code].replace("`", ""))
     yield ".SH ENVIRONMENT"
     yield from _prose("A flag comes before the environment, and that before the config file.")
-    for name, about in variables().items():
-        flag = next((one.flags[0] for one in SETTINGS if name in one.variables), "")
-        yield from _item(f"\\fB{escaped(name)}\\fR", f"{about} ({flag})" if flag else about)
+    own = {name: f"{one.help} ({one.flags[0]})" for one in SETTINGS for name in one.variables}
+    for name, about in {**own, **OTHER_VARIABLES}.items():
+        yield from _item(f"\\fB{escaped(name)}\\fR", about)
     yield ".SH FILES"
     for name, about in FILES:
         yield from _item(f"\\fI{escaped(name)}\\fR", about)

@@ -36,28 +36,28 @@ class ServerAddress:
     tls: Optional[bool] = None
 
     @classmethod
-    def parse(cls, text: str, default_port: int) -> ServerAddress:
-        """Raises UsageError, which names the forms."""
+    def parse(cls, text: str, default_port: int, what: str = "--server") -> ServerAddress:
+        """Raises UsageError, which names the forms and ``what``, who says it."""
         text = text.strip()
         if text.startswith("unix:"):
             path = text[len("unix:") :]
             path = path[2:] if path.startswith("//") else path
             if not path:
-                raise UsageError(f"--server {text!r}: a path is missing, as in unix:/run/agentctl")
+                raise UsageError(f"{what} {text!r}: a path is missing, as in unix:/run/agentctl")
             return cls(path=path)
         scheme, separator, _ = text.partition("://")
         if separator and scheme.lower() not in ("http", "https"):
-            raise UsageError(f"--server {text!r}: expected {FORMS}")
+            raise UsageError(f"{what} {text!r}: expected {FORMS}")
         try:
             parts = urlsplit(text if separator else f"//{text}")
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise UsageError(f"--server {text!r}: expected {FORMS}") from None
+            raise UsageError(f"{what} {text!r}: expected {FORMS}") from None
         strange = parts.query or parts.fragment or (parts.path and not separator)
         if parts.username is not None or parts.password is not None:
-            raise UsageError("--server: no user and password in it; use --token-file")
+            raise UsageError(f"{what}: no user and password in it; use --token-file")
         if not host or strange or any(c.isspace() for c in text):
-            raise UsageError(f"--server {text!r}: expected {FORMS}")
+            raise UsageError(f"{what} {text!r}: expected {FORMS}")
         if separator and port is None:
             port = 443 if scheme.lower() == "https" else 80
         tls = scheme.lower() == "https" if separator else None

@@ -40,13 +40,13 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Namespace, process: Process) -> int:
-    from agentctl.cli.config.settings import checked_namespace
+    from agentctl.cli.config.layers import Layers
+    from agentctl.cli.config.settings import namespaces
     from agentctl.cli.run.watched import catalog_of
     from agentctl.kube.rbac import describe
 
-    names = args.namespace or [process.environ.get("AGENTCTL_NAMESPACE") or "agents"]
-    namespaces = [checked_namespace(name) for name in names]
-    described = describe(catalog_of(args.catalog), namespaces)
+    chosen = namespaces(Layers.of(process, args))
+    described = describe(catalog_of(args.catalog), chosen)
     if args.output == "json":
         process.stdout.write(json.dumps(described, indent=2) + "\n")
     else:

@@ -7,9 +7,9 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.config.flags import add_connection
-from agentctl.cli.config.keys import KEYS
+from agentctl.cli.config.flags import add_connection, add_setting
 from agentctl.cli.config.parser import Parser, guess, one_of
+from agentctl.cli.config.table import BY_KEY
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from agentctl.cli.config.provenance import InForce
 
 NAME = "config"
-HELP = "'config view': which settings are in force and who says so; set, unset, path"
+HELP = "'config view': which settings are in force and who says so; get, set, unset, path"
 DESCRIPTION = """\
 Show and change the settings that need not be given on each command line.
 
   agentctl config view                      what is in force, and where it comes from
+  agentctl config get namespace             one value, for a script
   agentctl config set mode sse
   agentctl config set address agentctl.agents.svc:8080
   agentctl config set token - < token       from the standard input
@@ -52,14 +53,19 @@ def configure(parser: Parser) -> None:
         metavar="table|json",
         help="a table for people, or one object for programs (default table)",
     )
-    view.add_argument(
-        "-n", "--namespace", metavar="NAME", help="where the control plane is (default agents)"
+    get = actions.add_parser(
+        "get",
+        help="print one value that is in force",
+        description=_keys("Print a setting as 'agentctl status' with the same flags would use it"),
     )
-    add_connection(view)
+    _add_key(get)
+    for each in (view, get):
+        add_setting(each, "namespace", "-n")
+        add_connection(each)
     setting = actions.add_parser(
         "set", help="write a setting to the config file", description=_keys("Write a setting")
     )
-    setting.add_argument("key", type=one_of(*KEYS), metavar="KEY", help="one of the above")
+    _add_key(setting)
     setting.add_argument("value", metavar="VALUE", help="'-' reads a token from standard input")
     unset = actions.add_parser(
         "unset",
@@ -73,7 +79,12 @@ def configure(parser: Parser) -> None:
 
 
 def _keys(begin: str) -> str:
-    return f"{begin}.\n\nkeys: {', '.join(KEYS[:6])},\n      {', '.join(KEYS[6:])}"
+    keys = list(BY_KEY)
+    return f"{begin}.\n\nkeys: {', '.join(keys[:6])},\n      {', '.join(keys[6:])}"
+
+
+def _add_key(parser: Parser) -> None:
+    parser.add_argument("key", type=one_of(*BY_KEY), metavar="KEY", help="one of the above")
 
 
 def run(args: Namespace, process: Process) -> int:
@@ -83,18 +94,16 @@ def run(args: Namespace, process: Process) -> int:
     if args.action == "path":
         process.stdout.write(f"{path}\n")
     else:
-        {"view": _view, "set": _set, "unset": _unset}[args.action](args, process, path)
+        actions = {"view": _view, "get": _get, "set": _set, "unset": _unset}
+        actions[args.action](args, process, path)
     return ExitCode.OK
 
 
 def _view(args: Namespace, process: Process, path: str) -> None:
     from agentctl.cli.config.file import read_config, readable_by_others
     from agentctl.cli.config.provenance import in_force
-    from agentctl.cli.config.server import tls_config
 
-    config = read_config(path)
-    tls_config(config)
-    found = in_force(args, process, config)
+    found = in_force(args, process)
     exists = os.path.exists(path)
     if args.output == "json":
         settings = [
@@ -112,8 +121,18 @@ def _view(args: Namespace, process: Process, path: str) -> None:
     else:
         process.stdout.write(f"config file: {path}{'' if exists else ' (not there)'}\n\n")
         process.stdout.write(_table(found))
-    if config.get("token") and readable_by_others(path):
+    if read_config(path).get("token") and readable_by_others(path):
         _warn(process, f"{path} holds a token and others may read it: chmod 600 it")
+
+
+def _get(args: Namespace, process: Process, path: str) -> None:
+    from agentctl.cli.config.provenance import in_force
+
+    if args.key == "token":
+        raise UsageError("a token is never shown; 'agentctl config view' says where it comes from")
+    value = next(one.value for one in in_force(args, process) if one.key == args.key)
+    if value:
+        process.stdout.write(f"{value}\n")
 
 
 def _table(found: Sequence[InForce]) -> str:
@@ -128,41 +147,36 @@ def _table(found: Sequence[InForce]) -> str:
 
 
 def _set(args: Namespace, process: Process, path: str) -> None:
-    from agentctl.cli.config.file import change, read_config
-    from agentctl.cli.config.keys import FILE_KEYS, checked, put
-    from agentctl.cli.config.provenance import SETTINGS
-    from agentctl.cli.config.server import tls_config
+    from agentctl.cli.config.file import change, flatten, put, read_config
 
     read_config(path)  # what is not understood is not written to
-    text = args.value
+    setting, text = BY_KEY[args.key], args.value
     if args.key == "token" and text == "-":
         text = _token()
     elif args.key == "token":
         _warn(
             process, "the shell keeps this line in its history; better: agentctl config set token -"
         )
-    value = checked(args.key, text)
+    value = setting.checked(text, args.key)
 
     def edit(config: dict[str, object]) -> None:
         put(config, args.key, value)
-        tls_config(config)
+        flatten(config)
 
     change(path, edit)
-    if args.key in FILE_KEYS and not os.access(os.path.expanduser(value), os.R_OK):
+    if setting.is_file and not os.access(os.path.expanduser(value), os.R_OK):
         _warn(process, f"{args.key}: {value} cannot be read at present")
-    variables = next(one.variables for one in SETTINGS if one.key == args.key)
-    for variable in variables:
+    for variable in setting.variables:
         if process.environ.get(variable):
             _warn(process, f"{variable} is set, and comes before the config file")
 
 
 def _unset(args: Namespace, process: Process, path: str) -> None:
-    from agentctl.cli.config.file import change
-    from agentctl.cli.config.keys import take
+    from agentctl.cli.config.file import change, take
 
     def edit(config: dict[str, object]) -> None:
-        if not take(config, args.key) and args.key not in KEYS:
-            raise UsageError(f"{path} has no key {args.key!r}{guess(args.key, KEYS)}")
+        if not take(config, args.key) and args.key not in BY_KEY:
+            raise UsageError(f"{path} has no key {args.key!r}{guess(args.key, BY_KEY)}")
 
     change(path, edit)
 

@@ -55,7 +55,7 @@ def configure(parser: Parser) -> None:
     group.add_argument(
         "--no-script", action="store_true", help="let nothing happen: the control plane stays well"
     )
-    add_selection(parser, variable="")
+    add_selection(parser, variables=False)
     add_output(parser)
     add_watch(parser, heartbeat="5s", live=True)
 
@@ -89,7 +89,8 @@ def refuse_watch_flags(args: Namespace) -> None:
 
 
 def watch(args: Namespace, url: str, process: Process) -> int:
-    from agentctl.cli.config.settings import Settings, checked_namespace
+    from agentctl.cli.config.settings import Settings
+    from agentctl.cli.config.table import checked_namespace
     from agentctl.cli.run.kube import kube_engine
     from agentctl.cli.run.stream import show
     from agentctl.demo import OTHER_CONNECTIONS

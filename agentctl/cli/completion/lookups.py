@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from agentctl.cli.completion.candidates import Candidate, Completion, Directive, LookUp, Typed
-from agentctl.cli.config.file import config_path, read_config
-from agentctl.cli.config.keys import FILE_KEYS, KEYS, choices_of, flatten
+from agentctl.cli.config.layers import Layers
+from agentctl.cli.config.table import BY_KEY
 from agentctl.cli.host.process import Process
 from agentctl.errors import AgentctlError
 
@@ -25,8 +26,7 @@ class LookUps:
     """What can be looked up for one process."""
 
     def __init__(self, process: Process) -> None:
-        self._environ = process.environ
-        self._home = process.home
+        self._process = process
 
     def table(self) -> dict[str, LookUp]:
         """By flag, or by command and argument."""
@@ -60,32 +60,34 @@ class LookUps:
 
     def namespaces(self, typed: Typed) -> Completion:
         """Those that are named in the environment, the config file and the kubeconfig."""
-        found = [self._environ.get("AGENTCTL_NAMESPACE"), self._config().get("namespace")]
+        *found, default = (said.value for said in self._layers({}).said("namespace"))
         for config in self._kubeconfigs(typed):
             found += [entry.values.get("namespace") for entry in config.contexts.values()]
-        names = [name for name in [*found, "agents"] if name and isinstance(name, str)]
+        names = [name for name in [*found, default] if name and isinstance(name, str)]
         return Completion(tuple(Candidate(name) for name in dict.fromkeys(names)))
 
     def config_value(self, typed: Typed) -> Completion:
         """What ``config set KEY`` takes."""
         key = _last(typed, "key")
-        if key in FILE_KEYS:
-            return Completion(directive=Directive.FILES)
+        setting = BY_KEY.get(key)
+        if setting is None or setting.is_file:
+            return Completion(directive=Directive.FILES if setting else Directive.NO_FILES)
         if key in ("context", "namespace"):
             return self.contexts({}) if key == "context" else self.namespaces({})
         if key == "token":
             return Completion((Candidate("-", "read it from the standard input"),))
-        return Completion(tuple(Candidate(choice) for choice in choices_of(key)))
+        return Completion(tuple(Candidate(choice) for choice in setting.choices))
 
     def config_keys(self, typed: Typed) -> Completion:
         """What ``config unset`` could take away."""
-        present = flatten(self._config())
-        return Completion(tuple(Candidate(key) for key in KEYS if key in present))
+        present = self._layers({}).config
+        return Completion(tuple(Candidate(key) for key in BY_KEY if key in present))
 
-    def _config(self) -> Mapping[str, Any]:
+    def _layers(self, typed: Typed) -> Layers:
+        flags = Namespace(kubeconfig=_last(typed, "kubeconfig"))
         with suppress(AgentctlError):
-            return read_config(config_path(self._environ, self._home))
-        return {}
+            return Layers.of(self._process, flags)
+        return Layers(flags, self._process.environ, {})
 
     def _kubeconfigs(self, typed: Typed) -> Iterator[Any]:
         """Each file by itself: a bad one does not hide the others."""
@@ -97,21 +99,17 @@ class LookUps:
                     yield Kubeconfig.load([path])
 
     def _kubeconfig_paths(self, typed: Typed) -> Iterable[str]:
-        given = (
-            _last(typed, "kubeconfig")
-            or self._environ.get("AGENTCTL_KUBECONFIG")
-            or self._config().get("kubeconfig")
-        )
+        given = self._layers(typed).text("kubeconfig")
         if given:
             return [self._expanded(given)]
-        listed = [path for path in self._environ.get("KUBECONFIG", "").split(os.pathsep) if path]
-        return listed or [os.path.join(self._home, ".kube", "config")]
+        listed = self._process.environ.get("KUBECONFIG", "").split(os.pathsep)
+        return list(filter(None, listed)) or [os.path.join(self._process.home, ".kube", "config")]
 
     def _expanded(self, path: str) -> str:
         """A path as the shell would have made it: it has not got that far yet."""
         for home in ("~/", "$HOME/", "${HOME}/"):
             if path.startswith(home):
-                return os.path.join(self._home, path[len(home) :])
+                return os.path.join(self._process.home, path[len(home) :])
         return path
 
 

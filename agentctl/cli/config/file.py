@@ -11,10 +11,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from agentctl.cli.config.parser import guess
+from agentctl.cli.config.table import BY_KEY, TLS_PARTS
 from agentctl.cli.host.atomic_write import write_whole
-from agentctl.errors import ConfigError
+from agentctl.errors import ConfigError, UsageError
 
-CONFIG_KEYS = ("address", "namespace", "token", "kubeconfig", "context", "mode", "tls")
+CONFIG_KEYS = tuple(key for key in BY_KEY if key not in TLS_PARTS)
+TLS_KEYS = tuple(key[len("tls.") :] for key in TLS_PARTS)
+"""Of ``tls``, where it is an object."""
+
 MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -25,17 +29,42 @@ def config_path(environ: Mapping[str, str], home: str) -> str:
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """The config file's content; empty if there is none.
+    """The config file's content by key; empty if there is none.
 
     Raises ConfigError, which names file and key, for one that cannot be meant.
     """
-    config = read_document(path)
+    return flatten(read_document(path), path)
+
+
+def flatten(config: Mapping[str, Any], path: str = "config") -> dict[str, Any]:
+    """The same of a document, with ``tls.ca`` for the ``ca`` of the object ``tls``."""
+    flat: dict[str, Any] = {}
     for key, value in config.items():
         if key not in CONFIG_KEYS:
             raise ConfigError(f"{path}: unknown key {key!r}{guess(key, CONFIG_KEYS)}")
-        if not isinstance(value, str) and key != "tls":
-            raise ConfigError(f"{path}: {key}: expected text, got {type(value).__name__}")
-    return config
+        if key == "tls":
+            flat.update(_flat_tls(value, path))
+        else:
+            flat[key] = _text(value, key, path)
+    return flat
+
+
+def _flat_tls(tls: Any, path: str) -> dict[str, Any]:
+    if tls is None or isinstance(tls, bool):
+        return {"tls": bool(tls)}
+    if not isinstance(tls, dict):
+        expected = f"true, false or an object of {', '.join(TLS_KEYS)}"
+        raise ConfigError(f"{path}: tls: expected {expected}")
+    for key in tls:
+        if key not in TLS_KEYS:
+            raise ConfigError(f"{path}: tls: unknown key {key!r}{guess(key, TLS_KEYS)}")
+    return {f"tls.{key}": _text(value, f"tls.{key}", path) for key, value in tls.items()}
+
+
+def _text(value: Any, key: str, path: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{path}: {key}: expected text, got {type(value).__name__}")
+    return value
 
 
 def read_document(path: str) -> dict[str, Any]:
@@ -58,6 +87,34 @@ def read_document(path: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: expected a JSON object with {', '.join(CONFIG_KEYS)}")
     return config
+
+
+def put(config: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key. Raises UsageError rather than lose what is there."""
+    name, _, inner = key.partition(".")
+    now = config.get(name)
+    if inner:
+        config[name] = {**(now if isinstance(now, dict) else {}), inner: value}
+    elif key == "tls" and isinstance(now, dict) and now:
+        if not value:
+            kept = ", ".join(f"tls.{each}" for each in now)
+            raise UsageError(f"tls: {kept} would be lost; agentctl config unset tls takes all away")
+    else:
+        config[name] = value
+
+
+def take(config: dict[str, Any], key: str) -> bool:
+    """Take a key away, known or not; False if it is not there."""
+    name, _, inner = key.partition(".")
+    if key in config:
+        del config[key]
+    elif inner and isinstance(config.get(name), dict) and inner in config[name]:
+        rest = {each: value for each, value in config[name].items() if each != inner}
+        # The last of its files gone, TLS is still wanted: an empty object would turn it off.
+        config[name] = rest or True
+    else:
+        return False
+    return True
 
 
 def change(path: str, edit: Callable[[dict[str, Any]], None]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from agentctl import renderers
 from agentctl.cli.config.parser import Parser, boolean, duration, one_of, positive_duration
+from agentctl.cli.config.table import BY_KEY, TLS_PARTS, TRANSPORTS
 from agentctl.model import Status
-
-TRANSPORTS = ("kube", "grpc", "sse", "auto")
 
 
 def add_output(parser: Parser, one_shot: bool = False) -> None:
@@ -51,19 +51,19 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
     )
 
 
-def add_selection(
-    parser: Parser, variable: str = "; AGENTCTL_NAMESPACE", several: bool = False
-) -> None:
-    """What is looked at; ``variable`` is named where the environment has a say."""
+def add_setting(group: argparse._ActionsContainer, key: str, *short: str, **more: Any) -> None:
+    """The flag of one setting."""
+    one = BY_KEY[key]
+    told = {"metavar": one.metavar, "help": one.flag_help(), **more}
+    group.add_argument(*short, *one.flags, **told)
+
+
+def add_selection(parser: Parser, variables: bool = True, several: bool = False) -> None:
+    """What is looked at; ``variables`` where the environment has a say."""
     group = parser.add_argument_group("what to look at")
-    group.add_argument(
-        "-n",
-        "--namespace",
-        action="append" if several else "store",
-        metavar="NAME",
-        help=f"where the control plane is (default agents{variable})"
-        + (" (may be repeated)" if several else ""),
-    )
+    about = BY_KEY["namespace"].flag_help(variables) + (" (may be repeated)" if several else "")
+    action = "append" if several else "store"
+    add_setting(group, "namespace", "-n", action=action, help=about)
     group.add_argument(
         "--catalog",
         metavar="FILE",
@@ -81,13 +81,7 @@ def add_selection(
 def add_connection(parser: Parser) -> None:
     """How to get there."""
     group = parser.add_argument_group("connection")
-    group.add_argument(
-        "--transport",
-        type=one_of(*TRANSPORTS),
-        metavar="|".join(TRANSPORTS),
-        help="where the state comes from; auto is the first of grpc, sse and kube that answers "
-        "(default kube; AGENTCTL_MODE)",
-    )
+    add_setting(group, "mode", type=one_of(*TRANSPORTS))
     for name in ("kube", "grpc"):
         group.add_argument(
             f"--{name}",
@@ -98,48 +92,29 @@ def add_connection(parser: Parser) -> None:
         )
     add_cluster(group)
     server = parser.add_argument_group("server connection (transports grpc and sse)")
-    for flags, metavar, text in SERVER_FLAGS:
-        server.add_argument(*flags, metavar=metavar, help=text)
-    server.add_argument(
-        "--tls", action="store_const", const=True, help="use TLS (AGENTCTL_TLS, true or false)"
-    )
-    server.add_argument(
-        "--no-tls", dest="tls", action="store_const", const=False, help="use plain text"
-    )
+    add_setting(server, "address")
+    token, tls = BY_KEY["token"], BY_KEY["tls"]
+    better = f"bearer token; better {token.variables[0]} or {token.flags[1]}"
+    server.add_argument(token.flags[0], metavar=token.metavar, help=better)
+    server.add_argument(token.flags[1], metavar="FILE", help="file with the bearer token")
+    for key in TLS_PARTS:
+        add_setting(server, key)
+    for flag, wanted, text in (
+        (tls.flags[0], True, f"use TLS ({tls.variables[0]}, true or false)"),
+        (tls.flags[1], False, "use plain text"),
+    ):
+        server.add_argument(flag, dest=tls.key, action="store_const", const=wanted, help=text)
 
 
 def add_cluster(group: argparse._ArgumentGroup) -> None:
     """Which cluster, and who we are there."""
-    group.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        help="kubeconfig to use (default KUBECONFIG, then ~/.kube/config, then the pod's own)",
-    )
-    group.add_argument("--context", metavar="NAME", help="kubeconfig context to use")
+    for key in ("kubeconfig", "context"):
+        add_setting(group, key)
     group.add_argument(
         "--insecure-plaintext-token",
         action="store_true",
         help="send a token over plain http to a host that is not loopback",
     )
-
-
-ADDRESS_VARIABLES = ("AGENTCTL_SERVER", "AGENTCTL_ADDRESS", "AGENTS_GRPC_ADDRESS")
-TOKEN_VARIABLES = ("AGENTCTL_TOKEN", "AGENTS_GRPC_TOKEN")
-"""The first one first."""
-
-SERVER_FLAGS = (
-    (
-        ("--server", "--address"),
-        "ADDRESS",
-        f"address of an agentctl server ({', '.join(ADDRESS_VARIABLES)})",
-    ),
-    (("--token",), "TOKEN", f"bearer token; better {TOKEN_VARIABLES[0]} or --token-file"),
-    (("--token-file",), "FILE", "file with the bearer token"),
-    (("--tls-ca",), "FILE", "certificate authority to trust (AGENTCTL_CA_CERT)"),
-    (("--tls-cert",), "FILE", "client certificate (AGENTCTL_CLIENT_CERT)"),
-    (("--tls-key",), "FILE", "client key (AGENTCTL_CLIENT_KEY)"),
-    (("--tls-server-name",), "NAME", "the name that the server's certificate must have"),
-)
 
 
 WATCH_FLAGS = (

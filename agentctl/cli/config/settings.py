@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.backoff import Backoff
-from agentctl.cli.config.file import config_path, read_config
-from agentctl.cli.config.flags import TRANSPORTS
-from agentctl.cli.config.parser import guess
+from agentctl.cli.config.layers import Layers
+from agentctl.cli.config.table import checked_namespace
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.time_limit import ONE_SHOT_S, TimeLimit
 from agentctl.engine.policy import Goal, StreamPolicy
@@ -34,43 +32,26 @@ class Settings:
     """Look closer: tell of what is not well why."""
 
 
-class Layers:
-    """Flag, environment, config file: the first that says something. Raises ConfigError."""
-
-    def __init__(self, process: Process) -> None:
-        self.environ = process.environ
-        self.config = read_config(config_path(process.environ, process.home))
-
-    def pick(self, flag: Optional[str], variable: str, key: str) -> Optional[str]:
-        return flag or self.environ.get(variable) or self.config.get(key) or None
-
-    def kubeconfig(self, flag: Optional[str]) -> Optional[str]:
-        path = self.pick(flag, "AGENTCTL_KUBECONFIG", "kubeconfig")
-        return os.path.expanduser(path) if path else None
-
-
 def resolve(args: Namespace, process: Process) -> Settings:
     """The settings of one run. Raises UsageError and ConfigError."""
-    layers = Layers(process)
-    pick = layers.pick
-    transport = pick(args.transport, "AGENTCTL_MODE", "mode") or "kube"
-    if transport not in TRANSPORTS:
-        raise UsageError(
-            f"AGENTCTL_MODE or the config's mode is {transport!r}: "
-            f"expected {' or '.join(TRANSPORTS)}{guess(transport, TRANSPORTS)}"
-        )
-    namespace = pick(args.namespace, "AGENTCTL_NAMESPACE", "namespace") or "agents"
+    layers = Layers.of(process, args)
     return Settings(
-        transport=transport,
-        namespace=checked_namespace(namespace),
-        kubeconfig=layers.kubeconfig(args.kubeconfig),
-        context=pick(args.context, "AGENTCTL_CONTEXT", "context"),
+        transport=layers.checked("mode"),
+        namespace=layers.checked("namespace"),
+        kubeconfig=layers.path("kubeconfig") or None,
+        context=layers.text("context") or None,
         catalog=args.catalog,
         components=tuple(args.component),
         insecure_plaintext_token=args.insecure_plaintext_token,
         poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
         diagnose=getattr(args, "diagnose", False),
     )
+
+
+def namespaces(layers: Layers) -> list[str]:
+    """Those of a command that takes several, each once. Raises UsageError."""
+    given = list(dict.fromkeys(map(checked_namespace, layers.args.namespace or [])))
+    return given or [layers.checked("namespace")]
 
 
 def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:
@@ -104,18 +85,3 @@ def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:
         since=args.since,
         once=once,
     )
-
-
-def checked_namespace(name: str) -> str:
-    """A namespace's name (RFC 1123 label); raises UsageError for anything else."""
-    good = (
-        name.isascii()
-        and len(name) <= 63
-        and all(c.isdigit() or c.islower() or c == "-" for c in name)
-    )
-    if not good or not name or name[0] == "-" or name[-1] == "-":
-        raise UsageError(
-            f"namespace {name!r} (of --namespace, AGENTCTL_NAMESPACE or the config): "
-            "expected lower-case letters, digits and '-', 63 at most"
-        )
-    return name

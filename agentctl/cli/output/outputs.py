@@ -201,9 +201,9 @@ def _asked(argv: Sequence[str]) -> Namespace:
 
 
 def _namespace(asked: Namespace, process: Process) -> str:
-    from agentctl.cli.config.settings import Layers
+    from agentctl.cli.config.layers import Layers
 
+    layers = Layers(asked, process.environ, {})
     with suppress(AgentctlError, OSError):
-        found = Layers(process).pick(asked.namespace, "AGENTCTL_NAMESPACE", "namespace")
-        return found or "agents"
-    return asked.namespace or process.environ.get("AGENTCTL_NAMESPACE") or "agents"
+        layers = Layers.of(process, asked)
+    return layers.text("namespace")

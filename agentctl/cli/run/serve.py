@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager
 
 from agentctl import __version__
 from agentctl.backoff import Backoff
-from agentctl.cli.config.settings import Layers, Settings, checked_namespace
+from agentctl.cli.config.layers import Layers
+from agentctl.cli.config.settings import Settings, namespaces
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.rlimit import room_for
 from agentctl.cli.host.secret_file import warn_of_token_file
@@ -52,14 +53,14 @@ def serve(args: Namespace, process: Process) -> int:
     tls = None
     if args.tls_cert:
         tls = ServerTls(args.tls_cert, args.tls_key, args.client_ca, process.clock)
-    namespaces, settings = resolve(args, process)
+    names, settings = resolve(args, process)
     with ExitStack() as stack:
         load = stack.enter_context(_embedded()) if args.source == "demo" else None
-        found = watched(settings, namespaces, process, load)
+        found = watched(settings, names, process, load)
         broadcaster = channels_of(
             found.components,
             found.evaluator.specs,
-            namespaces,
+            names,
             found.catalog_hash,
             settings.components,
             process.clock,
@@ -84,7 +85,7 @@ def serve(args: Namespace, process: Process) -> int:
 
             beside = engine.threads + OTHER_CONNECTIONS
         require(app.threads + beside + SPARE_THREADS, "this server")
-        greet(args, process, namespaces, listeners)
+        greet(args, process, names, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
             outcome = Runner(app, None, SERVER_STOP_S, stopping).run()
     if outcome.message:
@@ -94,22 +95,21 @@ def serve(args: Namespace, process: Process) -> int:
 
 def resolve(args: Namespace, process: Process) -> tuple[list[str], Settings]:
     """The namespaces to serve and the settings of their watches."""
-    demo = args.source == "demo"
-    layers = Layers(process)
-    chosen = None if demo else layers.pick(None, "AGENTCTL_NAMESPACE", "namespace")
-    names = [checked_namespace(name) for name in args.namespace or [chosen or "agents"]]
-    namespaces = list(dict.fromkeys(names))
+    layers = Layers.of(process, args)
+    if args.source == "demo":
+        layers = Layers(Namespace(namespace=args.namespace), {}, {})
+    names = namespaces(layers)
     settings = Settings(
         transport="kube",
-        namespace=namespaces[0],
-        kubeconfig=None if demo else layers.kubeconfig(args.kubeconfig),
-        context=None if demo else layers.pick(args.context, "AGENTCTL_CONTEXT", "context"),
+        namespace=names[0],
+        kubeconfig=layers.path("kubeconfig") or None,
+        context=layers.text("context") or None,
         catalog=args.catalog,
         components=tuple(args.component),
         insecure_plaintext_token=args.insecure_plaintext_token,
         poll_interval_s=args.poll_interval or 10.0,
     )
-    return namespaces, settings
+    return names, settings
 
 
 def policy(args: Namespace) -> StreamPolicy:

@@ -8,8 +8,9 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agentctl.cli.config.flags import SERVER_FLAGS
-from agentctl.cli.config.settings import Layers, Settings
+from agentctl.cli.config.layers import Layers, flagged
+from agentctl.cli.config.settings import Settings
+from agentctl.cli.config.table import SETTINGS
 from agentctl.cli.host.process import Process
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Goal, StreamPolicy
@@ -19,9 +20,6 @@ from agentctl.model import ErrorCode, Event
 
 Build = Callable[[StreamPolicy, Sink], Engine]
 """Makes an engine that has not been started. Raises UsageError and ConfigError."""
-
-SERVER_ONLY = (*(flags[0] for flags, _, _ in SERVER_FLAGS), "--tls")
-CLUSTER_ONLY = ("--kubeconfig", "--context", "--catalog")
 
 REMOTE = ("grpc", "sse")
 
@@ -37,9 +35,9 @@ def way(args: Namespace, settings: Settings, process: Process) -> Build:
     if transport == "auto":
         return _first_that_works(args, settings, process)
     if transport == "kube":
-        _refuse(args, SERVER_ONLY, "is for --transport grpc or sse; kube mode has a kubeconfig")
+        _refuse(args, "kube", "is for --transport grpc or sse; kube mode has a kubeconfig")
         return _from_cluster(settings, process)
-    _refuse(args, CLUSTER_ONLY, f"has no meaning with --transport {transport}")
+    _refuse(args, transport, f"has no meaning with --transport {transport}")
     return _from_server(transport, args, settings, process)
 
 
@@ -50,15 +48,14 @@ def _from_cluster(settings: Settings, process: Process) -> Build:
 
 
 def _from_server(transport: str, args: Namespace, settings: Settings, process: Process) -> Build:
-    from agentctl.cli.config.server import Given, server_access
+    from agentctl.cli.config.server import server_access
     from agentctl.cli.run.remote import remote_engine
 
-    layers = Layers(process)
-    given = Given(args, layers.environ, layers.config)
+    layers = Layers.of(process, args)
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
         access = server_access(
-            given, transport, settings.namespace, policy, settings.poll_interval_s
+            layers, transport, settings.namespace, policy, settings.poll_interval_s
         )
         if settings.diagnose:
             from agentctl.diagnosis.from_server import second_hand
@@ -77,10 +74,7 @@ def _first_that_works(args: Namespace, settings: Settings, process: Process) -> 
     Each is asked as it is configured and no other way: what fails with TLS or with a token
     is not tried without. A server is asked for its state once; kube, the last, is not.
     """
-    from agentctl.cli.config.server import Given, server_text
-
-    layers = Layers(process)
-    candidates = REMOTE if server_text(Given(args, layers.environ, layers.config)) else ()
+    candidates = REMOTE if Layers.of(process, args).text("address") else ()
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
         reasons: list[str] = []
@@ -122,9 +116,15 @@ def _told(transport: str, engine: Engine, reasons: Sequence[str]) -> Engine:
     return engine
 
 
-def _refuse(args: Namespace, flags: Sequence[str], why: str) -> None:
+def _refuse(args: Namespace, transport: str, why: str) -> None:
     """A flag that would do nothing is a mistake, and better told."""
-    for flag in flags:
-        value = getattr(args, flag[2:].replace("-", "_"))
-        if value or value is False:
-            raise UsageError(f"{'--no-' + flag[2:] if value is False else flag} {why}")
+    given = [
+        said.by
+        for one in SETTINGS
+        if transport not in one.transports
+        for said in flagged(args, one)
+    ]
+    if args.catalog and transport != "kube":
+        given.append("--catalog")
+    if given:
+        raise UsageError(f"{given[0]} {why}")

@@ -122,7 +122,7 @@ def test_all_that_takes_a_file_completes_files(
         ("nonsense --col", ""),
         ("completion ", "bash zsh fish"),
         ("catalog ", "show"),
-        ("config ", "view set unset path"),
+        ("config ", "view get set unset path"),
         ("config set m", "mode"),
         ("config set mode ", "kube grpc sse auto"),
         ("config set tls ", "true false"),

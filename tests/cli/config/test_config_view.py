@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 
 from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
-from agentctl.cli.config.file import read_config
+from agentctl.cli.config.layers import Layers
 from agentctl.cli.config.provenance import in_force
-from agentctl.cli.config.server import Given, server_access
+from agentctl.cli.config.server import server_access
 from agentctl.cli.config.settings import resolve
 from agentctl.cli.host.process import FdOutput, Process
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import UsageError
-from tests.cli.config.test_config import Done, config, put_there
+from tests.cli.config.test_config import config, put_there
+from tests.cli.inprocess import Done, call
 
 SECRET = "s3cr3t-t0ken-tail"
 
@@ -123,6 +124,55 @@ def test_the_context_is_the_kubeconfigs_own(tmp_path: Path) -> None:
     assert (found["context"]["value"], found["context"]["from"]) == ("dev", "current-context")
 
 
+@pytest.mark.parametrize(
+    ("key", "flags", "environ", "value"),
+    [
+        ("namespace", [], {}, "agents\n"),
+        ("address", [], {}, "file:1\n"),
+        ("address", [], {"AGENTS_GRPC_ADDRESS": "env:1"}, "env:1\n"),
+        ("address", ["--address", "flag:1"], {"AGENTCTL_SERVER": "env:1"}, "flag:1\n"),
+        ("tls", ["--server", "https://a"], {"AGENTCTL_TLS": "0"}, "true\n"),
+        ("tls.server_name", [], {}, ""),
+    ],
+)
+def test_get_prints_the_one_value_that_is_in_force(
+    tmp_path: Path, key: str, flags: list[str], environ: dict[str, str], value: str
+) -> None:
+    put_there(tmp_path, '{"address": "file:1"}')
+    assert config(tmp_path, "get", key, *flags, **environ) == (0, value, "")
+
+
+def test_get_shows_no_token_and_no_password(tmp_path: Path) -> None:
+    put_there(tmp_path, json.dumps({"token": SECRET, "address": f"http://user:{SECRET}@host"}))
+    refused = config(tmp_path, "get", "token")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "[redacted]" in config(tmp_path, "get", "address").stdout
+    assert SECRET not in config(tmp_path, "get", "address").stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "environ", "told"),
+    [
+        ({}, {"AGENTCTL_MODE": "ssh"}, "AGENTCTL_MODE: expected kube or grpc or sse or auto"),
+        ({"mode": "ssh"}, {}, "the config's mode: expected kube or"),
+        ({}, {"AGENTCTL_NAMESPACE": "A"}, "AGENTCTL_NAMESPACE 'A': expected"),
+        ({"namespace": "A"}, {}, "the config's namespace 'A': expected"),
+        ({"mode": "sse"}, {"AGENTS_GRPC_ADDRESS": "ftp://x"}, "AGENTS_GRPC_ADDRESS 'ftp://x': exp"),
+        ({"mode": "sse", "address": "ftp://x"}, {}, "the config's address 'ftp://x': expected"),
+        ({"mode": "sse", "address": "a", "token": "t w o"}, {}, "the config's token: is no token"),
+        ({"mode": "sse", "address": "a"}, {"AGENTCTL_TLS": "so"}, "AGENTCTL_TLS: expected true or"),
+        ({"tls": {"caa": "x"}}, {}, "tls: unknown key 'caa'"),
+    ],
+)
+def test_a_run_names_the_place_where_a_mistake_was_said(
+    tmp_path: Path, content: dict[str, Any], environ: dict[str, str], told: str
+) -> None:
+    put_there(tmp_path, json.dumps(content))
+    done = call("status", home=tmp_path, extra=environ)
+    assert done.code == 2
+    assert told in done.stderr
+
+
 def one_of(*values: str) -> st.SearchStrategy[str]:
     return st.sampled_from(["", *values])
 
@@ -184,19 +234,19 @@ def test_it_agrees_with_what_a_run_would_find(
     words = [word for flag, value in flags.items() if value for word in (flag, value)]
     args = parsed("status", [*words, "--insecure-plaintext-token", *tls])
     process = Process({"HOME": str(home), **environ}, FdOutput(1), io.StringIO())
-    told = {one.key: one for one in in_force(args, process, read_config(str(path)))}
+    told = {one.key: one for one in in_force(args, process)}
     settings = resolve(args, process)
     assert told["mode"].value == settings.transport
     assert told["namespace"].value == settings.namespace
     assert (told["context"].value or None) == settings.context
     if settings.kubeconfig:
         assert told["kubeconfig"].value == settings.kubeconfig
-    given = Given(args, process.environ, content)
+    layers = Layers.of(process, args)
     if not told["address"].value or contradictory(told["address"].value, [*words, *tls]):
         with pytest.raises(UsageError):
-            server_access(given, "sse", settings.namespace, StreamPolicy(), 10.0)
+            server_access(layers, "sse", settings.namespace, StreamPolicy(), 10.0)
         return
-    access = server_access(given, "sse", settings.namespace, StreamPolicy(), 10.0)
+    access = server_access(layers, "sse", settings.namespace, StreamPolicy(), 10.0)
     assert told["tls"].value == ("true" if access.tls else "false")
     assert bool(told["token"].value) == bool(access.token)
     assert str(access.address) in (told["address"].value.split("//")[-1] + port for port in PORTS)

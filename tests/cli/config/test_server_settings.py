@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from agentctl.cli.config.server import Given, server_access
+from agentctl.cli.config.file import flatten
+from agentctl.cli.config.layers import Layers
+from agentctl.cli.config.server import server_access
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ConfigError, UsageError
 from agentctl.remote.access import ServerAccess, ServerAddress
@@ -36,7 +38,7 @@ def access(
     args = Namespace(**{**dict.fromkeys(FLAGS), **flags})
     policy = StreamPolicy(heartbeat_s=heartbeat_s)
     return server_access(
-        Given(args, environ or {}, config or {}), transport, "agents", policy, 10.0
+        Layers(args, environ or {}, flatten(config or {})), transport, "agents", policy, 10.0
     )
 
 

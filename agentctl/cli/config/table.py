@@ -1,0 +1,167 @@
+"""Settings: the one table of them, with each place where one can be said, and its check.
+
+Flags and ``--help``, the resolver (``layers``), ``agentctl config``, completion, the manual
+and the pages read this table, and name no flag, variable or key by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from agentctl.cli.config.parser import guess
+from agentctl.errors import UsageError
+
+TRANSPORTS = ("kube", "grpc", "sse", "auto")
+
+MAX_TEXT = 1024
+"""Of a name or an address."""
+
+
+def checked_namespace(name: str, what: str = "--namespace") -> str:
+    """A namespace's name (RFC 1123 label); raises UsageError for anything else."""
+    good = (
+        name.isascii()
+        and len(name) <= 63
+        and all(c.isdigit() or c.islower() or c == "-" for c in name)
+    )
+    if not good or not name or name[0] == "-" or name[-1] == "-":
+        expected = "lower-case letters, digits and '-', 63 at most"
+        raise UsageError(f"{what} {name!r}: expected {expected}")
+    return name
+
+
+def _address(text: str, what: str) -> str:
+    from agentctl.remote.access import ServerAddress
+
+    ServerAddress.parse(text, 0, what)
+    return text
+
+
+def _token(text: str, what: str) -> str:
+    from agentctl.remote.access import checked_token
+
+    return checked_token(text, what)
+
+
+class Setting(NamedTuple):
+    """One setting. Of several flags or variables the first one that is given is heard."""
+
+    key: str
+    """In the config file; ``tls.ca`` is ``ca`` of the object ``tls``."""
+    help: str
+    flags: tuple[str, ...]
+    variables: tuple[str, ...] = ()
+    metavar: str = "NAME"
+    default: str = ""
+    transports: tuple[str, ...] = TRANSPORTS
+    """Those that use it."""
+    choices: tuple[str, ...] = ()
+    """All values that it can have, if they are few."""
+    check: Callable[[str, str], str] = lambda text, what: text
+    """Text and who says it: the value, or an AgentctlError."""
+
+    @property
+    def is_file(self) -> bool:
+        return self.metavar == "FILE"
+
+    def flag_help(self, variables: bool = True) -> str:
+        """The line of ``--help``; without ``variables`` where the environment has no say."""
+        default = (f"default {self.default}",) if self.default else ()
+        told = "; ".join((*default, *((", ".join(self.variables),) if variables else ())))
+        return f"{self.help} ({told})" if told else self.help
+
+    def checked(self, text: str, what: str) -> Any:
+        """The value as the config file has it. Raises AgentctlError, which names ``what``."""
+        if self.key == "token":
+            return self.check(text, what)  # it is told of without being shown
+        if not text or len(text) > MAX_TEXT or not text.isprintable():
+            raise UsageError(
+                f"{what}: expected text on one line, {MAX_TEXT} characters at most"
+                + ("" if text else f"; to take it away: agentctl config unset {self.key}")
+            )
+        if self.choices and text not in self.choices:
+            expected, hint = " or ".join(self.choices), guess(text, self.choices)
+            raise UsageError(f"{what}: expected {expected}, got {text!r}{hint}")
+        if self.choices == ("true", "false"):
+            return text == "true"
+        # Where a relative path leads to depends on where one is.
+        return os.path.abspath(text) if self.is_file and text[0] != "~" else self.check(text, what)
+
+
+_cluster = partial(Setting, transports=("kube", "auto"))
+_server = partial(Setting, transports=("grpc", "sse", "auto"))
+
+SETTINGS = (
+    Setting(
+        "mode",
+        "where the state comes from; auto is the first of grpc, sse and kube that answers",
+        ("--transport",),
+        ("AGENTCTL_MODE",),
+        metavar="|".join(TRANSPORTS),
+        default="kube",
+        choices=TRANSPORTS,
+    ),
+    Setting(
+        "namespace",
+        "where the control plane is",
+        ("--namespace",),
+        ("AGENTCTL_NAMESPACE",),
+        default="agents",
+        check=checked_namespace,
+    ),
+    _cluster(
+        "kubeconfig",
+        "kubeconfig to use, before KUBECONFIG, ~/.kube/config and the pod's own",
+        ("--kubeconfig",),
+        ("AGENTCTL_KUBECONFIG",),
+        "FILE",
+    ),
+    _cluster("context", "kubeconfig context to use", ("--context",), ("AGENTCTL_CONTEXT",)),
+    _server(
+        "address",
+        "address of an agentctl server",
+        ("--server", "--address"),
+        ("AGENTCTL_SERVER", "AGENTCTL_ADDRESS", "AGENTS_GRPC_ADDRESS"),
+        "ADDRESS",
+        check=_address,
+    ),
+    _server(
+        "token",
+        "bearer token for the server",
+        ("--token", "--token-file"),
+        ("AGENTCTL_TOKEN", "AGENTS_GRPC_TOKEN"),
+        "TOKEN",
+        check=_token,
+    ),
+    _server(
+        "tls",
+        "use TLS to the server",
+        ("--tls", "--no-tls"),
+        ("AGENTCTL_TLS",),
+        default="false",
+        choices=("true", "false"),
+    ),
+    _server(
+        "tls.ca", "certificate authority to trust", ("--tls-ca",), ("AGENTCTL_CA_CERT",), "FILE"
+    ),
+    _server("tls.cert", "client certificate", ("--tls-cert",), ("AGENTCTL_CLIENT_CERT",), "FILE"),
+    _server("tls.key", "client key", ("--tls-key",), ("AGENTCTL_CLIENT_KEY",), "FILE"),
+    _server(
+        "tls.server_name",
+        "the name that the server's certificate must have",
+        ("--tls-server-name",),
+    ),
+)
+BY_KEY = {one.key: one for one in SETTINGS}
+TLS_PARTS = tuple(key for key in BY_KEY if key.startswith("tls."))
+
+OTHER_VARIABLES = {
+    "KUBECONFIG": "kubeconfig files to use, as kubectl does",
+    "HTTPS_PROXY": "proxy to the cluster; HTTP_PROXY and NO_PROXY too, and in lower case",
+    "XDG_CONFIG_HOME": "where agentctl/config.json is (default ~/.config)",
+    "NO_COLOR": "set to anything: no colour with --color auto",
+}
+"""Those that are no setting of the config file."""
