@@ -1,4 +1,4 @@
-"""The API double: the API, its faults and its server behind one context manager."""
+"""API double: the API and its server behind one context manager."""
 
 from __future__ import annotations
 
@@ -14,20 +14,11 @@ from typing import Optional, Union
 
 from agentctl.apidouble.answers import ApiAnswer
 from agentctl.apidouble.api import Api, Rules
-from agentctl.apidouble.faults import (
-    Action,
-    Faults,
-    Hang,
-    Interruption,
-    Reply,
-    Split,
-    Then,
-    Truncate,
-)
 from agentctl.apidouble.reading import Watch
+from agentctl.apidouble.routes import ResourceTarget
 from agentctl.apidouble.server import Server
 from agentctl.apidouble.store import Store
-from agentctl.apidouble.streaming import Interrupted, OpenWatches, Stream, hang
+from agentctl.apidouble.streaming import Interrupted, OpenWatches, Stream
 from agentctl.apidouble.weather import Start
 from agentctl.apidouble.wire import AcceptedConnection, Request
 
@@ -41,8 +32,8 @@ _WATCH_HEADERS = (("Cache-Control", "no-cache, private"), ("Content-Type", "appl
 class ApiDouble:
     """A Kubernetes API server on loopback.
 
-    ``store`` is its state, ``faults`` make it fail, ``streams`` are the watches under
-    way, ``requests`` the latest requests it got, oldest first.
+    ``store`` is its state, ``streams`` are the watches under way, ``requests`` the
+    latest requests it got, oldest first.
     """
 
     def __init__(
@@ -58,11 +49,9 @@ class ApiDouble:
         self.api = Api(self.store, tokens)
         self.weather = self.api.weather
         self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
-        self.streams = OpenWatches(self.store.wake)
+        self.streams = OpenWatches()
         self._secure = tls is not None
         self._server = Server(self._serve, host, port, tls)
-        self.faults = Faults(self.streams, open_port=self._server.open, close_port=self._close)
-        self.api.refuses = self.faults.forbids
 
     @property
     def port(self) -> int:
@@ -210,55 +199,37 @@ class ApiDouble:
         since = self.store.clock.monotonic()
         while self.weather.held_s(request, self.api.target(request), since):
             self._pause(connection)
-        target = self.api.target(request)
-        epoch = self.faults.epoch
-        action = self.faults.take(target.plural, target.verb, request)
-        if isinstance(action, Hang) and not self._hang(connection, epoch):
-            raise Interrupted
-        if isinstance(action, Reply):
-            kind = action.content_type
-            self._send(connection, ApiAnswer(action.status, action.body, kind, action.headers))
-            return
-        connection.splitter = action.splitter if isinstance(action, Split) else None
+        self._answer(connection, request, self.api.target(request))
+
+    def _answer(
+        self, connection: AcceptedConnection, request: Request, target: ResourceTarget
+    ) -> None:
         answer = self.api.answer(request, target)
         if isinstance(answer, ApiAnswer):
-            if isinstance(action, Truncate):
-                self._truncate(connection, answer, action, epoch)
             self._send(connection, answer)
         else:
-            self._stream(connection, answer, action)
+            self._follow(connection, self._stream(connection, answer))
 
     def _send(self, connection: AcceptedConnection, answer: ApiAnswer) -> None:
-        kind = ("Content-Type", answer.content_type)
-        connection.respond(answer.status, (self._date(), kind, *answer.headers), answer.body)
+        connection.respond(answer.status, self._headers(answer), answer.body)
 
-    def _truncate(
-        self, connection: AcceptedConnection, answer: ApiAnswer, action: Truncate, epoch: int
-    ) -> None:
-        kind = ("Content-Type", answer.content_type)
-        connection.begin(answer.status, (self._date(), kind, *answer.headers))
-        connection.send([answer.body[: action.after]])
-        if action.then is Then.RESET:
-            connection.reset()
-        elif action.then is Then.HANG:
-            self._hang(connection, epoch)
-        raise Interrupted
+    def _headers(self, answer: ApiAnswer) -> tuple[tuple[str, str], ...]:
+        return (self._date(), ("Content-Type", answer.content_type), *answer.headers)
 
-    def _stream(
-        self, connection: AcceptedConnection, watch: Watch, action: Optional[Action]
-    ) -> None:
-        stream = Stream(
-            watch,
-            connection,
-            self.store,
-            lambda: self._server.closing,
-            lambda: self.weather.horizon,
-        )
-        opening = action if isinstance(action, Interruption) else None
+    def _stream(self, connection: AcceptedConnection, watch: Watch) -> Stream:
+        return Stream(watch, connection, self.store, self._is_closing, self._horizon)
+
+    def _is_closing(self) -> bool:
+        return self._server.closing
+
+    def _horizon(self) -> Optional[int]:
+        return self.weather.horizon
+
+    def _follow(self, connection: AcceptedConnection, stream: Stream) -> None:
         connection.begin(200, (self._date(), *_WATCH_HEADERS))
         self.streams.add(stream)
         try:
-            stream.run(opening, lambda: self.faults.epoch)
+            stream.run()
         finally:
             self.streams.remove(stream)
 
@@ -267,8 +238,3 @@ class ApiDouble:
         if self._server.closing or connection.wait_gone(PAUSE_S):
             raise Interrupted
         time.sleep(PAUSE_S / 4)  # wait_gone does not wait where a client talks out of turn
-
-    def _hang(self, connection: AcceptedConnection, epoch: int) -> bool:
-        if self.faults.epoch != epoch:
-            return True
-        return hang(connection, lambda: self._server.closing, lambda: self.faults.epoch)

@@ -7,7 +7,6 @@ import time
 from typing import Callable, Optional
 
 from agentctl.apidouble.failures import ApiFailure
-from agentctl.apidouble.faults import Interruption, Then
 from agentctl.apidouble.reading import Watch
 from agentctl.apidouble.store import News, Store
 from agentctl.apidouble.wire import AcceptedConnection
@@ -15,17 +14,12 @@ from agentctl.apidouble.wire import AcceptedConnection
 TICK_S = 0.25
 """How soon a watch without news notices that its client has gone."""
 
-ORDER_S = 2.0
-"""A stream whose client does not read cannot carry out an order; nobody waits longer."""
-
 BOOKMARKS_S = (2.0, 1.0)
 """Seconds before its end at which a watch sends a bookmark, as the API server does."""
 
-_ENDLESS = b'{"type":"MODIFIED","object":{"kind":"' + b"x" * 65536
-
 
 class Interrupted(Exception):
-    """The stream was ended by a fault; nothing more may be sent."""
+    """The stream was ended from here; nothing more may be sent."""
 
 
 class Stream:
@@ -49,45 +43,29 @@ class Stream:
         self._horizon = horizon
         self._told = watch.version
         """What the last line of all said of the version."""
-        self._order: Optional[Interruption] = None
-        self._done = threading.Event()
 
-    def order(self, interruption: Interruption) -> threading.Event:
-        """Have the stream's own thread do it; the event is set when it is done."""
-        self._done = threading.Event()
-        self._order = interruption
-        return self._done
-
-    def run(self, opening: Optional[Interruption], epoch: Callable[[], int]) -> None:
+    def run(self) -> None:
         """Send lines until the watch times out, fails, or the client goes.
 
-        ``epoch`` changes when hanging is over. Raises OSError when the connection
-        breaks, Interrupted when it was broken from here.
+        Raises OSError when the connection breaks, Interrupted when it was broken from here.
         """
         end = time.monotonic() + self._watch.timeout_s
-        if opening is not None:
-            self._interrupt(opening, epoch)
+        self._attend()
         try:
             self._connection.send(self._watch.begin())
-            self._follow(end, epoch)
+            self._follow(end)
         except ApiFailure as failure:
             self._connection.send([self._watch.failure(failure)])
         self._connection.end()
 
-    def _follow(self, end: float, epoch: Callable[[], int]) -> None:
+    def _follow(self, end: float) -> None:
         watch = self._watch
         margins = [margin for margin in BOOKMARKS_S if margin < watch.timeout_s]
         bookmarks = [end - margin for margin in margins or [watch.timeout_s / 2]]
         while True:
             if self._closing():
                 raise Interrupted
-            order = self._order
-            if order is not None:
-                self._order = None
-                try:
-                    self._interrupt(order, epoch)
-                finally:
-                    self._done.set()
+            self._attend()
             due = min([end, *bookmarks]) - time.monotonic()
             wait = min(TICK_S, max(0.0, due))
             news = self._news(wait)
@@ -116,36 +94,17 @@ class Stream:
         return self._store.wait(self._watch.kind, version, 0.0, self._called).until(horizon)
 
     def _called(self) -> bool:
-        return self._order is not None or self._closing()
+        """Whether to stop waiting for news."""
+        return self._closing()
 
-    def _interrupt(self, interruption: Interruption, epoch: Callable[[], int]) -> None:
-        self._connection.send([interruption.raw])
-        then = interruption.then
-        if then is Then.END:
-            self._connection.end()
-        elif then is Then.RESET:
-            self._connection.reset()
-        elif then is Then.CLOSE:
-            self._connection.close()
-        elif then is Then.HANG:
-            self._done.set()
-            if hang(self._connection, self._closing, epoch):
-                return
-        elif then is Then.ENDLESS:
-            self._done.set()
-            while not self._closing():
-                self._connection.send([_ENDLESS])
-        else:
-            return
-        raise Interrupted
+    def _attend(self) -> None:
+        """Called before each line, for a double that can be told to do something else."""
 
 
 class OpenWatches:
     """All watches under way."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        """``wake`` makes every stream look at its orders."""
-        self._wake = wake
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._streams: set[Stream] = set()
 
@@ -168,26 +127,5 @@ class OpenWatches:
         with self._changed:
             return self._changed.wait_for(lambda: len(self._of(plural)) == count, timeout)
 
-    def interrupt(self, plural: str, interruption: Interruption) -> int:
-        with self._changed:
-            done = [stream.order(interruption) for stream in self._of(plural)]
-        self._wake()
-        deadline = time.monotonic() + ORDER_S
-        for event in done:
-            event.wait(max(0.0, deadline - time.monotonic()))
-        return len(done)
-
     def _of(self, plural: str) -> list[Stream]:
         return [stream for stream in self._streams if plural in {"", stream.plural}]
-
-
-def hang(
-    connection: AcceptedConnection, closing: Callable[[], bool], epoch: Callable[[], int]
-) -> bool:
-    """Do nothing until ``epoch`` changes; False if the client goes or the server stops first."""
-    started = epoch()
-    while epoch() == started:
-        if closing() or connection.wait_gone(0.02):
-            return False
-        time.sleep(0.005)  # wait_gone does not wait where a client talks out of turn
-    return True

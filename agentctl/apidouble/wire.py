@@ -175,22 +175,6 @@ class AcceptedConnection:
         return self._reader.read(size) if size else b""
 
 
-def every(size: int) -> Splitter:
-    """Pieces of ``size`` bytes."""
-    return lambda data: (data[i : i + size] for i in range(0, len(data), size))
-
-
-def inside_characters(data: bytes) -> Iterable[bytes]:
-    """Pieces that end after the first byte of every UTF-8 sequence of several bytes."""
-    start = 0
-    for index, byte in enumerate(data):
-        if byte >= 0xC0:
-            yield data[start : index + 1]
-            start = index + 1
-    if start < len(data):
-        yield data[start:]
-
-
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 

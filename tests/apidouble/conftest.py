@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import ControlPlane
+from tests.apidouble.faulty import FaultyDouble
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -116,7 +116,7 @@ class Client:
 
 @pytest.fixture
 def double():
-    with ApiDouble() as double:
+    with FaultyDouble() as double:
         yield double
 
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from agentctl.apidouble import faults as f
-from agentctl.apidouble.faults import Then
+from tests.apidouble import faults as f
+from tests.apidouble.faults import Then
 
 PODS = "/api/v1/namespaces/agents/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/agents/leases"

@@ -12,16 +12,16 @@ import pytest
 import trustme
 import yaml
 
-from agentctl.apidouble.double import ApiDouble
-from agentctl.apidouble.faults import Then
 from agentctl.demo import ControlPlane, DemoControlPlane
+from tests.apidouble.faults import Then
+from tests.apidouble.faulty import FaultyDouble
 from tests.fakes import refuse_threads
 
 PODS = "/api/v1/namespaces/agents/pods"
 
 
 def test_stop_frees_watches_idle_connections_and_hanging_requests(new_client):
-    double = ApiDouble().start()
+    double = FaultyDouble().start()
     ControlPlane(double.store).install()
     client = new_client(double)
     for _ in range(20):
@@ -40,7 +40,7 @@ def test_stop_frees_watches_idle_connections_and_hanging_requests(new_client):
 
 
 def test_stop_frees_a_stream_whose_reader_does_not_read(new_client):
-    double = ApiDouble().start()
+    double = FaultyDouble().start()
     double.faults.on_watch(then=Then.ENDLESS)
     client = new_client(double)
     client.watch(PODS)
@@ -96,7 +96,7 @@ def test_tls_serves_lists_and_watches(authority):
     authority.issue_cert("127.0.0.1").configure_cert(context)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    with ApiDouble(tls=context) as double:
+    with FaultyDouble(tls=context) as double:
         assert double.url.startswith("https://")
         ControlPlane(double.store).install()
         conn = http.client.HTTPSConnection("127.0.0.1", double.port, context=trusting, timeout=5)
@@ -113,7 +113,7 @@ def test_tls_serves_lists_and_watches(authority):
 def test_a_client_that_never_shakes_hands_does_not_hold_up_stop(authority):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with ApiDouble(tls=context) as double:
+    with FaultyDouble(tls=context) as double:
         sock = socket.create_connection(("127.0.0.1", double.port))
         time.sleep(0.05)
     sock.close()
@@ -158,7 +158,7 @@ def _configuration(kubernetes, path):
 
 def test_a_port_that_is_taken_is_an_error(double):
     with pytest.raises(OSError, match=r".") as told:
-        ApiDouble(double.port).start()
+        FaultyDouble(double.port).start()
     assert told.value.errno == errno.EADDRINUSE
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from agentctl.apidouble.answers import ApiAnswer
 from agentctl.apidouble.api import Api
-from agentctl.apidouble.double import ApiDouble
 from agentctl.apidouble.store import Store
 from agentctl.apidouble.weather import Start
 from agentctl.apidouble.wire import Request
 from agentctl.demo import ControlPlane
 from tests.apidouble.conftest import DATA
+from tests.apidouble.faulty import FaultyDouble
 from tests.fakes import FakeClock
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/agents/deployments"
@@ -288,7 +288,7 @@ def clock() -> FakeClock:
 def stormy(clock):
     store = Store(clock)
     ControlPlane(store).install()
-    with ApiDouble(store=store) as double:
+    with FaultyDouble(store=store) as double:
         yield double
 
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from agentctl.apidouble.double import ApiDouble
-from agentctl.apidouble.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
 from agentctl.backoff import Backoff
 from agentctl.catalog.loader import load
 from agentctl.clock import SystemClock
@@ -33,6 +31,8 @@ from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
 from agentctl.redact import redact
+from tests.apidouble.faults import GARBAGE_LINE, UNKNOWN_LINE, Then
+from tests.apidouble.faulty import FaultyDouble
 from tests.campaign.truth import Follower, truth
 from tests.kube.rig import eventually
 
@@ -73,7 +73,7 @@ POLICY = StreamPolicy(
 PLURALS = ("deployments", "pods", "endpointslices", "customresourcedefinitions", "apis", "")
 
 
-def faults_of(double: ApiDouble, rng: random.Random) -> Sequence[Callable[[], Any]]:
+def faults_of(double: FaultyDouble, rng: random.Random) -> Sequence[Callable[[], Any]]:
     """Everything that can go wrong, for one resource picked at random."""
     faults = double.faults
     plural = rng.choice(PLURALS)
@@ -120,7 +120,7 @@ def run_sequence(seed: int) -> Follower:
     """One sequence; the follower when the dust has settled."""
     rng = random.Random(seed)
     catalog = load(CATALOG, "campaign.yaml")
-    double = ApiDouble()
+    double = FaultyDouble()
     plane = ControlPlane(double.store)
     plane.install()
     follower = Follower()

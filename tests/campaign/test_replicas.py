@@ -19,10 +19,10 @@ from typing import Any, Optional
 
 import pytest
 
-from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import workloads as bodies
 from agentctl.diff import fold
 from agentctl.model import Delta, ItemKey, Snapshot, event_from_json
+from tests.apidouble.faulty import FaultyDouble
 from tests.campaign.balancer import Balancer
 from tests.cli.program import PATIENCE_S, Program
 
@@ -39,7 +39,7 @@ CREATED = "2026-01-30T18:15:00Z"
 class Plane:
     """Deployments whose ready replicas only ever grow, so that going back would show."""
 
-    def __init__(self, double: ApiDouble) -> None:
+    def __init__(self, double: FaultyDouble) -> None:
         self._store = double.store
         self.ready = dict.fromkeys(NAMES, 0)
         for name in NAMES:
@@ -199,7 +199,7 @@ def test_readers_of_two_replicas_that_are_killed_in_turn_end_with_the_truth(
     rng = random.Random(seconds)
     kubeconfig, catalog = tmp_path / "kubeconfig", tmp_path / "catalog.yaml"
     catalog.write_text(CATALOG)
-    with ApiDouble() as double:
+    with FaultyDouble() as double:
         plane = Plane(double)
         kubeconfig.write_text(double.kubeconfig(namespace="agents"))
         ports = free_ports(2)

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import ControlPlane
+from tests.apidouble.faulty import FaultyDouble
 from tests.cli.program import COMMAND, Program, environment, run, snapshot_of
 from tests.kube.rig import eventually
 
@@ -30,7 +30,7 @@ class Cluster:
     """A double with the control plane and a kubeconfig for it."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
-        self.double = ApiDouble(**options)
+        self.double = FaultyDouble(**options)
         self.plane = ControlPlane(self.double.store, lease_duration_s=3600)
         self.plane.install()
         self.folder = folder

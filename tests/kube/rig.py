@@ -9,7 +9,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 
-from agentctl.apidouble.double import ApiDouble
 from agentctl.apidouble.store import Store
 from agentctl.catalog.loader import load_default
 from agentctl.clock import Clock, SystemClock
@@ -22,6 +21,7 @@ from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import WatchSettings
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.source import KubeContext, KubeSource
+from tests.apidouble.faulty import FaultyDouble
 
 M = TypeVar("M")
 PATIENCE_S = 10.0
@@ -48,7 +48,7 @@ class Rig:
         **settings: Any,
     ) -> None:
         self.clock = clock or SystemClock()
-        self.double = ApiDouble(store=Store(self.clock), tokens=tokens)
+        self.double = FaultyDouble(store=Store(self.clock), tokens=tokens)
         self.plane = ControlPlane(self.double.store)
         self.plane.install()
         self.name = name

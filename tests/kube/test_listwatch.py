@@ -9,12 +9,6 @@ from typing import Any
 
 import pytest
 
-from agentctl.apidouble.faults import (
-    GARBAGE_LINE,
-    HALF_LINE,
-    UNKNOWN_LINE,
-    Then,
-)
 from agentctl.engine.messages import Alive, Changed, Ended, Replaced, Warned
 from agentctl.errors import (
     DisconnectedError,
@@ -28,6 +22,12 @@ from agentctl.errors import (
 from agentctl.kube.discovery_source import DiscoverySource
 from agentctl.kube.source import KubePollSource
 from agentctl.model import ErrorCode
+from tests.apidouble.faults import (
+    GARBAGE_LINE,
+    HALF_LINE,
+    UNKNOWN_LINE,
+    Then,
+)
 from tests.kube.rig import Rig, eventually, spec_of
 
 CRDS = "customresourcedefinitions"

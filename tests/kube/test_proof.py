@@ -76,7 +76,7 @@ def test_who_may_list_one_object_by_its_name_proves_it_by_that(rig: Rig) -> None
     def denied(request: Any) -> bool:
         return "fieldSelector" not in request.query
 
-    from agentctl.apidouble.faults import Fault, Reply
+    from tests.apidouble.faults import Fault, Reply
 
     rig.double.faults.add(Fault(Reply(403, b"{}"), "namespaces", only=denied))
     assert isinstance(ask(rig, proves(rig, NAMED)), Alive)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from agentctl.apidouble.faults import Then
 from agentctl.engine.messages import Alive, Ended, Replaced
 from agentctl.errors import ForbiddenError, SourceError, StreamingUnsupported
 from agentctl.kube.discovery_source import DiscoverySource
+from tests.apidouble.faults import Then
 from tests.kube.rig import Rig, spec_of
 
 

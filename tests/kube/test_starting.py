@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from agentctl.apidouble.faults import Fault, Reply
 from agentctl.apidouble.weather import Start
 from agentctl.engine.messages import Alive, Ended, Pending, Replaced
 from agentctl.errors import (
@@ -24,6 +23,7 @@ from agentctl.kube import discovery_source
 from agentctl.kube.discovery_source import DiscoverySource
 from agentctl.kube.readiness import AGAIN_S, UNKNOWN_FOR_S
 from agentctl.kube.source import KubePollSource
+from tests.apidouble.faults import Fault, Reply
 from tests.fakes import FakeClock
 from tests.kube.rig import Rig, spec_of
 

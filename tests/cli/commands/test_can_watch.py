@@ -11,8 +11,8 @@ from typing import Any, Optional
 import pytest
 import yaml
 
-from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import ControlPlane
+from tests.apidouble.faulty import FaultyDouble
 from tests.cli.inprocess import Done, call
 from tests.cli.program import run
 from tests.deploy.authorizer import Asked, Granted
@@ -28,7 +28,7 @@ NEEDED = 8
 
 
 class Cluster:
-    def __init__(self, folder: Path, double: ApiDouble) -> None:
+    def __init__(self, folder: Path, double: FaultyDouble) -> None:
         self.folder = folder
         self.double = double
         self.path = folder / "kubeconfig"
@@ -42,7 +42,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with ApiDouble() as double:
+    with FaultyDouble() as double:
         ControlPlane(double.store).install()
         yield Cluster(tmp_path, double)
 
@@ -190,7 +190,7 @@ def test_an_api_that_does_not_answer_the_question(
 
 
 def test_nobody_there_is_5(tmp_path: Path, free_port: int) -> None:
-    double = ApiDouble(free_port)
+    double = FaultyDouble(free_port)
     cluster = Cluster(tmp_path, double)
     done = cluster.can_watch()
     assert done.code == 5

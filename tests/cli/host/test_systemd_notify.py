@@ -196,11 +196,10 @@ def test_a_watch_loses_the_api_and_finds_it_again(heard: NotifySocket, tmp_path:
         with Program(*watch, home=tmp_path, extra=environ(heard)) as program:
             heard.until("READY=1")
             heard.until("WATCHDOG=1")
-            demo.double.faults.refuse()
-            demo.double.faults.cut("")
+            demo.double.stop()
             assert "connection refused" in heard.until("STATUS=without ")
             assert "WATCHDOG=1" not in heard.during(2 * WATCHDOG_S)
-            demo.double.faults.accept()
+            demo.double.start()
             heard.until("WATCHDOG=1")
             code, _ = program.signal(signal.SIGTERM)
         assert code == 143

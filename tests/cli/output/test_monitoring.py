@@ -68,7 +68,7 @@ class TestNagios:
         code, text = cluster.check()
         assert code == 2
         assert text.startswith("grpc is error: ")
-        cluster.double.faults.refuse()
+        cluster.double.stop()
         code, text = cluster.check()
         assert code == 3
         assert "connection refused" in text
@@ -186,7 +186,7 @@ class TestProm:
     def test_a_cluster_that_is_lost_is_not_healthy_for_ever(self, cluster: Cluster) -> None:
         path = cluster.folder / "agents.prom"
         assert cluster.here("-o", "prom", "--output-file", str(path)).code == 0
-        cluster.double.faults.refuse()
+        cluster.double.stop()
         done = cluster.here("-o", "prom", "--output-file", str(path))
         assert done.code == 5
         assert "connection refused" in done.stderr
@@ -241,7 +241,7 @@ class TestOutputFile:
     def test_what_says_nothing_at_the_end_leaves_the_file_alone(self, cluster: Cluster) -> None:
         path = cluster.folder / "file"
         path.write_text("old")
-        cluster.double.faults.refuse()
+        cluster.double.stop()
         assert cluster.here("-o", "json", "--output-file", str(path)).code == 5
         assert path.read_text() == "old"
 

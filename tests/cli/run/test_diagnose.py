@@ -14,9 +14,9 @@ from typing import Any, Callable
 import pytest
 
 from agentctl import cursor as cursors
-from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import ControlPlane
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
+from tests.apidouble.faulty import FaultyDouble
 from tests.cli.inprocess import Done, call
 from tests.cli.program import Program, run
 from tests.deploy.authorizer import Asked, Granted
@@ -29,7 +29,7 @@ CRASHING = "agents-controllers-54b7cbbcd-x2x7k"
 
 
 class Cluster:
-    def __init__(self, folder: Path, double: ApiDouble) -> None:
+    def __init__(self, folder: Path, double: FaultyDouble) -> None:
         self.folder = folder
         self.double = double
         self.plane = ControlPlane(double.store, lease_duration_s=3600)
@@ -70,7 +70,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with ApiDouble() as double:
+    with FaultyDouble() as double:
         yield Cluster(tmp_path, double)
 
 

@@ -87,8 +87,7 @@ def test_never_reached(cluster: Cluster) -> None:
 def test_disconnected_at_the_end(cluster: Cluster) -> None:
     with cluster.watch("--until", "healthy", "--stable-for", "1m", "--timeout", "3s") as program:
         program.wait_lines(1)
-        cluster.double.faults.refuse()
-        cluster.double.faults.cut("")
+        cluster.double.stop()
         code, line = ended(program)
     assert code == 5
     assert line.startswith("agentctl: still disconnected at --timeout: ")

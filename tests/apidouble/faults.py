@@ -1,4 +1,4 @@
-"""Faults on demand: what a test can make the double do, while it runs.
+"""Faults on demand: what a test can make a ``FaultyDouble`` do, while it runs.
 
 A fault applies to requests by resource (plural, ``apis`` for discovery) and verb, until
 it is cleared or for a number of requests. Streams under way are failed with
@@ -8,14 +8,14 @@ it is cleared or for a number of requests. Streams under way are failed with
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Callable, Optional, Protocol, Union
 
 from agentctl.apidouble.failures import REASONS, ApiFailure, expired_list
 from agentctl.apidouble.objects import encode
-from agentctl.apidouble.wire import Headers, Request, Splitter, every, inside_characters
+from agentctl.apidouble.wire import Headers, Request, Splitter
 
 HTML = b"<!DOCTYPE html><html><body><h1>Sign in to continue</h1></body></html>\n"
 EXPIRED_LINE = b'{"type":"ERROR","object":%s}\n' % encode(
@@ -104,6 +104,22 @@ class Fault:
         if isinstance(self.action, Interruption) and verb != "watch":
             return False
         return self.only is None or self.only(request)
+
+
+def every(size: int) -> Splitter:
+    """Pieces of ``size`` bytes."""
+    return lambda data: (data[i : i + size] for i in range(0, len(data), size))
+
+
+def inside_characters(data: bytes) -> Iterable[bytes]:
+    """Pieces that end after the first byte of every UTF-8 sequence of several bytes."""
+    start = 0
+    for index, byte in enumerate(data):
+        if byte >= 0xC0:
+            yield data[start : index + 1]
+            start = index + 1
+    if start < len(data):
+        yield data[start:]
 
 
 class StreamControl(Protocol):
