@@ -46,16 +46,16 @@ def configure(parser: Parser) -> None:
 
 def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.config.layers import Layers
-    from agentctl.cli.config.settings import namespaces, resolve
+    from agentctl.cli.config.settings import Settings, namespaces
     from agentctl.cli.host.stderr import complain
     from agentctl.cli.host.time_limit import one_shot_limit
     from agentctl.cli.output.access_report import bind_hint, render, summary
     from agentctl.cli.run.access import access_of
     from agentctl.cli.run.watched import watched
 
-    wanted = namespaces(Layers.of(process, args))
-    args.transport, args.namespace = "kube", wanted[0]
-    settings = resolve(args, process)
+    layers = Layers.of(process, args)
+    wanted = namespaces(layers)
+    settings = Settings.of(layers, wanted[0])
     access = access_of(one_shot_limit(process).prepared(lambda: watched(settings, wanted, process)))
     process.stdout.write(render(access, args.output))
     for hint in bind_hint(access):

@@ -89,8 +89,8 @@ def refuse_watch_flags(args: Namespace) -> None:
 
 
 def watch(args: Namespace, url: str, process: Process) -> int:
+    from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import Settings
-    from agentctl.cli.config.table import checked_namespace
     from agentctl.cli.run.kube import kube_engine
     from agentctl.cli.run.stream import show
     from agentctl.demo import OTHER_CONNECTIONS
@@ -98,16 +98,8 @@ def watch(args: Namespace, url: str, process: Process) -> int:
 
     if args.heartbeat is None:
         args.heartbeat = HEARTBEAT_S
-    settings = Settings(
-        transport="kube",
-        namespace=checked_namespace(args.namespace or "agents"),
-        kubeconfig=None,
-        context=None,
-        catalog=args.catalog,
-        components=tuple(args.component),
-        insecure_plaintext_token=False,
-        poll_interval_s=args.poll_interval or 10.0,
-    )
+    layers = Layers(args, {}, {})
+    settings = Settings.of(layers, layers.checked("namespace"))
     access = ClusterAccess(server=url, description="the embedded control plane")
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:

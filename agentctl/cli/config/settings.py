@@ -31,21 +31,27 @@ class Settings:
     diagnose: bool = False
     """Look closer: tell of what is not well why."""
 
+    @classmethod
+    def of(cls, layers: Layers, namespace: str, transport: str = "kube") -> Settings:
+        """Those of a command that may lack some of the flags."""
+        args = layers.args
+        return cls(
+            transport=transport,
+            namespace=namespace,
+            kubeconfig=layers.path("kubeconfig") or None,
+            context=layers.text("context") or None,
+            catalog=args.catalog,
+            components=tuple(args.component),
+            insecure_plaintext_token=getattr(args, "insecure_plaintext_token", False),
+            poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
+            diagnose=getattr(args, "diagnose", False),
+        )
+
 
 def resolve(args: Namespace, process: Process) -> Settings:
     """The settings of one run. Raises UsageError and ConfigError."""
     layers = Layers.of(process, args)
-    return Settings(
-        transport=layers.checked("mode"),
-        namespace=layers.checked("namespace"),
-        kubeconfig=layers.path("kubeconfig") or None,
-        context=layers.text("context") or None,
-        catalog=args.catalog,
-        components=tuple(args.component),
-        insecure_plaintext_token=args.insecure_plaintext_token,
-        poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
-        diagnose=getattr(args, "diagnose", False),
-    )
+    return Settings.of(layers, layers.checked("namespace"), layers.checked("mode"))
 
 
 def namespaces(layers: Layers) -> list[str]:

@@ -96,20 +96,10 @@ def serve(args: Namespace, process: Process) -> int:
 def resolve(args: Namespace, process: Process) -> tuple[list[str], Settings]:
     """The namespaces to serve and the settings of their watches."""
     layers = Layers.of(process, args)
-    if args.source == "demo":
-        layers = Layers(Namespace(namespace=args.namespace), {}, {})
+    if args.source == "demo":  # where its cluster is, and what is in it, is known
+        layers = Layers(Namespace(**{**vars(args), "kubeconfig": None, "context": None}), {}, {})
     names = namespaces(layers)
-    settings = Settings(
-        transport="kube",
-        namespace=names[0],
-        kubeconfig=layers.path("kubeconfig") or None,
-        context=layers.text("context") or None,
-        catalog=args.catalog,
-        components=tuple(args.component),
-        insecure_plaintext_token=args.insecure_plaintext_token,
-        poll_interval_s=args.poll_interval or 10.0,
-    )
-    return names, settings
+    return names, Settings.of(layers, names[0])
 
 
 def policy(args: Namespace) -> StreamPolicy:
