@@ -111,6 +111,8 @@ class Attempt:
             source.run(self)
         except SourceError as error:
             failure = error
+            # With its trace it would keep all that was being read, until there is another.
+            failure.__traceback__ = failure.__cause__ = failure.__context__ = None
         except Exception as error:  # a producer that dies becomes a message
             log.debug("source %s failed", source.name, exc_info=True)
             refusal = refusal_of(error)

@@ -21,6 +21,7 @@ from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.net.failures import explain, failure_of, retry_after
 from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.memory_budget import MemoryBudget
 from agentctl.net.proxies import Proxy, is_loopback
 from agentctl.net.response import Response
 
@@ -59,6 +60,8 @@ class ApiClient:
         self.provider = provider
         self._clock = clock
         self._allow_insecure_token = allow_insecure_token
+        self.budget = MemoryBudget()
+        """For all that its sessions read at once."""
         self._lock = threading.Lock()
         self._way = self._make_way(*provider.current())
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Optional
 
 from agentctl.errors import NotFoundError, RefusedError, ServerError
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.reader import ApiReader, Timeouts, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import CRDS
 from agentctl.lenient_json import mapping, mappings, text
 
@@ -137,11 +137,15 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 def _get(
     api: ApiReader, path: str, accept: str = ACCEPT, query: Optional[Mapping[str, str]] = None
 ) -> dict[str, Any]:
-    with api.get(path, query or {}, accept, Timeouts()) as response:
-        if response.status != 200:
-            raise refusal(response, "read", "API discovery")[0]
-        body = response.read_all(MAX_BYTES)
-    answer = json_object(body)
+    budget = api.budget
+    with budget.share() as share:
+        with api.get(path, query or {}, accept, Timeouts()) as response:
+            if response.status != 200:
+                raise refusal(response, "read", "API discovery")[0]
+            body = response.read_all(MAX_BYTES, share=share)
+        with budget.parsing:
+            share.add(parsed_bytes(body))
+            answer = json_object(body)
     if not answer:
         raise ServerError(f"{path} answered {body[:60]!r}: is this address an API server?")
     return answer

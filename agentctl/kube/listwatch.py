@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, MutableSequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,15 +24,20 @@ from agentctl.errors import (
     StreamingUnsupported,
 )
 from agentctl.kube.client import Response
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.reader import ApiReader, Timeouts, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.kube.watchevents import ExpiredError, WatchDecoder
 from agentctl.net.lines import LineSplitter, LineTooLong
+from agentctl.net.memory_budget import Share
 
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
 _PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+
+
+CUT_BYTES = 1024
+"""What is kept of an object until its list is complete."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,9 @@ class WatchSettings:
     short_watch_s: float = 2.0
     """A watch that closes sooner was not served properly, and a new one has to wait."""
 
-    max_page_bytes: int = 64 << 20
+    max_page_bytes: int = 32 << 20
+    """500 objects of 64 KB: what is larger hardly fits into the memory budget once parsed."""
+
     max_line_bytes: int = 8 << 20
     """etcd holds no object over 1.5 MiB; JSON and managedFields may double it."""
 
@@ -115,6 +123,10 @@ class ListWatch:
         ExpiredError when the continue token expired on the way, ServerError when the
         list does not come to an end; the pages read so far are of no use then.
         """
+        with self.api.budget.share() as kept:
+            return self._list(kept)
+
+    def _list(self, kept: Share) -> Listing:
         changes: list[Change] = []
         token = ""
         give_up_at = self._clock.monotonic() + self._settings.list_total_s
@@ -122,12 +134,10 @@ class ListWatch:
             query = {"limit": str(self._settings.page_limit)}
             if token:
                 query["continue"] = token
-            page, seen = self._fetch(query)
-            metadata = page.get("metadata") or {}
-            changes.extend(self._spec.change(item, seen) for item in page.get("items") or ())
-            before, token = token, metadata.get("continue") or ""
+            before = token
+            token, version = self._add_page(query, changes, kept)
             if not token:
-                return Listing(tuple(changes), str(metadata.get("resourceVersion") or ""))
+                return Listing(tuple(changes), version)
             if token == before:
                 raise ServerError(f"listing {self._noun}: the same page comes again and again")
             if self._clock.monotonic() >= give_up_at:
@@ -135,26 +145,40 @@ class ListWatch:
                     f"listing {self._noun}: has not ended after {self._settings.list_total_s:g}s"
                 )
 
+    def _add_page(
+        self, query: Mapping[str, str], changes: MutableSequence[Change], kept: Share
+    ) -> tuple[str, str]:
+        """One page's objects, cut: its continue token and its resourceVersion.
+
+        The page is gone when this returns: it must not be there beside the next one.
+        """
+        with self._fetch(query) as (page, seen):
+            metadata, items = page.get("metadata") or {}, page.get("items") or ()
+            kept.add(len(items) * CUT_BYTES)
+            changes.extend(self._spec.change(item, seen) for item in items)
+            return metadata.get("continue") or "", str(metadata.get("resourceVersion") or "")
+
     def probe(self, resource_version: str) -> None:
         """Ask whether this server knows a resourceVersion yet.
 
         A watch from one of the future is silent: a server restored from a backup would
         look healthy for ever. Raises TooLargeVersionError when it does not know it.
         """
-        self._fetch(
-            {
-                "limit": "1",
-                "resourceVersion": resource_version,
-                "resourceVersionMatch": "NotOlderThan",
-            }
-        )
+        query = {
+            "limit": "1",
+            "resourceVersion": resource_version,
+            "resourceVersionMatch": "NotOlderThan",
+        }
+        with self._fetch(query):
+            pass
 
     def prove(self, narrowed: bool) -> None:
         """List one object through the server's storage; ``narrowed`` as the watch is.
 
         Without a resourceVersion no cache can answer alone.
         """
-        self._fetch({"limit": "1"}, narrowed)
+        with self._fetch({"limit": "1"}, narrowed):
+            pass
 
     def watch(self, resource_version: str) -> Generator[WatchBatch, None, None]:
         """What happens after ``resource_version``, until the server ends the watch.
@@ -219,21 +243,27 @@ class ListWatch:
         if splitter.pending:
             log.debug("%s: dropped a line cut off after %d bytes", self._noun, splitter.pending)
 
+    @contextmanager
     def _fetch(
         self, query: Mapping[str, str], narrowed: bool = True
-    ) -> tuple[dict[str, Any], Seen]:
+    ) -> Iterator[tuple[dict[str, Any], Seen]]:
+        """One answer, for as long as it is needed: nobody else's objects are made meanwhile."""
         settings = self._settings
         accept = _PARTIAL.format("List") if self._spec.resource.metadata_only else JSON
         timeouts = Timeouts(
             settings.connect_timeout_s, settings.list_timeout_s, settings.list_timeout_s
         )
         asked = self._narrowed(query) if narrowed else query
-        with self.api.get(self._path, asked, accept, timeouts) as response:
-            seen = self._seen(response, self._clock.monotonic())
-            if response.status != 200:
-                raise self._failure(response, "list")
-            body = response.read_all(settings.max_page_bytes)
-        return _parse_list(body, self._noun), seen
+        budget = self.api.budget
+        with budget.share() as share:
+            with self.api.get(self._path, asked, accept, timeouts) as response:
+                seen = self._seen(response, self._clock.monotonic())
+                if response.status != 200:
+                    raise self._failure(response, "list")
+                body = response.read_all(settings.max_page_bytes, share=share)
+            with budget.parsing:
+                share.add(parsed_bytes(body))
+                yield _parse_list(body, self._noun), seen
 
     def _narrowed(self, query: Mapping[str, str]) -> dict[str, str]:
         """The query with the selectors, and without what is empty."""

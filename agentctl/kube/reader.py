@@ -16,6 +16,7 @@ from agentctl.errors import ServerError, SourceError
 from agentctl.kube.client import JSON, ApiClient, KillSwitch, Response, Session
 from agentctl.kube.managed_fields import parse
 from agentctl.net.failures import failure_of
+from agentctl.net.memory_budget import MemoryBudget
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ class ApiReader:
     def kill(self) -> None:
         """End whatever is being waited for; later requests fail at once."""
         self._switch.kill()
+
+    @property
+    def budget(self) -> MemoryBudget:
+        """What all readers of this client may hold at once."""
+        return self._client.budget
 
     @property
     def connected_at(self) -> float:
@@ -118,6 +124,16 @@ def refusal(response: Response, verb: str, noun: str) -> tuple[SourceError, dict
         body = b""
     failure = failure_of(response.status, response.headers, body, verb, noun)
     return failure, json_object(body)
+
+
+def parsed_bytes(body: bytes) -> int:
+    """At most so much memory is needed to parse JSON, beside that of the bytes.
+
+    The text and its strings have a byte a character each, or four; the rest are objects, of
+    which a hostile answer may hold nothing else.
+    """
+    text = (2 if body.isascii() else 8) * len(body)
+    return text + 240 * body.count(b"{") + 72 * body.count(b"[") + 64 * body.count(b",")
 
 
 def json_object(body: bytes) -> dict[str, Any]:

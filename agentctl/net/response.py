@@ -13,6 +13,7 @@ from agentctl.errors import DisconnectedError, ServerError
 from agentctl.net.chunked import ChunkDecoder, ChunkError
 from agentctl.net.failures import explain, header, http_date
 from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.memory_budget import Share
 
 if TYPE_CHECKING:
     import http.client
@@ -89,10 +90,13 @@ class Response:
             self._finish()
         return data
 
-    def read_all(self, limit: int, timeout: float = READ_ALL_S) -> bytes:
+    def read_all(
+        self, limit: int, timeout: float = READ_ALL_S, share: Optional[Share] = None
+    ) -> bytes:
         """The whole body: at most ``limit`` bytes within ``timeout`` seconds.
 
-        Raises ServerError if it is larger or slower, DisconnectedError if it breaks off.
+        ``share`` is what its memory is taken from. Raises ServerError if it is larger or
+        slower, DisconnectedError if it breaks off.
         """
         conn = self._conn
         if conn is None:
@@ -107,6 +111,8 @@ class Response:
                 data = self.read1()
                 if not data:
                     return b"".join(chunks)
+                if share is not None:
+                    share.add(2 * len(data))  # in pieces, and put together
                 chunks.append(data)
                 size += len(data)
                 if size > limit:

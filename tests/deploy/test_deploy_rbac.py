@@ -27,6 +27,7 @@ from agentctl.kube.rbac import describe
 from agentctl.kube.resources import CRDS, SERVED
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
+from agentctl.net.memory_budget import MemoryBudget
 from tests.deploy.authorizer import Asked, Granted, allowed, asked, granted
 from tests.deploy.shipped import container, documents, parsed, the
 from tools import rbac
@@ -87,7 +88,7 @@ class Said(NamedTuple):
     body: bytes
     status: int = 200
 
-    def read_all(self, limit: int) -> bytes:
+    def read_all(self, limit: int, share: object = None) -> bytes:
         return self.body
 
 
@@ -96,6 +97,7 @@ class OlderDiscovery:
 
     def __init__(self, groups: set[str]) -> None:
         self.asked: set[Asked] = set()
+        self.budget = MemoryBudget()
         self._groups = [
             {"name": group, "versions": [{"groupVersion": f"{group}/v1alpha1"}]} for group in groups
         ]

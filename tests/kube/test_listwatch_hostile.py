@@ -13,9 +13,10 @@ import pytest
 from agentctl.engine.messages import ObjectKey
 from agentctl.errors import DisconnectedError, NotFoundError, ServerError
 from agentctl.kube import discovery
-from agentctl.kube.listwatch import ListWatch, WatchBatch, WatchSettings
+from agentctl.kube.listwatch import CUT_BYTES, ListWatch, WatchBatch, WatchSettings
 from agentctl.kube.reader import ApiReader, Timeouts
 from agentctl.kube.resources import Seen
+from agentctl.net.memory_budget import TOTAL_BYTES, MemoryBudget, Share
 from tests.fakes import FakeClock
 from tests.kube.rig import spec_of
 
@@ -34,8 +35,11 @@ class Answer:
     def read1(self, n: int = 65536) -> bytes:
         return next(self._pieces, b"")
 
-    def read_all(self, limit: int) -> bytes:
-        return b"".join(self._pieces)
+    def read_all(self, limit: int, share: Optional[Share] = None) -> bytes:
+        body = b"".join(self._pieces)
+        if share is not None:
+            share.add(2 * len(body))
+        return body
 
 
 class Api:
@@ -44,6 +48,7 @@ class Api:
     def __init__(self, answer: Callable[[str, Mapping[str, str]], Answer]) -> None:
         self.answer = answer
         self.asked = 0
+        self.budget = MemoryBudget()
 
     @contextmanager
     def get(
@@ -109,6 +114,59 @@ def test_a_list_without_proper_metadata_is_a_servers_failure(metadata: Any) -> N
     else:
         with pytest.raises(ServerError, match="no Kubernetes list"):
             source.list()
+
+
+def huge(size: int) -> Callable[[str, Mapping[str, str]], Answer]:
+    """One page for ever: its objects are nothing but braces."""
+    items = [{"metadata": {}}] * (size // 15)
+    return lambda path, query: page("", items)
+
+
+def test_pages_are_charged_to_the_budget_and_given_back() -> None:
+    source, api = listwatch(FakeClock(), huge(30_000))
+    assert len(source.list().changes) == 2000
+    assert api.budget.taken == 0
+    # Nine times the bytes of such a page are not too much to allow for its objects.
+    needed = 9 * 30_000
+    api.budget = MemoryBudget(needed)
+    with pytest.raises(ServerError, match="put off"):
+        source.list()
+    assert api.budget.taken == 0
+
+
+def test_what_others_hold_counts() -> None:
+    source, api = listwatch(FakeClock(), huge(30_000))
+    with api.budget.share() as others:
+        others.add(TOTAL_BYTES - 100_000)
+        with pytest.raises(ServerError, match="come to more than 256 MiB"):
+            source.list()
+    assert len(source.list().changes) == 2000
+
+
+def test_a_page_is_gone_before_the_next_is_read() -> None:
+    taken: list[int] = []
+
+    def answer(path: str, query: Mapping[str, str]) -> Answer:
+        taken.append(api.budget.taken)
+        token = "" if len(taken) == 3 else f"page {len(taken)}"
+        return page(token, [{"metadata": {}}] * 2000)
+
+    source, api = listwatch(FakeClock(), answer)
+    assert len(source.list().changes) == 6000
+    assert taken == [0, 2000 * CUT_BYTES, 4000 * CUT_BYTES]
+
+
+def test_a_list_whose_objects_never_end_is_put_off() -> None:
+    """What is kept of them counts too, long before the time for a list is over."""
+
+    def answer(path: str, query: Mapping[str, str]) -> Answer:
+        return page(f"after {api.asked}", [{"metadata": {}}] * 2000)
+
+    source, api = listwatch(FakeClock(), answer)
+    api.budget = MemoryBudget(20 << 20)
+    with pytest.raises(ServerError, match="more than 20 MiB"):
+        source.list()
+    assert 5 < api.asked < 20
 
 
 # Watches
