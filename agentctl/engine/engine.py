@@ -1,4 +1,4 @@
-"""The sole consumer of the queue: state, deadlines, and what follows from both.
+"""Engine: the sole consumer of the queue. State, deadlines, and what follows from both.
 
 Everything that happens comes in as a message or as a deadline that passed, and
 leaves as events to one sink. ``step`` takes what is queued and does all that is due;
@@ -15,19 +15,19 @@ from __future__ import annotations
 import contextlib
 import queue
 import random
-from collections.abc import Collection, Iterable, Sequence
-from typing import Optional, Protocol, Union
+from collections.abc import Iterable, Sequence
+from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import SourceHealth
-from agentctl.engine.messages import Alive, Ended, Message, News, Pending, Stop, Warned
+from agentctl.engine.messages import Alive, Ended, Message, Pending, Stop, Warned
 from agentctl.engine.policy import Missing, Outcome, StreamPolicy, Vitals
+from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
 from agentctl.engine.verdict import Verdict
 from agentctl.errors import ExitCode
-from agentctl.model import ErrorCode, Item, StreamError
+from agentctl.model import ErrorCode
 from agentctl.redact import redact
 
 INBOX_SIZE = 1000
@@ -35,59 +35,6 @@ INBOX_SIZE = 1000
 
 BATCH_MAX = 2 * INBOX_SIZE
 """Messages taken at once: a flood must not keep deadlines from being looked at."""
-
-
-class State(Protocol):
-    """What the sources say, as items. Used by the engine's thread only."""
-
-    def apply(self, message: News) -> Optional[StreamError]:
-        """Take news from a source; what rests on it can be judged again from now on.
-
-        Returns what the news itself says is wrong, if that has to be told.
-        """
-
-    def blind(self, source: str, reason: str) -> None:
-        """Nothing can be said of what rests on this source, for this reason."""
-
-    def lost(self, source: str, since: float, now: float) -> None:
-        """Its connection is lost: it says nothing new, and what it said still stands.
-
-        It was last heard at ``since``.
-        """
-
-    def found(self, source: str, now: float) -> None:
-        """It is connected, for the first time or again."""
-
-    def proven(self, now: Optional[float]) -> Collection[str]:
-        """The storage behind all sources answered now (monotonic); None: nobody asks it.
-
-        Returns the sources that have been silent for longer than they should have been.
-        """
-
-    def items(self, now: float) -> Sequence[Item]:
-        """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
-
-    def amiss(self) -> Sequence[Missing]:
-        """What is missing at the source's own sources, for the beat."""
-
-    def next_deadline(self) -> Optional[float]:
-        """When (monotonic) items may change without any message."""
-
-    def absent(self) -> str:
-        """What was asked for and does not exist, as one line; empty if nothing is amiss."""
-
-
-class Companion(Protocol):
-    """Something beside the stream that lives as long as a run."""
-
-    def start(self) -> None:
-        """The run begins."""
-
-    def stop(self) -> None:
-        """End whatever is being waited for; from any thread, more than once, never waits."""
-
-    def join(self) -> None:
-        """Let go of everything, within a second; on the engine's thread, after ``stop``."""
 
 
 class Engine:
@@ -337,9 +284,7 @@ class Engine:
                 self._stream.note(missing)
 
     def _missing(self, now: float) -> Sequence[Missing]:
-        down = [
-            _missing(health, now, self._sources.fallen(health)) for health in self._sources.down
-        ]
+        down = [one.missing(now, self._sources.fallen(one)) for one in self._sources.down]
         return down or self._state.amiss()
 
     def _judge(self, now: float) -> None:
@@ -393,17 +338,3 @@ class Engine:
     def _finish(self, outcome: Outcome) -> None:
         if self.outcome is None:
             self.outcome = Outcome(outcome.exit_code, redact(outcome.message))
-
-
-def _missing(health: SourceHealth, now: float, fallen: bool) -> Missing:
-    """``fallen``: in an outage."""
-    failure, retry_at = health.failure, health.retry_at
-    if health.excuse:
-        return Missing(health.name, ErrorCode.SERVER, health.excuse, None)
-    if failure is not None:
-        wait = None if retry_at is None else max(0.0, retry_at - now)
-        return Missing(health.name, failure.code, failure.message, wait)
-    # Nobody fails where history is read anew, unless that is how an outage ends.
-    relists = health.ever_up and not fallen
-    code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED
-    return Missing(health.name, code, "no answer yet", None)

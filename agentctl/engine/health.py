@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import random
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -10,8 +12,15 @@ from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
-from agentctl.engine.policy import SourceVitals
+from agentctl.engine.policy import Missing, SourceVitals
 from agentctl.errors import DisconnectedError, RefusedError, SourceError, StartingError
+from agentctl.model import ErrorCode
+
+log = logging.getLogger(__name__)
+
+WAKE_S = 1.0
+"""Within which those that wait are tried, once their server answers; spread, so that it is
+not asked for everything at once."""
 
 AGAIN_S = 1.0
 """How soon an attempt is tried again that could neither begin nor say so."""
@@ -82,6 +91,38 @@ class SourceHealth:
         """In words, that nothing at all has come of it for so long."""
         return f"no answer from {self.name} within {format_duration(round(waited_s, 1))}"
 
+    @property
+    def refusal(self) -> Optional[SourceError]:
+        """Its failure; of a server that starts, the refusal that it may have been."""
+        failure = self.failure
+        return failure.refusal or failure if isinstance(failure, StartingError) else failure
+
+    def missing(self, now: float, fallen: bool) -> Missing:
+        """What its readers are told on the beat; ``fallen``: it is in an outage."""
+        failure = self.failure
+        if self.excuse:
+            return Missing(self.name, ErrorCode.SERVER, self.excuse, None)
+        if failure is not None:
+            wait = None if self.retry_at is None else max(0.0, self.retry_at - now)
+            return Missing(self.name, failure.code, failure.message, wait)
+        # Nobody fails where history is read anew, unless that is how an outage ends.
+        relists = self.ever_up and not fallen
+        code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED
+        return Missing(self.name, code, "no answer yet", None)
+
+    def stale_at(self, limit_s: Optional[float], proven_at: Optional[float]) -> Optional[float]:
+        """When what rests on it stops being believed.
+
+        One that is down has nothing to say. One that is up may be served from a cache
+        whose storage is silent: ``proven_at`` is when that last answered, None where
+        nobody looks after it.
+        """
+        if limit_s is None or self.blind or not self.ever_up or self.proves:
+            return None
+        if not self.up:
+            return self.last_alive + limit_s
+        return None if proven_at is None else proven_at + limit_s
+
     def vitals(self) -> SourceVitals:
         failure = self.failure
         return SourceVitals(
@@ -135,6 +176,33 @@ class SourceHealth:
             self.up = True
             self.up_since = now if self.up_since is None else self.up_since
             self.failure = None
+
+    def retry_later(
+        self,
+        failure: Optional[SourceError],
+        up_since: Optional[float],
+        now: float,
+        refused_s: float,
+        rng: random.Random,
+    ) -> float:
+        """Set the time of the next attempt; returns the wait in seconds.
+
+        ``refused_s`` is how long to wait after a refusal, give or take a quarter.
+        """
+        wish = (failure.retry_after if failure is not None else None) or 0.0
+        if isinstance(failure, RefusedError):
+            delay = refused_s * rng.uniform(0.75, 1.25)
+        elif isinstance(failure, StartingError):
+            delay = wish
+        elif failure is not None and failure.put_off:
+            delay = wish + rng.uniform(0.0, WAKE_S)
+        else:
+            delay = self.retry.failed(now, up_since, wish or None, rng)
+        self.not_before = now + wish
+        self.retry_at = now + delay
+        reason = failure.message if failure is not None else "it ended"
+        log.debug("%s: %s; next attempt in %.1fs", self.name, reason, delay)
+        return delay
 
     def relists(self, now: float) -> None:
         """Its history is lost: it answered, but counts as alive only once it has listed."""

@@ -13,16 +13,12 @@ from enum import IntEnum
 from typing import NamedTuple, Optional, Protocol
 
 from agentctl.duration import format_duration
-from agentctl.engine.health import SourceHealth
+from agentctl.engine.health import WAKE_S, SourceHealth
 from agentctl.errors import RefusedError, ServerError, SourceError, StartingError
 from agentctl.model import ErrorCode
 
 SETTLE_S = 0.5
 """How long an outage waits for the others that it has taken, before it is told."""
-
-WAKE_S = 1.0
-"""Within which those that wait are tried, once their server answers; spread, so that it is
-not asked for everything at once."""
 
 LONG_SILENCE_S = 10.0
 """After so long, whoever gets the first answer, and no good one, is eager again itself. Not

@@ -27,7 +27,7 @@ from agentctl.engine.messages import (
     Stop,
     Warned,
 )
-from agentctl.engine.outage import WAKE_S, Reach, ServerHealth, Tell
+from agentctl.engine.outage import Reach, ServerHealth, Tell
 from agentctl.engine.policy import Outcome, SourceVitals, StreamPolicy
 from agentctl.engine.renewal import Renewal
 from agentctl.errors import (
@@ -38,7 +38,6 @@ from agentctl.errors import (
     NotFoundError,
     RefusedError,
     ServerError,
-    SourceError,
     StartingError,
     StreamingUnsupported,
     UnauthorizedError,
@@ -160,6 +159,7 @@ class Supervisor:
         health = self[message.source]
         failure = message.failure
         server = self._server(health)
+        refused_s = self._policy.refused_retry_s
         health.stop()
         if failure is None:
             health.idle = True
@@ -167,7 +167,7 @@ class Supervisor:
                 self._proven(None)
             server.answered(health, now, Reach.ANSWERS if health.proves else Reach.WELL)
             if not self._policy.once:
-                self._retry(health, None, health.up_since, now)
+                health.retry_later(None, health.up_since, now, refused_s, self._rng)
             return None
         if isinstance(failure, StreamingUnsupported):
             server.answered(health, now, Reach.WELL)
@@ -194,7 +194,8 @@ class Supervisor:
         elif unshown:
             self._blind(health.name, failure.message)
         again = starting or not self._policy.once
-        delay = self._retry(health, failure, up_since, now) if again else None
+        waits = (failure, up_since, now, refused_s, self._rng)
+        delay = health.retry_later(*waits) if again else None
         server.failed(health, failure, delay, news, now)
         return None
 
@@ -271,33 +272,10 @@ class Supervisor:
 
     def refused_everywhere(self) -> Optional[Outcome]:
         """An outcome if there is nothing but refusals: nothing will come of waiting."""
-        failures = [_refusal(health.failure) for health in self if health.stream.essential]
+        failures = [health.refusal for health in self if health.stream.essential]
         if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
             return None
         return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
-
-    def _retry(
-        self,
-        health: SourceHealth,
-        failure: Optional[SourceError],
-        up_since: Optional[float],
-        now: float,
-    ) -> float:
-        """Set the time of the next attempt; returns the wait in seconds."""
-        if isinstance(failure, RefusedError):
-            delay = self._policy.refused_retry_s * self._rng.uniform(0.75, 1.25)
-        elif isinstance(failure, StartingError):
-            delay = failure.retry_after or 0.0
-        elif failure is not None and failure.put_off:
-            delay = (failure.retry_after or 0.0) + self._rng.uniform(0.0, WAKE_S)
-        else:
-            wish = failure.retry_after if failure is not None else None
-            delay = health.retry.failed(now, up_since, wish, self._rng)
-        health.not_before = now + ((failure.retry_after or 0.0) if failure is not None else 0.0)
-        health.retry_at = now + delay
-        reason = failure.message if failure is not None else "it ended"
-        log.debug("%s: %s; next attempt in %.1fs", health.name, reason, delay)
-        return delay
 
     def _fall_back(
         self, health: SourceHealth, failure: StreamingUnsupported, now: float
@@ -320,18 +298,9 @@ class Supervisor:
         return self._servers[health.stream.server]
 
     def _stale_at(self, health: SourceHealth) -> Optional[float]:
-        """When what rests on a source stops being believed.
-
-        One that is down has nothing to say. One that is up may be served from a cache
-        whose storage is silent: where that is looked after, its last proof counts.
-        """
-        limit = self._policy.max_staleness_s
-        if limit is None or health.blind or not health.ever_up or health.proves:
-            return None
-        if not health.up:
-            return health.last_alive + limit
         server = self._server(health)
-        return server.last_proof + limit if server.proves else None
+        proven_at = server.last_proof if server.proves else None
+        return health.stale_at(self._policy.max_staleness_s, proven_at)
 
     def _turn_stale(self, now: float) -> None:
         reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
@@ -376,7 +345,3 @@ class Supervisor:
                     self._found(health.name, now)
             elif stale and health.attempt is not None:
                 health.start(self._inbox, now)
-
-
-def _refusal(failure: Optional[SourceError]) -> Optional[SourceError]:
-    return failure.refusal or failure if isinstance(failure, StartingError) else failure

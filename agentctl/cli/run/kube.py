@@ -10,8 +10,9 @@ from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.watched import watched
 from agentctl.cursor import scope_of
-from agentctl.engine.engine import Companion, Engine
+from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.state import Companion
 from agentctl.engine.stream import EventStream, Sink
 from agentctl.kube.access import ClusterAccess
 

@@ -9,8 +9,9 @@ from typing import NamedTuple, Optional
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
-from agentctl.engine.engine import Companion, Engine
+from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
+from agentctl.engine.state import Companion
 from agentctl.engine.stream import Outlet
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
