@@ -3,7 +3,7 @@
 Everything that happens comes in as a message or as a deadline that passed, and
 leaves as events to one sink. ``step`` takes what is queued and does all that is due;
 it reads no queue and sleeps nowhere, so tests drive it with a clock of their own.
-``run`` is the loop around it.
+``run`` is the loop around it and ``receive``.
 
 One change, walked: a source puts ``Changed`` → ``step`` gives it to the state, which
 judges again what rests on it → ``EventStream`` compares the items with those last
@@ -60,7 +60,7 @@ class Engine:
         self._clock = clock
         self._stream = outlet
         self._companions = companions
-        self._sources = Supervisor(
+        self.sources = Supervisor(
             sources,
             policy,
             rng or random.Random(),
@@ -84,7 +84,7 @@ class Engine:
     @property
     def threads(self) -> int:
         """How many a run takes: its own, and one for each source and companion."""
-        return 1 + len(list(self._sources)) + len(self._companions)
+        return 1 + len(list(self.sources)) + len(self._companions)
 
     def run(self) -> Outcome:
         """Start the sources and go on until the run is over; then stop them.
@@ -94,11 +94,11 @@ class Engine:
         try:
             self.start()
             while self.outcome is None:
-                self.step(self._receive())
+                self.step(self.receive())
         finally:
             for companion in self._companions:
                 companion.stop()
-            self._sources.stop(self._clock.monotonic)
+            self.sources.stop(self._clock.monotonic)
             for companion in self._companions:
                 companion.join()
         return self.outcome
@@ -126,7 +126,7 @@ class Engine:
             self._beat_at = now + self._policy.heartbeat_s
         if self._policy.timeout_s is not None:
             self._timeout_at = began + self._policy.timeout_s
-        self._sources.start(self.inbox, now)
+        self.sources.start(self.inbox, now)
         for companion in self._companions:
             companion.start()
 
@@ -134,7 +134,7 @@ class Engine:
         """When (monotonic) something is due even if no message comes; None for never."""
         due = [self._beat_at, self._timeout_at, self._state.next_deadline()]
         if not self._stream.begun:
-            patience = 0.0 if self._sources.answered else self._policy.first_answer_s
+            patience = 0.0 if self.sources.answered else self._policy.first_answer_s
             due.append(self._started_at + patience)
         if self._withheld:
             due.append(self._quiet_until)
@@ -142,7 +142,7 @@ class Engine:
             due.append(self._looked_at + self._policy.look_s)
         if self._verdict is not None:
             due.append(self._verdict.deadline)
-        due += self._sources.deadlines()
+        due += self.sources.deadlines()
         return min((moment for moment in due if moment is not None), default=None)
 
     def step(self, messages: Iterable[Union[Message, Stop]]) -> None:
@@ -158,7 +158,7 @@ class Engine:
                 break
         else:
             self._note(now)
-            self._sources.look(now)
+            self.sources.look(now)
             self._note(now)
         if self.outcome is not None:
             if self._stream.begun:  # what came before the end is still told
@@ -179,9 +179,9 @@ class Engine:
     def vitals(self) -> Vitals:
         """How the sources are. May be called from any thread."""
         amiss = tuple(missing.source for missing in self._state.amiss())
-        return Vitals(self._looked_at, self._stream.begun, self._sources.vitals(), amiss)
+        return Vitals(self._looked_at, self._stream.begun, self.sources.vitals(), amiss)
 
-    def _receive(self) -> list[Union[Message, Stop]]:
+    def receive(self) -> list[Union[Message, Stop]]:
         """All that is queued; waits for the first message until the next deadline."""
         deadline = self.next_deadline()
         wait = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
@@ -195,18 +195,18 @@ class Engine:
         return batch
 
     def _take(self, message: Message, now: float) -> None:
-        health = self._sources[message.source]
+        health = self.sources[message.source]
         if message.epoch != health.epoch:
             return
         if isinstance(message, Ended):
-            outcome = self._sources.ended(message, now, at_start=not self._stream.begun)
+            outcome = self.sources.ended(message, now, at_start=not self._stream.begun)
             if outcome is not None:
                 self._finish(outcome)
         elif isinstance(message, Warned) and message.code is ErrorCode.RESYNC:
-            self._sources.lost_history(message, now)
+            self.sources.lost_history(message, now)
         elif isinstance(message, Warned):
             self._stream.tell(health.name, message.code, message.message)
-        elif self._sources.heard(message, now) and not isinstance(message, Pending):
+        elif self.sources.heard(message, now) and not isinstance(message, Pending):
             error = None if isinstance(message, Alive) else self._state.apply(message)
             if error is not None:
                 self._stream.tell(
@@ -228,29 +228,29 @@ class Engine:
         together, or not at all where it was undone.
         """
         items = self._state.items(now)
-        self._sources.tell_resync(lambda: self._stream.differs(items), now)
+        self.sources.tell_resync(lambda: self._stream.differs(items), now)
         self._withheld = now < self._quiet_until and not at_once
         if self._withheld:
             return
-        if self._stream.publish(items, self._sources.versions()):
+        if self._stream.publish(items, self.sources.versions()):
             self._quiet_until = now + self._policy.debounce_s
 
     def _begin(self, now: float, forced: bool) -> None:
         """The snapshot, once every source has answered or the wait is over."""
         late = now >= self._started_at + self._policy.first_answer_s
-        if not (self._sources.answered or late or forced):
+        if not (self.sources.answered or late or forced):
             return
-        refused = self._sources.refused_everywhere()
+        refused = self.sources.refused_everywhere()
         if refused is not None:
             self._finish(refused)
             return
-        self._sources.look(now, at_once=True)
-        self._sources.give_up_waiting(now - self._started_at)
+        self.sources.look(now, at_once=True)
+        self.sources.give_up_waiting(now - self._started_at)
         # A one-shot that reached nobody has nothing to show but its error.
-        if not self._policy.once or self._sources.reached:
+        if not self._policy.once or self.sources.reached:
             self._stream.begin(
                 self._state.items(now),
-                self._sources.versions(),
+                self.sources.versions(),
                 since=self._policy.since,
                 follow_only=self._policy.follow_only,
             )
@@ -267,8 +267,8 @@ class Engine:
             self._beat_at += period
         if not self._stream.begun:
             return
-        if self._sources.settling:  # what the beat would tell again is told first
-            self._sources.look(now, at_once=True)
+        if self.sources.settling:  # what the beat would tell again is told first
+            self.sources.look(now, at_once=True)
             self._note(now)
         else:
             self._stream.beat(self._missing(now))
@@ -276,7 +276,7 @@ class Engine:
     def _note(self, now: float) -> None:
         """Before and after what the sources' state leads to is told: so that no reader is
         told on its own beat what was so before that, or what has yet to be told."""
-        if self._stream.begun and not self._sources.settling:
+        if self._stream.begun and not self.sources.settling:
             missing = self._missing(now)
             noted = [(one.source, one.code) for one in missing]
             if noted != self._noted:
@@ -284,14 +284,14 @@ class Engine:
                 self._stream.note(missing)
 
     def _missing(self, now: float) -> Sequence[Missing]:
-        down = [one.missing(now, self._sources.fallen(one)) for one in self._sources.down]
+        down = [one.missing(now, self.sources.fallen(one)) for one in self.sources.down]
         return down or self._state.amiss()
 
     def _judge(self, now: float) -> None:
         """End the run once the verdict is clear."""
         if self._verdict is None or not self._stream.begun or self.outcome is not None:
             return
-        lost = [health.name for health in self._sources.lost]
+        lost = [health.name for health in self.sources.lost]
         lost += [missing.source for missing in self._state.amiss()]
         missing = f"{', '.join(lost)} cannot be seen" if lost else ""
         outcome = self._verdict.look(self._state.items(now), now, missing)
@@ -302,7 +302,7 @@ class Engine:
     def _time_out(self) -> None:
         if self.outcome is not None:
             return
-        self._sources.look(self._clock.monotonic(), at_once=True)
+        self.sources.look(self._clock.monotonic(), at_once=True)
         self._conclude("still disconnected at --timeout: ")
         outcome = self.outcome
         if self._verdict is not None and outcome == Outcome(ExitCode.OK):
@@ -310,7 +310,7 @@ class Engine:
             self._finish(self._verdict.timed_out())
 
     def _conclude_once(self) -> None:
-        absent = "" if self._sources.lost else self._state.absent()
+        absent = "" if self.sources.lost else self._state.absent()
         if absent:
             self._finish(Outcome(ExitCode.REFUSED, absent))
         else:
@@ -318,9 +318,9 @@ class Engine:
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""
-        lost = self._sources.lost
+        lost = self.sources.lost
         if not lost:
-            self._finish(self._sources.refused_everywhere() or self._second_hand(prefix))
+            self._finish(self.sources.refused_everywhere() or self._second_hand(prefix))
             return
         failure = lost[0].failure
         waited_s = self._clock.monotonic() - self._started_at

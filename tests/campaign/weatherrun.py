@@ -200,8 +200,8 @@ class WeatherRun:
         over = max(well.values()) if at_most is None else began + at_most
         while True:
             now = self.time.elapsed
-            due = {health.name: self._due(health, well) for health in self.engine._sources}
-            for health in self.engine._sources:
+            due = {health.name: self._due(health, well) for health in self.engine.sources}
+            for health in self.engine.sources:
                 missing = health.down or health.excuse
                 if missing and now > due[health.name] and health.name not in late:
                     late.add(health.name)

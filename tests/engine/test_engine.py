@@ -60,10 +60,10 @@ class Bench:
         self.engine.start()
 
     def close(self) -> None:
-        self.engine._sources.stop(self.clock.monotonic)
+        self.engine.sources.stop(self.clock.monotonic)
 
     def epoch(self, name: str) -> int:
-        return self.engine._sources[name].epoch
+        return self.engine.sources[name].epoch
 
     def step(self, *messages: Message) -> list[Any]:
         self.engine.step(messages)
@@ -275,7 +275,7 @@ def test_an_attempt_that_gets_no_thread_is_a_lost_connection_and_is_retried(
         assert isinstance(messages[0], Ended)
         assert messages[0].epoch == bench.epoch("a")
         bench.step(*messages)
-        failure = bench.engine._sources["a"].failure
+        failure = bench.engine.sources["a"].failure
         assert failure is not None
         assert failure.message.startswith("can't start new thread: raise the limits")
     bench.advance(10.0)
@@ -292,7 +292,7 @@ def test_an_attempt_without_thread_is_tried_again_where_the_queue_is_full(
         bench.engine.inbox.put_nowait(bench.listed("a"))
     with monkeypatch.context() as patch:
         refuse_threads(patch)
-        health = bench.engine._sources["a"]
+        health = bench.engine.sources["a"]
         health.start(bench.engine.inbox, bench.clock.monotonic())
     assert health.retry_at == bench.clock.monotonic() + 1.0
 
@@ -303,14 +303,14 @@ def test_the_retry_resumes_from_what_was_applied(make: Any) -> None:
     bench.step(bench.changed("a", D, version="77"))
     bench.step(bench.lost("a"))
     bench.advance(5)
-    assert bench.engine._sources["a"].attempt.resource_version == "77"
+    assert bench.engine.sources["a"].attempt.resource_version == "77"
 
 
 def test_a_bookmark_moves_the_version_and_nothing_else(make: Any) -> None:
     bench = make("a")
     bench.begin()
     assert bench.step(Alive("a", bench.epoch("a"), "88")) == []
-    assert bench.engine._sources["a"].resource_version == "88"
+    assert bench.engine.sources["a"].resource_version == "88"
 
 
 def test_retries_of_one_outage_are_not_told_again(make: Any) -> None:
@@ -374,7 +374,7 @@ def test_what_turned_unknown_is_listed_anew_not_resumed(make: Any) -> None:
     bench.advance(61)
     bench.step(bench.lost("a"))
     bench.advance(31)
-    assert bench.engine._sources["a"].attempt.resource_version == ""
+    assert bench.engine.sources["a"].attempt.resource_version == ""
     recovered, delta = bench.step(bench.listed("a"))
     assert recovered.code is ErrorCode.RECOVERED
     assert delta.changes[0].status is H
@@ -385,10 +385,10 @@ def test_an_attempt_under_way_when_its_source_turns_stale_lists_anew(make: Any) 
     bench.begin()
     bench.step(bench.lost("a"))
     bench.advance(5)
-    assert bench.engine._sources["a"].attempt.resource_version == "1"
+    assert bench.engine.sources["a"].attempt.resource_version == "1"
     resumed = bench.epoch("a")
     bench.advance(60)
-    assert bench.engine._sources["a"].attempt.resource_version == ""
+    assert bench.engine.sources["a"].attempt.resource_version == ""
     assert bench.step(Alive("a", resumed, "1")) == []
 
 
@@ -460,7 +460,7 @@ def test_fallback_polls_and_says_so_once(make: Any) -> None:
     bench.begin()
     (error,) = bench.step(bench.ended("a", StreamingUnsupported("no watch")))
     assert error.code is ErrorCode.FALLBACK
-    assert bench.engine._sources["a"].source is bench.polls["a"]
+    assert bench.engine.sources["a"].source is bench.polls["a"]
     assert kinds(bench.step(bench.listed("a", D))) == ["delta"]
 
 
@@ -469,9 +469,9 @@ def test_the_stream_is_tried_again_every_five_minutes_in_silence(make: Any) -> N
     bench.begin()
     bench.step(bench.ended("a", StreamingUnsupported("no watch")))
     assert bench.advance(301) == []
-    assert bench.engine._sources["a"].source is bench.sources["a"]
+    assert bench.engine.sources["a"].source is bench.sources["a"]
     assert bench.step(bench.ended("a", StreamingUnsupported("no watch"))) == []
-    assert bench.engine._sources["a"].polling
+    assert bench.engine.sources["a"].polling
     assert bench.engine.next_deadline() > bench.clock.elapsed
 
 
@@ -584,7 +584,7 @@ def test_stop_ends_with_the_code_given_even_when_the_inbox_is_full(make: Any) ->
     while not bench.engine.inbox.full():
         bench.engine.inbox.put_nowait(Alive("a", 1))
     bench.engine.stop(130)
-    bench.step(*bench.engine._receive())
+    bench.step(*bench.engine.receive())
     assert bench.engine.outcome.exit_code == 130
 
 

@@ -58,7 +58,7 @@ def test_an_outage_after_long_health_is_not_hammered(make: Any) -> None:
     waits = []
     for _ in range(8):
         bench.step(bench.lost("a"))
-        waits.append(bench.engine._sources["a"].retry_at - bench.clock.elapsed)
+        waits.append(bench.engine.sources["a"].retry_at - bench.clock.elapsed)
         bench.advance(waits[-1] + 0.01)
     assert waits[0] <= 1.0
     assert min(waits[-2:]) >= 15.0
@@ -133,7 +133,7 @@ def test_without_any_source_there_is_nothing_to_wait_for(once: bool) -> None:
     engine = Engine([], FakeState([]), EventStream(sink, clock, b""), policy, clock=clock)
     engine.start()
     assert engine.next_deadline() == clock.monotonic()
-    engine.step(engine._receive())
+    engine.step(engine.receive())
     assert kinds(sink.take()) == ["snapshot"]
     if once:
         assert engine.outcome is not None
@@ -198,16 +198,16 @@ class Steered:
                 assert event.changes or event.removed
                 assert all(self.folded.get(item.key) != item for item in event.changes)
             if isinstance(event, Heartbeat):
-                assert not bench.engine._sources.down
+                assert not bench.engine.sources.down
             self.folded = fold(self.folded, event)
             self.events.append(event)
-        if bench.engine._stream.begun:
+        if bench.engine.vitals().begun:
             items = bench.state.items(bench.clock.elapsed)
             assert self.folded == {item.key: item for item in items}
 
     def message(self, kind: str, name: str, status: Status, failure: SourceError) -> None:
         bench = self.bench
-        health = bench.engine._sources[name]
+        health = bench.engine.sources[name]
         if health.attempt is None:
             return
         self.version += 1
@@ -258,7 +258,7 @@ def test_whatever_happens_the_events_fold_to_the_state(moves: Any) -> None:
             steered.take(steered.bench.advance(400))
             for name in "abc":
                 steered.message("listed", name, H, FAILURES[0])
-        assert not steered.bench.engine._sources.down
+        assert not steered.bench.engine.sources.down
         assert [item.status for item in steered.folded.values()] == [H, H, H]
     finally:
         steered.bench.close()
@@ -290,7 +290,7 @@ def test_hours_of_random_failures_cost_few_steps(seed: int) -> None:
         assert bench.engine.outcome is None
         # A beat each 30 s, and for each source a retry or so in the time between two draws.
         assert steps < 6 * 3600 / 20 * 8
-        for health in bench.engine._sources:
+        for health in bench.engine.sources:
             assert len(health.abandoned) <= 2
     finally:
         bench.close()
@@ -305,7 +305,7 @@ def test_ended_twice_or_of_an_earlier_attempt_changes_nothing(make: Any) -> None
     bench.step(bench.listed("a"))
     assert bench.step(Ended(first.source, first.epoch, first.failure)) == []
     assert isinstance(bench.listed("a"), Replaced)
-    assert bench.engine._sources["a"].up
+    assert bench.engine.sources["a"].up
 
 
 def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
@@ -313,12 +313,13 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
 ) -> None:
     sources = [FakeSource("a"), FakeSource("b")]
     started: list[str] = []
+    begin = Attempt.start
 
     def start(attempt: Attempt) -> None:
         if started:
             raise RuntimeError("can't start new thread")
         started.append(attempt.source)
-        attempt._thread.start()
+        begin(attempt)
 
     monkeypatch.setattr(Attempt, "start", start)
     clock = FakeClock()
@@ -364,4 +365,4 @@ def test_losing_history_now_and_then_is_no_lack_of_health(make: Any) -> None:
     bench.step(Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired"))
     bench.step(bench.listed("a"))
     bench.advance(2)
-    assert bench.engine._sources["a"].up_since == bench.clock.elapsed - 31
+    assert bench.engine.sources["a"].up_since == bench.clock.elapsed - 31

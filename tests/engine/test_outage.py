@@ -64,7 +64,7 @@ class ServerBench(Bench):
         return [event for name in self.engine_names() for event in self.step(self.lost(name))]
 
     def engine_names(self) -> list[str]:
-        return [health.name for health in self.engine._sources]
+        return [health.name for health in self.engine.sources]
 
 
 @pytest.fixture
@@ -130,16 +130,16 @@ def test_two_sources_that_slept_out_their_backoff_are_woken_by_the_first_answer(
     bench.begin()
     for _ in range(7):  # long enough for waits of half a minute
         for name in bench.engine_names():
-            if bench.engine._sources[name].retry_at is None:
+            if bench.engine.sources[name].retry_at is None:
                 bench.step(bench.lost(name))
         bench.advance(40)
     for name in bench.engine_names():
         bench.step(bench.lost(name))
     # It happens to be its turn.
-    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.engine.sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.listed("a"))
     now = bench.clock.elapsed
-    waits = [bench.engine._sources[name].retry_at - now for name in NAMES[1:]]
+    waits = [bench.engine.sources[name].retry_at - now for name in NAMES[1:]]
     assert all(wait <= WAKE_S for wait in waits)
     assert len(set(waits)) > 1  # not all at once
 
@@ -150,12 +150,12 @@ def test_a_503_is_an_answer_and_a_wish_is_honoured(make: Any) -> None:
     bench.step(bench.ended("h", ServerError("HTTP 503", 20.0)))
     for name in NAMES[:-1]:
         bench.step(bench.lost(name))
-    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.engine.sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.ended("a", ServerError("HTTP 503", 5.0)))
     now = bench.clock.elapsed
-    assert bench.engine._sources["a"].retry_at - now >= 5.0
-    assert bench.engine._sources["h"].retry_at - now >= 19.0
-    assert bench.engine._sources["b"].retry_at - now <= WAKE_S
+    assert bench.engine.sources["a"].retry_at - now >= 5.0
+    assert bench.engine.sources["h"].retry_at - now >= 19.0
+    assert bench.engine.sources["b"].retry_at - now <= WAKE_S
 
 
 def test_a_source_refused_in_an_outage_does_not_hold_up_its_end(make: Any) -> None:
@@ -233,10 +233,10 @@ def test_storage_that_answers_again_has_everything_listed_anew(make: Any) -> Non
     bench.advance(61)
     before = bench.epoch("a")
     bench.step(bench.changed("a", D))  # of a cache
-    assert bench.engine._sources["a"].blind
+    assert bench.engine.sources["a"].blind
     bench.proved()
     assert bench.epoch("a") > before
-    assert bench.engine._sources["a"].attempt.resource_version == ""
+    assert bench.engine.sources["a"].attempt.resource_version == ""
     (delta,) = [e for e in bench.step(bench.listed("a"), bench.listed("b")) if e.type == "delta"]
     assert {item.status for item in delta.changes} == {H}
 
@@ -251,7 +251,7 @@ def test_a_starting_server_is_asked_again_each_two_seconds(make: Any) -> None:
     bench.begin()
     for _ in range(6):
         bench.step(bench.ended("a", StartingError("not ready", 2.0)))
-        assert bench.engine._sources["a"].retry_at - bench.clock.elapsed == 2.0
+        assert bench.engine.sources["a"].retry_at - bench.clock.elapsed == 2.0
         bench.advance(2)
 
 
@@ -274,7 +274,7 @@ def test_a_token_that_changed_is_tried_at_once(make: Any) -> None:
         source.credentials = lambda: stamp[0]
     bench.step(bench.ended("a", UnauthorizedError("unauthorized")))
     bench.advance(5)
-    assert bench.engine._sources["a"].retry_at - bench.clock.elapsed > 30
+    assert bench.engine.sources["a"].retry_at - bench.clock.elapsed > 30
     before = bench.epoch("a")
     stamp[0] = ("token", 2)
     bench.advance(LOOK_AT_CREDENTIALS_S + 0.1)
@@ -291,7 +291,7 @@ def sleep_deeply(bench: ServerBench, *names: str) -> None:
     """Have these fail until they wait for half a minute, and have just begun to."""
     for _ in range(7):
         for name in names:
-            if bench.engine._sources[name].retry_at is None:
+            if bench.engine.sources[name].retry_at is None:
                 bench.step(bench.lost(name))
         bench.advance(40)
     for name in names:
@@ -300,7 +300,7 @@ def sleep_deeply(bench: ServerBench, *names: str) -> None:
 
 def waits(bench: ServerBench, *names: str) -> list[float]:
     now = bench.clock.elapsed
-    return [bench.engine._sources[name].retry_at - now for name in names]
+    return [bench.engine.sources[name].retry_at - now for name in names]
 
 
 def test_a_source_that_asks_now_and_then_hides_no_silence(make: Any) -> None:
@@ -309,7 +309,7 @@ def test_a_source_that_asks_now_and_then_hides_no_silence(make: Any) -> None:
     essential(bench, "a", "b")
     bench.begin()
     sleep_deeply(bench, "a", "b")
-    bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.engine.sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.listed("a"))
     assert waits(bench, "b")[0] <= WAKE_S
 
@@ -319,7 +319,7 @@ def test_a_server_that_dies_again_wakes_who_sleeps_again(make: Any) -> None:
     bench.begin()
     sleep_deeply(bench, "a", "b", "c")
     for _ in range(3):
-        bench.engine._sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
+        bench.engine.sources["a"].start(bench.engine.inbox, bench.clock.elapsed)
         bench.step(Pending("a", bench.epoch("a"), "the API server is starting"))
         assert max(waits(bench, "b", "c")) <= WAKE_S
         sleep_deeply(bench, "a", "b", "c")
@@ -331,7 +331,7 @@ def test_an_attempt_that_hangs_since_the_silence_is_made_anew(make: Any) -> None
     bench.begin()
     sleep_deeply(bench, "a", "b")
     for name in ("a", "b"):
-        bench.engine._sources[name].start(bench.engine.inbox, bench.clock.elapsed)
+        bench.engine.sources[name].start(bench.engine.inbox, bench.clock.elapsed)
     hanging = bench.epoch("b")
     bench.advance(5)
     bench.step(bench.listed("a"))
@@ -345,7 +345,7 @@ def test_one_that_is_refused_while_others_are_answered_is_not_dialled_in_a_loop(
     tries = 0
     for _ in range(600):
         bench.step(bench.changed("a", H))
-        if bench.engine._sources["b"].retry_at is None:
+        if bench.engine.sources["b"].retry_at is None:
             tries += 1
             bench.step(bench.lost("b"))
         bench.advance(1)
@@ -357,7 +357,7 @@ def test_a_balancer_whose_servers_take_turns_in_failing_is_not_asked_in_a_loop(m
     bench.begin()
     tries = 0
     for _ in range(600):
-        if bench.engine._sources["a"].retry_at is None:
+        if bench.engine.sources["a"].retry_at is None:
             tries += 1
             bench.step(bench.lost("a") if tries % 2 else bench.ended("a", ServerError("HTTP 503")))
         bench.advance(1)
@@ -392,7 +392,7 @@ def test_a_thaw_wakes_those_that_wait_too(make: Any) -> None:
     bench.begin()
     bench.step(bench.ended("storage", ServerError("the storage does not answer")))
     sleep_deeply(bench, "a")
-    bench.engine._sources["storage"].start(bench.engine.inbox, bench.clock.elapsed)
+    bench.engine.sources["storage"].start(bench.engine.inbox, bench.clock.elapsed)
     bench.proved()
     assert waits(bench, "a")[0] <= WAKE_S
 
@@ -453,7 +453,7 @@ def test_whose_attempt_is_under_way_at_the_end_of_an_outage_is_eager_again_too(m
         bench.advance(35)
     bench.lose_all()
     for name in "ab":
-        bench.engine._sources[name].start(bench.engine.inbox, bench.clock.elapsed)
+        bench.engine.sources[name].start(bench.engine.inbox, bench.clock.elapsed)
     bench.step(bench.listed("b"))
     bench.step(bench.listed("a"))
     bench.advance(5)
@@ -572,7 +572,7 @@ def test_nobody_sleeps_through_the_first_answer_after_a_silence(moves: Any, seed
         bench.begin()
         unanswered: set[str] = set()
         for name, what in moves:
-            health = bench.engine._sources[name]
+            health = bench.engine.sources[name]
             if health.attempt is None:
                 bench.advance(max(0.0, health.retry_at - bench.clock.elapsed))
             silent = unanswered >= set("abc")
@@ -589,7 +589,7 @@ def test_nobody_sleeps_through_the_first_answer_after_a_silence(moves: Any, seed
                 bench.step(bench.ended(name, ServerError("HTTP 503", wish)))
             unanswered.clear()
             now = bench.clock.elapsed
-            for other in bench.engine._sources:
+            for other in bench.engine.sources:
                 if silent and other.name != name and other.retry_at is not None:
                     assert other.retry_at <= max(now + WAKE_S, other.not_before)
                 if other.retry_at is not None:

@@ -71,7 +71,7 @@ class Bench:
 
     @property
     def epoch(self) -> int:
-        return self.engine._sources[SOURCE].epoch
+        return self.engine.sources[SOURCE].epoch
 
     def receive(self, *events: Event) -> list[Any]:
         self.engine.step([Received(SOURCE, self.epoch, event) for event in events])
@@ -102,7 +102,7 @@ def make() -> Iterator[Any]:
 
     yield build
     for bench in benches:
-        bench.engine._sources.stop(bench.clock.monotonic)
+        bench.engine.sources.stop(bench.clock.monotonic)
 
 
 def test_the_servers_cursors_are_decoded_only_where_one_is_compared_or_made(
@@ -174,7 +174,7 @@ def test_the_next_attempt_is_given_the_servers_last_cursor(make: Any) -> None:
     bench.lose()
     bench.pass_time(5)
     bench.source.attempts[0].stop()
-    assert bench.engine._sources[SOURCE].attempt.resource_version == cursor_of(A, B)
+    assert bench.engine.sources[SOURCE].attempt.resource_version == cursor_of(A, B)
 
 
 def test_follow_only_prints_no_snapshot(make: Any) -> None:
