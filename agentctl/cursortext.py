@@ -84,9 +84,9 @@ def decode(text: str) -> Optional[Cursor]:
         return None
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        body, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+        body = data[:-_CHECKSUM_BYTES]
         # Texts that differ in the unused bits of the last character are not the same.
-        if _checksum(body) != checksum or _base64(data) != text:
+        if sealed(body) != text:
             return None
         return _ByteReader(body).cursor()
     except ValueError:
@@ -110,7 +110,7 @@ def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) 
         parts.append(bytes([len(cursor.hashes)]))
         parts += [_pair(key, value) for key, value in cursor.hashes.items()]
     body = b"".join(parts)
-    return _base64(body + _checksum(body))
+    return sealed(body)
 
 
 def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
@@ -184,12 +184,10 @@ def _pair(key: int, value: int) -> bytes:
     return key.to_bytes(HASH_BYTES, "big") + value.to_bytes(HASH_BYTES, "big")
 
 
-def _base64(data: bytes) -> str:
+def sealed(body: bytes) -> str:
+    """The text of a body, with its checksum."""
+    data = body + sha256(body)[:_CHECKSUM_BYTES]
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _checksum(body: bytes) -> bytes:
-    return sha256(body)[:_CHECKSUM_BYTES]
 
 
 def sha256(data: bytes) -> bytes:

@@ -104,7 +104,7 @@ class GrpcSource:
         self._patient_until: Optional[float] = None
         self._complaints: set[str] = set()
         self._service = ServiceName()
-        self._ping_s = client_ping_s(access.heartbeat_s)
+        self.ping_s = client_ping_s(access.heartbeat_s)
         """What the server has been found to allow: it outlives connections."""
 
     def credentials(self) -> object:
@@ -140,7 +140,7 @@ class GrpcSource:
             cursor=cursor,
         )
         heard = False
-        method, ping_s = "WatchControlPlaneStatus", self._ping_s
+        method, ping_s = "WatchControlPlaneStatus", self.ping_s
         with calling(access, attempt, service, method, request, ping_s=ping_s) as call:
             with ReadTimeout(self._clock, receiver.silence_s, call.close) as watched:
                 try:
@@ -157,8 +157,8 @@ class GrpcSource:
                 raise receiver.silent()
             failure = _failure(call.answers, access, streaming=True, heard=heard)
             if was_pinged_too_often(call.answers.details() or ""):
-                self._ping_s = max(2 * ping_s, DEFAULT_RULE_S)
-                log.debug("grpc: %s; from now on each %gs", failure.message, self._ping_s)
+                self.ping_s = max(2 * ping_s, DEFAULT_RULE_S)
+                log.debug("grpc: %s; from now on each %gs", failure.message, self.ping_s)
         if heard and isinstance(failure, UnauthorizedError):
             # The token was good until now: the next attempt reads it anew.
             raise DisconnectedError(failure.message)

@@ -30,8 +30,8 @@ class Watching:
     """A watch under way: ``next`` is the next event."""
 
     def __init__(self, conn, response):
-        self._conn = conn
-        self._response = response
+        self.conn = conn
+        self.response = response
         self._buffer = b""
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.getheaders()}
@@ -44,7 +44,7 @@ class Watching:
         """
         while b"\n" not in self._buffer:
             try:
-                data = self._response.read1(65536)
+                data = self.response.read1(65536)
             except (OSError, http.client.IncompleteRead):
                 if not self._buffer:
                     raise
@@ -68,8 +68,8 @@ class Watching:
         return events
 
     def close(self):
-        self._response.close()
-        self._conn.close()
+        self.response.close()
+        self.conn.close()
 
 
 class Client:

@@ -158,10 +158,10 @@ def test_cut_of_one_resource_leaves_the_others(double, faults, client, streaming
 def test_a_frozen_stream_says_nothing_until_cleared(faults, plane, streaming):
     assert faults.freeze("pods") == 1
     plane.controller_crashes()
-    streaming._conn.sock.settimeout(0.2)
+    streaming.conn.sock.settimeout(0.2)
     with pytest.raises(socket.timeout):
-        streaming._conn.sock.recv(1)
-    streaming._conn.sock.settimeout(5)
+        streaming.conn.sock.recv(1)
+    streaming.conn.sock.settimeout(5)
     faults.clear()
     assert streaming.next()["type"] == "MODIFIED"
 
@@ -174,7 +174,7 @@ def test_a_client_that_leaves_a_frozen_stream_is_noticed(double, faults, streami
 
 @pytest.mark.parametrize("last_words", [b"", b"bye"])
 def test_a_client_that_leaves_an_idle_stream_is_noticed(double, streaming, last_words):
-    streaming._conn.sock.sendall(last_words)
+    streaming.conn.sock.sendall(last_words)
     streaming.close()
     assert double.streams.wait_for(0, timeout=10)
 
@@ -208,7 +208,7 @@ def test_a_clean_close_at_once_sends_nothing(faults, client):
 def test_an_endless_line_has_no_end(faults, client):
     faults.on_watch(then=Then.ENDLESS)
     watch = client.watch(PODS)
-    read = sum(len(watch._response.read1(1 << 20)) for _ in range(200))
+    read = sum(len(watch.response.read1(1 << 20)) for _ in range(200))
     assert read > 1_000_000
 
 
@@ -254,7 +254,7 @@ def test_every_byte_can_come_alone(faults, client):
     faults.split(plural="leases")
     assert client.get(LEASES).body == whole
     watch = client.watch(LEASES)
-    assert watch._response.read1(65536) == b"{"
+    assert watch.response.read1(65536) == b"{"
 
 
 def test_utf8_can_be_split_inside_a_character(faults, store, client):
@@ -264,9 +264,9 @@ def test_utf8_can_be_split_inside_a_character(faults, store, client):
     store.update("pods", "agents", "agents-5cb7dcc7-5wcxb", annotate)
     faults.split_characters(plural="pods")
     watch = client.watch(PODS, fieldSelector="metadata.name=agents-5cb7dcc7-5wcxb")
-    pieces = [watch._response.read1(65536)]
+    pieces = [watch.response.read1(65536)]
     while not pieces[-1].endswith(b"\n"):
-        pieces.append(watch._response.read1(65536))
+        pieces.append(watch.response.read1(65536))
     broken = 0
     for piece in pieces:
         try:

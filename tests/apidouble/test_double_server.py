@@ -55,8 +55,8 @@ def test_connections_are_kept_alive(client, plane):
         assert conn.getresponse().read()
     watch = client.watch(PODS, timeoutSeconds=1, resourceVersion=10**6)
     assert watch.rest() == []
-    watch._conn.request("GET", PODS)
-    assert watch._conn.getresponse().status == 200
+    watch.conn.request("GET", PODS)
+    assert watch.conn.getresponse().status == 200
 
 
 def test_what_is_no_http_is_dropped(double):

@@ -135,7 +135,10 @@ def test_a_server_that_is_gone_is_lost_like_any_other(rig: Rig) -> None:
 
 
 class Resting:
-    """Stands in for an attempt: time passes as it waits."""
+    """Stands in for a first attempt: time passes as it waits."""
+
+    epoch = 1
+    stopping = False
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -148,6 +151,9 @@ class Resting:
         self.at_wait()
         return False
 
+    def on_stop(self, free: object) -> None:
+        pass
+
 
 @pytest.mark.parametrize(("staleness", "period"), [(120.0, 30.0), (60.0, 20.0), (None, 30.0)])
 def test_the_period_is_a_third_of_staleness_and_half_a_minute_at_most(
@@ -158,7 +164,7 @@ def test_the_period_is_a_third_of_staleness_and_half_a_minute_at_most(
         source = ProofSource([], rig.context, staleness)
         for _ in range(20):
             resting: Any = Resting(clock)
-            assert source._rest(resting) is False
+            source.run(resting)  # rests, and then finds nothing that it could ask for
             assert 0.75 * period <= sum(resting.waits) <= period <= PERIOD_S
 
 
@@ -175,7 +181,7 @@ def test_a_list_of_any_source_counts_as_one() -> None:
                 rig.context.proof.at = clock.elapsed - 1
 
         resting.at_wait = relist
-        assert source._rest(resting) is False
+        source.run(resting)
         assert len(resting.waits) == 2
         assert clock.elapsed - started >= 2 * 0.75 * 30 - 1
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
+
+import pytest
 
 from agentctl.engine.messages import Alive, Ended, Replaced
 from agentctl.errors import ForbiddenError, SourceError, StreamingUnsupported
+from agentctl.kube import discovery_source
 from agentctl.kube.discovery_source import DiscoverySource
 from tests.apidouble.faults import Then
 from tests.kube.rig import Rig, spec_of
@@ -32,11 +36,10 @@ class PokedMeanwhile(threading.Event):
         return value
 
 
-def test_a_poke_at_any_moment_is_a_look_after_it() -> None:
+def test_a_poke_at_any_moment_is_a_look_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery_source, "threading", SimpleNamespace(Event=PokedMeanwhile))
     with Rig("apis") as rig:
-        source = DiscoverySource(spec_of("apis"), rig.context)
-        source._poked = PokedMeanwhile()
-        rig.start(source=source)
+        rig.start(source=DiscoverySource(spec_of("apis"), rig.context))
         for _ in range(3):
             rig.until(Replaced)
 

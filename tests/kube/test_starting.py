@@ -56,6 +56,10 @@ def rig(clock: FakeClock) -> Iterator[Rig]:
         yield rig
 
 
+WANTED = frozenset[str]().union(*(need.names or () for need in spec_of("apis").needs))
+"""What the catalog wants to be served."""
+
+
 @pytest.fixture
 def names(clock: FakeClock) -> Iterator[Rig]:
     """Discovery in place of a resource."""
@@ -215,7 +219,7 @@ def test_no_group_counts_as_absent_before_the_server_is_ready(
     clock.advance(4.5)  # all are named now, and it is not ready: they are there
     whole = names.until(Replaced)
     assert all(change.values == (True,) for change in whole.changes)
-    assert len(whole.changes) == len(names.source._wanted)  # type: ignore[attr-defined]
+    assert len(whole.changes) == len(WANTED)
 
 
 def test_a_restart_between_two_looks_is_seen(
@@ -243,7 +247,7 @@ def test_what_is_established_and_not_served_is_told_as_that(
     clock.advance(5)  # ready, and discovery is behind
     lagging = names.start().until(Replaced)
     assert {change.values for change in lagging.changes} == {(False,)}
-    assert len(lagging.changes) == len(names.source._wanted)  # type: ignore[attr-defined]
+    assert len(lagging.changes) == len(WANTED)
     clock.advance(4)
     while (served := names.until(Replaced)) == lagging:
         pass
@@ -272,7 +276,7 @@ def test_a_crd_that_is_not_established_is_not_there(names: Rig) -> None:
     names.double.store.update(CRDS, "", name, unestablish)
     told = {change.key.name for change in names.start().until(Replaced).changes}
     assert name not in told
-    assert len(told) == len(names.source._wanted) - 1  # type: ignore[attr-defined]
+    assert len(told) == len(WANTED) - 1
 
 
 def test_without_the_permission_to_list_crds_none_is_established(names: Rig) -> None:

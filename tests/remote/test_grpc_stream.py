@@ -105,7 +105,7 @@ def test_a_server_that_was_asked_too_often_is_asked_less_from_then_on(
         failure = watching.failure()
         assert type(failure) is DisconnectedError
         assert "wants to be asked less often" in failure.message
-        assert watching.source._ping_s == grpc_contract.DEFAULT_RULE_S
+        assert watching.source.ping_s == grpc_contract.DEFAULT_RULE_S
 
 
 def test_a_resumed_stream_is_alive_before_its_first_event() -> None:
