@@ -157,7 +157,7 @@ class Client:
 
     def head(self) -> Response:
         while b"\r\n\r\n" not in self._data:
-            self._more()
+            self.more()
         raw, _, self._data = self._data.partition(b"\r\n\r\n")
         first, *lines = raw.decode("latin-1").split("\r\n")
         pairs = [line.split(": ", 1) for line in lines]
@@ -169,7 +169,7 @@ class Client:
         response = self.head()
         length = 0 if head_only else int(response.headers["content-length"])
         while len(self._data) < length:
-            self._more()
+            self.more()
         response.body, self._data = self._data[:length], self._data[length:]
         if response.headers["content-type"] == "application/json" and not head_only:
             response.json = json.loads(response.body)
@@ -179,7 +179,7 @@ class Client:
         """All until the end of the connection."""
         try:
             while True:
-                self._more()
+                self.more()
         except (EOFError, ConnectionResetError):
             data, self._data = self._data, b""
             return data
@@ -210,7 +210,7 @@ class Client:
         """The rest of a stream's body, which must end as it should if it is chunked."""
         try:
             while not self.ended:
-                self._text_more()
+                self._textmore()
         except EOFError:
             assert self._decoder is None, "cut off"
         text, self._text = self._text, b""
@@ -218,13 +218,13 @@ class Client:
 
     def _until(self, end: bytes) -> bytes:
         while end not in self._text:
-            self._text_more()
+            self._textmore()
         found, _, self._text = self._text.partition(end)
         return found
 
-    def _text_more(self) -> None:
+    def _textmore(self) -> None:
         if not self._data:
-            self._more()
+            self.more()
         data, self._data = self._data, b""
         if self._decoder is None:
             self._text += data
@@ -232,7 +232,7 @@ class Client:
         self._text += self._decoder.feed(data)
         self.ended = self._decoder.ended
 
-    def _more(self) -> None:
+    def more(self) -> None:
         data = self.sock.recv(65536)
         if not data:
             raise EOFError

@@ -122,6 +122,11 @@ class ReadyQueue:
         """How many wait for their turn; a topic whose readers were not looked at is one."""
         return len(self._ready) + len(self._news)
 
+    @property
+    def due_times(self) -> int:
+        """Entries of the heap, also those that no longer count."""
+        return len(self._due)
+
     def add(self, reader: GrpcReader) -> None:
         """Also for a reader that has been removed already: it stays so."""
         if reader.gone:

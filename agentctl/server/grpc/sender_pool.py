@@ -93,6 +93,17 @@ class SenderPool:
         """How many ``start`` starts."""
         return self._size.threads + 1
 
+    @property
+    def hired(self) -> int:
+        """How many threads there are now that send, stuck ones included."""
+        return len(self._members)
+
+    @property
+    def sending(self) -> int:
+        """How many of them have a reader in hand."""
+        with self._lock:
+            return sum(member.reader is not None for member in self._members)
+
     def start(self) -> None:
         self._watcher.start()
         for _ in range(self._size.threads):

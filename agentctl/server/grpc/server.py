@@ -69,9 +69,9 @@ class GrpcServer:
         chores = [timeouts.look, self._look_at_tokens]
         if certificate is not None:
             chores.append(certificate.look)
-        self._pool = SenderPool(services.clock, services.metrics, size, chores)
-        StatusService(services, self._pool, self._admission)
-        self._health = HealthService(services, self._pool, self._admission)
+        self.pool = SenderPool(services.clock, services.metrics, size, chores)
+        StatusService(services, self.pool, self._admission)
+        self._health = HealthService(services, self.pool, self._admission)
         add_reflection(self._admission)
         self._generation = services.gate.generation
         self._unsure = False
@@ -95,21 +95,21 @@ class GrpcServer:
     @property
     def threads(self) -> int:
         """How many ``start`` starts; one is grpcio's."""
-        return self._admission.threads + self._pool.threads + 1
+        return self._admission.threads + self.pool.threads + 1
 
     def start(self) -> None:
         assert self._server is not None
         self._started = True
         self._admission.start()
-        self._services.broadcaster.on_news(self._pool.wake)
-        self._pool.start()
+        self._services.broadcaster.on_news(self.pool.wake)
+        self.pool.start()
         self._server.start()
 
     def drain(self) -> None:
         """Take no new streams and end those there are; never waits."""
         self._services.draining.set()
         self._health.changed()
-        self._pool.dismiss(self._pool.readers(), Farewell(grpc.StatusCode.UNAVAILABLE, ENDING))
+        self.pool.dismiss(self.pool.readers(), Farewell(grpc.StatusCode.UNAVAILABLE, ENDING))
 
     def stop(self, deadline_s: float) -> None:
         """End; what has not ended by itself in half the time is cut."""
@@ -120,13 +120,13 @@ class GrpcServer:
         ends_at = clock.monotonic() + deadline_s
         self.drain()
         if self._started:
-            self._pool.wait_empty(deadline_s * GRACE)
-            for reader in self._pool.readers():
+            self.pool.wait_empty(deadline_s * GRACE)
+            for reader in self.pool.readers():
                 reader.cut()
-            self._pool.wait_empty(deadline_s * GRACE / 2)
+            self.pool.wait_empty(deadline_s * GRACE / 2)
             # Connections that are no more than open would be waited for as well.
             server.stop(min(QUICK_S, deadline_s)).wait(max(0.0, ends_at - clock.monotonic()))
-            self._pool.stop(max(QUICK_S, ends_at - clock.monotonic()))
+            self.pool.stop(max(QUICK_S, ends_at - clock.monotonic()))
         else:
             # grpc lets a port go only of a server that has been running.
             server.start()
@@ -140,11 +140,11 @@ class GrpcServer:
         self._generation = gate.generation
         # Twice: a stream may just have been let in by what was good before.
         if changed or self._unsure:
-            gone = [one for one in self._pool.readers() if not gate.honours(one.ticket)]
+            gone = [one for one in self.pool.readers() if not gate.honours(one.ticket)]
             for _ in gone:
                 self._services.metrics.stream_error("unauthorized")
             farewell = Farewell(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN, at_once=True)
-            self._pool.dismiss(gone, farewell)
+            self.pool.dismiss(gone, farewell)
         self._unsure = changed
 
 

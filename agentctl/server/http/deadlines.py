@@ -35,6 +35,10 @@ class Deadlines(Generic[T]):
         self._numbers = count()
         self._idle = 0
 
+    def __len__(self) -> int:
+        """Entries of the heap, also those that no longer count."""
+        return len(self._heap)
+
     def set(self, thing: T, due: float) -> None:
         """``due`` from now on; NEVER takes it out."""
         thing.due = due

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.engine.policy import Missing
-from agentctl.model import Delta, ErrorCode, ItemKey, Snapshot, StreamError
+from agentctl.model import Delta, ErrorCode, Item, ItemKey, Snapshot, StreamError
 from agentctl.server.fanout.channel import MERGE_AFTER
 from agentctl.server.fanout.liveness import SILENT_S
-from agentctl.server.fanout.ring import MAX_ENTRIES
+from agentctl.server.fanout.ring import MAX_ENTRIES, Ring
 from agentctl.server.fanout.subscription import CATCH_UP_S
 from tests.server.replica import Replica, item
 
@@ -440,18 +440,31 @@ def test_every_reader_ends_with_the_truth_and_is_told_nothing_twice(
 
 def test_the_ring_is_bounded_in_entries_and_in_changes() -> None:
     replica = Replica().begin(A)
+    reader = replica.reader()
+    cursors = [reader.take()[0].cursor]
+    ring = Ring(cursors[0])
+
+    def publish(*items: Item) -> None:
+        replica.publish(*items)
+        entry = reader.one()
+        assert entry is not None
+        cursors.append(entry.event.cursor)
+        ring.append(entry)
+
+    def kept() -> tuple[int, int]:
+        """Places to go on from, and cursors that lead to one."""
+        places = sum(ring.holds(place) for place in range(ring.head + 1))
+        return places, sum(ring.place_of(cursor) is not None for cursor in cursors)
+
     many = [item(f"c{at}") for at in range(1000)]
     for at in range(20):
-        replica.publish(*many, item("a", "degraded", str(at)))
-        replica.publish(item("a", "degraded", str(at)))
-    ring = replica.channel._ring
-    assert len(ring._entries) <= 6
-    assert len(ring._places) <= 7
-    replica.publish(A)
+        publish(*many, item("a", "degraded", str(at)))
+        publish(item("a", "degraded", str(at)))
+    assert max(kept()) <= 7
+    publish(A)
     for at in range(3 * MAX_ENTRIES):
-        replica.publish(item("a", "degraded", str(at)))
-    assert len(ring._entries) == MAX_ENTRIES
-    assert len(ring._places) <= MAX_ENTRIES + 1
+        publish(item("a", "degraded", str(at)))
+    assert kept() == (MAX_ENTRIES + 1, MAX_ENTRIES)
     assert ItemKey("agents", "a") in replica.state()
 
 
@@ -476,7 +489,7 @@ def test_an_error_before_a_replay_leaves_the_reader_where_it_is() -> None:
     replica.broadcaster.beat([missing()])
     error, delta = replica.reader(since=cursor).take()
     assert (error.type, error.cursor) == ("error", cursor)
-    assert (delta.type, delta.cursor) == ("delta", replica.channel._cursor)
+    assert (delta.type, delta.cursor) == ("delta", replica.reader().take()[0].cursor)
 
 
 def test_errors_before_a_merged_delta_leave_the_reader_where_it_is() -> None:

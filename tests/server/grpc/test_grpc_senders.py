@@ -84,10 +84,6 @@ def pool(
         made.stop(PATIENCE_S)
 
 
-def members(of: SenderPool) -> int:
-    return len(of._members)
-
-
 def test_everybody_gets_what_there_is_and_then_what_is_new() -> None:
     peers = [Peer(3) for _ in range(20)]
     with pool() as it:
@@ -156,10 +152,10 @@ class TestStuck:
                 it.add(other.reader)
             eventually(lambda: all(other.got == 1 for other in others))
             assert all(peer.stuck and not peer.cuts for peer in peers)
-            assert members(it) > len(peers)
+            assert it.hired > len(peers)
             for peer in peers:
                 peer.reads.set()
-            eventually(lambda: members(it) == SMALL.threads, "spares go when they are not needed")
+            eventually(lambda: it.hired == SMALL.threads, "spares go when they are not needed")
 
     def test_after_ten_seconds_a_reader_is_cut(self) -> None:
         clock, metrics = FakeClock(), Metrics()
@@ -304,7 +300,7 @@ def test_due_times_of_those_who_left_are_cleared_out() -> None:
         reader.wants = 1000.0 + number
         turns.put_back(reader)
         turns.remove(reader)
-    assert len(turns._due) <= 1002
+    assert turns.due_times <= 1002
     assert turns.ring(10_000.0) == NEVER
     assert turns.next() is None
 
@@ -316,17 +312,13 @@ class TestReal:
         big = "x" * 1000
         items = [item(f"c{number}", "degraded", big) for number in range(200)]
         with GrpcSite() as site:
-            pool = site.server._pool
-
-            def sending() -> int:
-                return sum(member.reader is not None for member in list(pool._members))
-
+            pool = site.server.pool
             site.replica.begin(*items)
             with RawReader(site.server.port, 6, grants=False), site.client() as client:
-                eventually(lambda: sending() == min(6, SenderPoolSize().threads))
+                eventually(lambda: pool.sending == min(6, SenderPoolSize().threads))
                 site.clock.advance(1.0)
                 pool.look()
-                eventually(lambda: sending() == 6)
+                eventually(lambda: pool.sending == 6)
                 watch = client.watch()
                 assert watch.next().type == "snapshot"
                 site.replica.publish(*items[1:])

@@ -190,7 +190,7 @@ class TestTls:
                 watch.next()
                 certificates.renew(new)
                 certificates.clock.advance(5.0)
-                site.server._pool.look()
+                site.server.pool.look()
                 with certificates.client(site, new) as later:
                     assert later.info().version == "1.2.3"
                 with certificates.client(site, old) as later:

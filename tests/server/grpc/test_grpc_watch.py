@@ -271,4 +271,4 @@ def test_everybody_who_left_is_forgotten() -> None:
             for watch in watches:
                 watch.call.cancel()
         eventually(lambda: site.streams() == 0)
-        eventually(lambda: not site.server._pool.readers())
+        eventually(lambda: not site.server.pool.readers())

@@ -52,7 +52,7 @@ def test_requests_and_streams_over_tls(tmp_path: Path) -> None:
             site.http.drain()
             assert client.finish().startswith(b"retry: ")
             with pytest.raises(EOFError):  # by a farewell, not a cut: that would be an SSLError
-                client._more()
+                client.more()
         assert site.streams == 0
 
 
