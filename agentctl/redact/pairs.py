@@ -1,122 +1,167 @@
-"""Pairs of key and value: ``password=...``, ``"token": "..."``, ``x-api-key: ...``."""
+"""Pairs of key and value: ``password=...``, ``"token": "..."``, ``name: X`` with ``value: ...``."""
 
 from __future__ import annotations
 
 from typing import Any, Optional
 
-from agentctl.redact.patterns import PROSE, pattern
+from agentctl.redact.credentials import authorization_end, cookies_end
+from agentctl.redact.keys import (
+    NAMES,
+    VALUES,
+    ends_as_a_secret,
+    holds_a_secret,
+    is_authorization,
+    is_cookie,
+)
+from agentctl.redact.patterns import pattern
 from agentctl.redact.printable import MARK
+from agentctl.redact.spans import Finds, Span
+from agentctl.redact.values import Opened, block_span, opened, quoted_span, unquoted_end
+from agentctl.redact.words import PROSE
+
+_RECORD = 200
+"""Characters between the name of a record and its value, other fields included."""
+
+_BEFORE = 24
+"""Characters before a key that tell whether it stands in prose."""
 
 
-def replace_pairs(text: str) -> str:
-    pair = pattern("pair")
-    parts, at, search = [], 0, 0
-    while True:
-        found = pair.search(text, search)
+def find_pairs(text: str) -> list[Span]:
+    return _Pairs(text).found()
+
+
+class _Pairs:
+    """One walk over the pairs of a text, from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._finds = Finds(text)
+        self._named = -1
+        """Where the last ``name: ...`` of a record ends that holds a secret; -1 for none."""
+        self._run = 0
+
+    def found(self) -> list[Span]:
+        text, pair = self._text, pattern("pair")
+        spans: list[Span] = []
+        at = 0
+        while True:
+            found = pair.search(text, at)
+            if found is None:
+                return spans
+            at = found.end()
+            span = self._span(found)
+            if span is not None and span[1] > span[0]:
+                spans.append(span)
+                at = max(at, span[1])
+
+    def _span(self, found: Any) -> Optional[Span]:
+        text, begin = self._text, found.end()
+        quote = opened(text, begin)
+        key = found.group(1).lower().rpartition(".")[2]
+        if key in NAMES:
+            name = pattern("name").match(text, begin)
+            self._named = name.end() if name and holds_a_secret(name.group(1)) else -1
+        if not (
+            (key in VALUES and self._is_named_a_secret(found, quote))
+            or self._holds_a_secret(found, quote)
+        ):
+            return None
+        if quote is not None:
+            return quoted_span(text, quote)
+        if key in VALUES:
+            return begin, self._field_end(begin) or unquoted_end(text, begin)
+        return self._unquoted(found)
+
+    def _is_named_a_secret(self, found: Any, quote: Optional[Opened]) -> bool:
+        text, begin = self._text, found.end()
+        named, self._named = self._named, -1
+        if 0 <= found.start() - named <= _RECORD and named >= 0:
+            return text.find("}", named, found.start()) < 0
+        if quote is not None:
+            end = quoted_span(text, quote)[1]
+        else:
+            # Values within a value end where it ends: each character is looked at once.
+            end = self._run = self._run if begin < self._run else unquoted_end(text, begin)
+        after = pattern("named before").match(text, end)
+        return after is not None and holds_a_secret(after.group(1))
+
+    def _field_end(self, begin: int) -> Optional[int]:
+        """Go prints a value of several words as it is, up to the next field."""
+        end = self._finds.find("ValueFrom:", begin)
+        if end <= begin or self._text[end - 1] not in ", ":
+            return None
+        other = self._finds.find("Name:", begin)
+        return None if 0 <= other < end else end - 1
+
+    def _unquoted(self, found: Any) -> Optional[Span]:
+        text, begin = self._text, found.end()
+        key, separator = found.group(1), found.group(3)
+        if separator == ":":
+            block = block_span(text, found)
+            if block is not None:
+                return block
+        if is_authorization(key):
+            return authorization_end(text, begin, key)
+        if is_cookie(key):
+            return cookies_end(text, begin)
+        if text[begin - 1].isspace() and self._is_empty(found):
+            return None
+        count = key.lower().endswith("tokens") and text[begin : begin + 1].isdigit()
+        if count or pattern("no secret").match(text, begin):
+            return None
+        return begin, unquoted_end(text, begin)
+
+    def _is_empty(self, found: Any) -> bool:
+        """Whether what follows ``password=`` after a space is the next pair already."""
+        text, begin = self._text, found.end()
+        if not pattern("next pair").match(text, begin):
+            return False
+        separator = found.start(3)
+        if "\n" in text[separator:begin] or pattern("next field").match(text, begin):
+            return True
+        return found.group(3) != ":" and not text[separator - 1].isspace()
+
+    def _holds_a_secret(self, found: Any, quote: Optional[Opened]) -> bool:
+        text, begin = self._text, found.end()
+        key, closing, separator = found.groups()
+        start = found.start(1)
+        if key.lower() == "auth":
+            return self._is_encoded(quote.begin if quote else begin)
+        if ":" not in separator or (closing and quote):
+            named = closing and self._stands_in_prose(start, "quoted name")
+            return not named and (holds_a_secret(key) or ends_as_a_secret(key))
+        if closing and self._stands_in_prose(start, "prose before"):
+            return False
+        # A word before a colon may as well be a pod, a resource, an image or a URL's scheme.
+        if text.startswith("//", begin) or not self._is_spoken_of(key, start):
+            return False
+        if text[start - 1 : start] == "/":
+            return text[begin - 1].isspace() and bool(
+                not text.endswith("checksum/", 0, start)
+                and pattern("bare secret").match(text, begin)
+            )
+        return bool(quote) or not self._is_prose(begin, key)
+
+    def _is_encoded(self, at: int) -> bool:
+        return bool(pattern("encoded").match(self._text, at)) or self._text.startswith(MARK, at)
+
+    def _stands_in_prose(self, start: int, how: str) -> bool:
+        return bool(pattern(how).search(self._text, max(0, start - _BEFORE), start))
+
+    def _is_spoken_of(self, key: str, start: int) -> bool:
+        if key.lower() in ("key", "keys"):
+            return self._stands_in_prose(start, "spaced key")
+        return ends_as_a_secret(key)
+
+    def _is_prose(self, begin: int, key: str) -> bool:
+        """Whether what follows ``token:`` reads as a sentence, or as a reason."""
+        if is_authorization(key):
+            return False
+        found = pattern("words").match(self._text, begin)
+        password = "pass" in key.lower() or "pwd" in key.lower()
         if found is None:
-            break
-        search = found.end()
-        begin = _secret_value(text, found)
-        if begin is None:
-            continue
-        end = _value_end(text, begin)
-        quote = text[begin - 1] if text[begin - 1 : begin] in _QUOTES else ""
-        if end > begin and (quote or not text.startswith(MARK, begin)):
-            parts += [text[at:begin], MARK]
-            at = end
-        search = max(search, end)
-    return "".join([*parts, text[at:]])
-
-
-_QUOTES = ('"', "'", "`")
-
-
-def _secret_value(text: str, found: Any) -> Optional[int]:
-    """Where the value begins that is to be replaced, after its quote; None for none."""
-    begin: int = found.end()
-    quoted = pattern("quote").match(text, begin)
-    if not _holds_a_secret(text, found, bool(quoted)):
-        return None
-    if quoted:
-        return quoted.end()
-    after_space = text[begin - 1].isspace()
-    if after_space and pattern("next pair").match(text, begin):
-        return None
-    count = found.group(1).lower().endswith("tokens") and text[begin : begin + 1].isdigit()
-    return None if count or pattern("no secret").match(text, begin) else begin
-
-
-def _holds_a_secret(text: str, found: Any, quoted: bool) -> bool:
-    key, closing, separator = found.groups()
-    if ":" not in separator or (closing and quoted):
-        return speaks_of_a_secret(key)
-    # A word before a colon may as well be a pod, a resource, an image or a URL's scheme.
-    start, begin = found.start(1), found.end()
-    image = text[start - 1 : start] == "/" and not text[begin - 1].isspace()
-    if image or text.startswith("//", begin) or not _ends_as_a_secret(text, start, key):
-        return False
-    return quoted or not _is_prose(text, begin, key)
-
-
-def speaks_of_a_secret(key: str) -> bool:
-    """Whether a key that is assigned to holds a secret rather than says something of one."""
-    return bool(pattern("secret key").search(key)) and not pattern("about").search(key)
-
-
-def _ends_as_a_secret(text: str, start: int, key: str) -> bool:
-    """The same of a word before a colon, which may as well be a pod or a resource."""
-    if key.lower() in ("key", "keys"):
-        return bool(pattern("spaced key").search(text, max(0, start - 16), start))
-    last = key.rstrip(".").rpartition(".")[2]
-    return bool(pattern("secret end").search(last)) and not pattern("about").search(last)
-
-
-def _is_prose(text: str, begin: int, key: str) -> bool:
-    """Whether what follows ``token:`` reads as a sentence, or as a reason."""
-    found = pattern("words").match(text, begin)
-    if found is None:
-        return False
-    if "authorization" in key.lower():
-        return False
-    first, after = found.group(1), found.group(2)
-    if first.lower() in PROSE or pattern("reason").fullmatch(first):
-        return True
-    password = "pass" in key.lower() or "pwd" in key.lower()
-    return bool(after) and not password
-
-
-def _value_end(text: str, begin: int) -> int:
-    """Where the value ends that begins at ``begin``, its closing quote not included."""
-    if text[begin - 1 : begin] in _QUOTES:
-        return _quoted_end(text, begin)
-    if text.startswith("[", begin) and not text.startswith(MARK, begin):
-        stop = text.find("]", begin)
-        return len(text) if stop < 0 else stop + 1
-    if text.startswith(MARK, begin):
-        return begin + len(MARK)
-    found = pattern("value").match(text, begin)
-    if found is None:
-        return begin
-    end = int(found.end())
-    end = begin + max(len(text[begin:end].rstrip(")]}>\"'`.,;:")), 1)
-    return end + 1 if text.startswith(MARK, end + 1 - len(MARK)) else end
-
-
-def _quoted_end(text: str, begin: int) -> int:
-    """A quote that was escaped n times ends at the next one escaped as often."""
-    quote = text[begin - 1]
-    depth = _backslashes(text, begin - 1)
-    at = text.find(quote, begin)
-    while at >= 0:
-        count = min(_backslashes(text, at), at - begin)
-        if count % (2 * (depth + 1)) == depth:
-            return at - depth
-        at = text.find(quote, at + 1)
-    return len(text)
-
-
-def _backslashes(text: str, at: int) -> int:
-    start = at
-    while start > 0 and text[start - 1] == "\\":
-        start -= 1
-    return at - start
+            return not password and bool(pattern("count").match(self._text, begin))
+        first, after = found.group(1), found.group(2)
+        if first.lower() in PROSE or pattern("reason").fullmatch(first):
+            return True
+        return bool(after) and not password

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from agentctl.redact.known_secrets import replace_secrets
 from agentctl.redact.printable import LIMIT, WINDOW, printable, shorten, without_edge
+from agentctl.redact.readings import looks_like
+from agentctl.redact.tokens import may_hold_a_token
 
 _PASSES = 4
 """A replacement may uncover the next; two passes are the rule, the last only confirms."""
 
-
-_KEY_HINTS = ("pass", "pwd", "secret", "token", "key", "cred", "authoriz")
+_KEYS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "sess", "connect.sid")
+_QUOTED = ("password", "authorization", "cookie", "-key", "-token")
 _HINTS = {
-    "": ("bearer", "basic", "eyj", "akia", "asia", "abia", "acca", "aiza"),
-    "=": (*_KEY_HINTS, "sig"),
-    ":": (*_KEY_HINTS, "signature"),
-    "@": ("://", "@tcp(", "@unix("),
-    "--": (*_KEY_HINTS, "-----"),
-    "-": ("gl", "xox", "xapp-", "sk-", "pypi-", "gocspx-", "age-secret"),
-    "_": ("gh", "github_pat_", "k_live_", "k_test_", "whsec_", "npm_", "hf_", "dckr_pat_"),
-    ".": ("hooks.slack", "ya29.", "hv", "sg."),
+    "": ("bearer ", "bearer:", "basic ", "basic:", "negotiate ", "identified by"),
+    "=": (*_KEYS, "sig=", "signature", "cfg", "digest", "hawk", "hmac", "mac "),
+    ":": (*_KEYS, "signature", "dockerc"),
+    ">": _KEYS,
+    "@": ("://", "@("),
+    "-": ("--", "-pass", "-token", "-secret", "-key", "-cred", "-auth", "-cookie", "-u"),
+    "'": _QUOTED,
+    '"': _QUOTED,
+    "\\": ("\\u00", "\\x"),
+    "%": ("%2", "%3", "%4", "%5", "%6", "%7"),
+    "&": ("&#", "&quot;", "&apos;", "&lt;", "&amp;"),
+    "s": ("ssws ", "apikey ", "sharedkey", " password "),
 }
 """By a character that they need: a text in which none is found (in lower case) holds
 nothing that any pattern finds."""
@@ -29,12 +35,16 @@ def redact(text: str, limit: int = LIMIT) -> str:
 
     The result always encodes to UTF-8; redacting it again changes nothing.
     """
-    if len(text) <= limit and text.isprintable() and not _is_suspect(text):
+    if len(text) <= limit and text.isprintable() and not is_suspect(text):
         return text
     cut = len(text) > WINDOW
     if cut:
         text = without_edge(text[:WINDOW])
-    text = replace_secrets(printable(text)).replace("\n", " ")
+    shown = printable(text)
+    text = replace_secrets(shown)
+    if text == shown and len(text) <= limit and not cut and "\n" not in text:
+        return text
+    text = text.replace("\n", " ")
     for _ in range(_PASSES):
         if cut or len(text) > limit:
             text = shorten(text, limit)
@@ -46,11 +56,21 @@ def redact(text: str, limit: int = LIMIT) -> str:
     return text if len(text) <= limit else shorten(text, limit)
 
 
-def _is_suspect(text: str) -> bool:
-    lowered = text.lower()
+def is_suspect(text: str) -> bool:
+    """Whether any pattern may find something; for every text, so without a pattern."""
+    plain = looks_like(text)
+    lowered = plain.lower()
     for needed, hints in _HINTS.items():
-        if needed in text:
+        if needed in lowered:
             for hint in hints:
                 if hint in lowered:
                     return True
+    return ("@" in lowered and _is_dialled(lowered)) or may_hold_a_token(plain)
+
+
+def _is_dialled(text: str) -> bool:
+    """``user:password@...``, and no image by its digest."""
+    for after in text.split("@")[1:]:
+        if ("(" in after or ":" in after or "/" in after) and not after.startswith("sha"):
+            return True
     return False

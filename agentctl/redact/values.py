@@ -1,61 +1,132 @@
-"""JSON values: every text in them, in bounded depth and size."""
+"""Where a value begins and ends, however it is quoted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
-from agentctl.redact.pairs import speaks_of_a_secret
-from agentctl.redact.printable import ELLIPSIS, MARK, WINDOW
-from agentctl.redact.text import redact
-
-MAX_DEPTH = 8
-MAX_NODES = 1000
-"""Of a detail: deeper or larger is not for people."""
+from agentctl.redact.patterns import pattern
+from agentctl.redact.printable import ELLIPSIS, MARK
+from agentctl.redact.spans import Span
 
 
-def redact_value(value: Any) -> Any:
-    """A JSON value with each text in it redacted, in bounded depth and size.
+class Opened(NamedTuple):
+    """An opening quote: where it stands, where the value begins, and what closes it."""
 
-    A key that speaks of a secret has its texts replaced whole.
-    """
-    return _Details().redacted(value, 0, secret=False)
+    start: int
+    begin: int
+    closer: str
+    """One quote, three, two (as CSV doubles them), or these with backslashes before."""
 
 
-class _Details:
-    """One walk over a value, counting what it has seen."""
+def opened(text: str, at: int) -> Optional[Opened]:
+    found = pattern("quote").match(text, at)
+    if found is None:
+        return None
+    closer = found.group()
+    begin = found.end()
+    if len(closer) == 1 and text[begin : begin + 1] == closer:
+        after = text[begin + 1 : begin + 2]
+        if after and (after.isalnum() or after in "_+/$-"):
+            return Opened(at, begin + 1, closer * 2)
+    if len(closer) > 1 and closer[0] == "\\" and text.startswith(closer * 2, begin):
+        return Opened(at, begin + 2 * len(closer), closer * 3)
+    return Opened(at, begin, closer)
 
-    def __init__(self) -> None:
-        self._nodes = 0
 
-    def redacted(self, value: Any, depth: int, *, secret: bool) -> Any:
-        self._nodes += 1
-        if value is None or isinstance(value, (bool, int)):
-            return value
-        if isinstance(value, (Mapping, list, tuple)):
-            if depth >= MAX_DEPTH:
-                return ELLIPSIS
-            if isinstance(value, Mapping):
-                return self._mapping(value, depth)
-            return self._list(value, depth, secret=secret)
-        if isinstance(value, float) and value - value == 0:
-            return value  # JSON knows neither NaN nor infinity: those become texts
-        return MARK if secret and value != "" else redact(str(value))
+def quoted_span(text: str, quote: Opened) -> Span:
+    """The value within its quotes; with them where it goes on right behind them."""
+    if len(quote.closer) > 1 and quote.closer.lstrip("\\")[1:]:
+        end = text.find(quote.closer, quote.begin)
+        return quote.begin, len(text) if end < 0 else end
+    end = _closing(text, quote)
+    if end == len(text) or quote.closer[0] == "\\":
+        return quote.begin, end
+    whole = _joined_end(text, end + 1)
+    return (quote.begin, end) if whole == end + 1 else (quote.start, whole)
 
-    def _list(self, value: Sequence[Any], depth: int, *, secret: bool) -> list[Any]:
-        found: list[Any] = []
-        for one in value:
-            if self._nodes >= MAX_NODES:
-                return [*found, ELLIPSIS]
-            found.append(self.redacted(one, depth + 1, secret=secret))
-        return found
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, one in value.items():
-            if self._nodes >= MAX_NODES:
-                found[ELLIPSIS] = ELLIPSIS
-                break
-            secret = speaks_of_a_secret(str(key)[:WINDOW])
-            found[redact(str(key))] = self.redacted(one, depth + 1, secret=secret)
-        return found
+def _joined_end(text: str, at: int) -> int:
+    """Shells and SQL join what follows a closing quote without a space."""
+    while True:
+        char = text[at : at + 1]
+        other = char in ('"', "'") and text[at - 1] != char
+        if other or text.startswith("''", at - 1):
+            end = text.find(char, at + 1)
+            at = len(text) if end < 0 else end + 1
+        elif char.isalnum():
+            at = unquoted_end(text, at)
+            if text[at : at + 1] not in ('"', "'"):
+                return at
+        else:
+            return at
+
+
+def _closing(text: str, quote: Opened) -> int:
+    """A quote that was escaped n times ends at the next one escaped as often."""
+    mark, depth = quote.closer[-1], len(quote.closer) - 1
+    at = text.find(mark, quote.begin)
+    while at >= 0:
+        count = min(_backslashes(text, at), at - quote.begin)
+        if count % (2 * (depth + 1)) == depth:
+            return at - depth
+        at = text.find(mark, at + 1)
+    return len(text)
+
+
+def _backslashes(text: str, at: int) -> int:
+    start = at
+    while start > 0 and text[start - 1] == "\\":
+        start -= 1
+    return at - start
+
+
+def unquoted_end(text: str, begin: int) -> int:
+    if text.startswith("[", begin) and not text.startswith(MARK, begin):
+        stop = text.find("]", begin)
+        return len(text) if stop < 0 else stop + 1
+    if text.startswith(MARK + ELLIPSIS, begin):
+        return begin + len(MARK)
+    found = pattern("value").match(text, begin)
+    if found is None:
+        return begin
+    end = int(found.end())
+    end = begin + max(len(text[begin:end].rstrip(")]}>\"'`.,;:")), 1)
+    return end + 1 if text.startswith(MARK, end + 1 - len(MARK)) else end
+
+
+def block_span(text: str, found: Any) -> Optional[Span]:
+    """A YAML block: ``key: |`` or ``key:``, and the lines that are further in than the key."""
+    begin, separator = found.end(), found.start(3)
+    block = pattern("block").match(text, begin)
+    if block is None:
+        gap = text[separator:begin]
+        if "\n" not in gap or pattern("next pair").match(text, begin):
+            return None
+        start = begin - len(gap.rpartition("\n")[2])
+    elif text.startswith("\n", block.end()):
+        start = block.end() + 1
+    elif block.end() == len(text):
+        return None
+    else:
+        following = pattern("block key").search(text, block.end())
+        return begin, following.start() if following else len(text)
+    column = _column(text, found.start(1))
+    end = begin if block is None else block.end()
+    for line in pattern("block line").finditer(text, start):
+        indent, rest = line.groups()
+        listed = block is None and rest.startswith("- ") and len(indent) == column
+        if rest and len(indent) <= column and not listed:
+            break
+        if rest:
+            end = line.end(2)
+        if line.end() == len(text):
+            break
+    return (begin, end) if end > begin else None
+
+
+def _column(text: str, at: int) -> int:
+    """How far in a key stands; where something stands before it, how far in that does."""
+    start = text.rfind("\n", 0, at) + 1
+    before = text[start:at]
+    key_is_first = not before.lstrip(" \t-\"'?")
+    return len(before) if key_is_first else len(before) - len(before.lstrip())
