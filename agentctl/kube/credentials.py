@@ -15,6 +15,7 @@ from agentctl.clock import parse_time
 from agentctl.errors import ConfigError
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.net.token import checked_token
+from agentctl.redact import redact
 
 MAX_REASON = 300
 
@@ -122,5 +123,7 @@ def _ask_provider(paths: Sequence[str], context: str, user: KubeconfigEntry) -> 
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+    """What went wrong, without secrets: a plugin may write what it was given."""
+    return redact(" ".join(redact(str(error), 4 * MAX_REASON).split()), MAX_REASON) or (
+        type(error).__name__
+    )

@@ -7,7 +7,6 @@ from typing import Any, Optional
 from agentctl.redact.credentials import authorization_end, cookies_end
 from agentctl.redact.keys import flag_holds_a_secret, is_authorization, is_cookie
 from agentctl.redact.patterns import pattern
-from agentctl.redact.printable import MARK
 from agentctl.redact.spans import Span
 from agentctl.redact.values import opened, quoted_span, unquoted_end
 from agentctl.redact.words import PROSE
@@ -64,7 +63,7 @@ def _quoted(text: str, begin: int) -> Optional[Span]:
 
 
 def _unquoted(text: str, begin: int, flag: str) -> Optional[Span]:
-    if text[begin : begin + 1] in ("-", "", "[") or text.startswith(MARK, begin):
+    if text[begin : begin + 1] in ("-", "", "[") or pattern("no secret").match(text, begin):
         return None
     if is_authorization(flag):
         return authorization_end(text, begin, flag)

@@ -23,7 +23,9 @@ def holds_a_secret(key: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _holds(key: str) -> bool:
-    return bool(pattern("secret key").search(key)) and not pattern("about").search(key)
+    if pattern("secret key").search(key):
+        return not pattern("about").search(key)
+    return bool(pattern("key file").fullmatch(key))
 
 
 def ends_as_a_secret(key: str) -> bool:

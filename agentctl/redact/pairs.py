@@ -129,7 +129,7 @@ class _Pairs:
             return self._is_encoded(quote.begin if quote else begin)
         if ":" not in separator or (closing and quote):
             named = closing and self._stands_in_prose(start, "quoted name")
-            return not named and (holds_a_secret(key) or ends_as_a_secret(key))
+            return not named and holds_a_secret(key)
         if closing and self._stands_in_prose(start, "prose before"):
             return False
         # A word before a colon may as well be a pod, a resource, an image or a URL's scheme.

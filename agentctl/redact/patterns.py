@@ -111,7 +111,10 @@ _PATTERNS = {
     ),
     "no secret": (
         r"(?i)(?:true|false|null|nil|none|<nil>|<none>|<unset>|<set>|\*+|\u2026|\[\]"
-        r"|\d{1,4}/\d{1,4}|\$[({][\w.\-]+[)}])(?![^\s,;&)}\]\"'])|\{|map\["
+        r"|\d{1,4}/\d{1,4}|\$[({][\w.\-]+[)}]"
+        r"|/(?:etc|var|run|home|root|tmp|opt|usr|mnt|srv|secrets|certs|keys|app|data)/[\w.\-/]+"
+        r"|[\w.\-/]{1,256}\.(?:key|pem|crt|cer|p12|pfx|jks))"
+        r"(?![^\s,;:&)}\]\"'])|\{|map\["
     ),
     "next pair": r"[\w.\-]+(?:=(?!=|[\s,;&)]|$)|:(?=\s|$))",
     "next field": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 SECRET = (
     r"passw(?:or[dt]|d)?|passphrase|passcode|pwd|secret|token|credential|authorization"
     r"|(?:api|access|account|private|client|signing|encryption|decryption|master|shared|ssh|auth"
-    r"|license|session|deploy|storage|hmac|jwt|webhook|subscription|functions|consumer|tls)"
+    r"|license|session|deploy|storage|hmac|jwt|webhook|subscription|functions|consumer)"
     r"[_.\-]?key"
     r"|dockercfg|dockerconfigjson|cookie|sess(?:ion)?[_.\-]?id(?![a-z])|connect\.sid"
 )

@@ -132,6 +132,14 @@ def test_a_plugin_that_fails_says_why(body: str, said: str, tmp_path: Path) -> N
     assert said in message
 
 
+@pytest.mark.parametrize("before", range(180, 240, 7))
+def test_no_part_of_a_secret_that_a_plugin_writes_is_told(before: int, tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0"
+    said = complaint(plugin(tmp_path, f"sys.exit('x ' * {before // 2} + 'got {secret} back')"))
+    assert "ghp_a" not in said
+    assert "--password [redacted]" in complaint(plugin(tmp_path, "sys.exit('--password a1 -v')"))
+
+
 def test_without_the_package_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
