@@ -8,7 +8,7 @@ from agentctl.redact.dialled import find_dialled, find_user_infos
 from agentctl.redact.elements import find_elements
 from agentctl.redact.pairs import find_pairs
 from agentctl.redact.pem import find_pem
-from agentctl.redact.readings import Reading, readings
+from agentctl.redact.readings import TextReading, readings
 from agentctl.redact.spans import Span, without
 from agentctl.redact.tokens import find_tokens
 
@@ -22,7 +22,7 @@ def replace_secrets(text: str) -> str:
     return without(text, spans) if spans else text
 
 
-def _find(reading: Reading) -> list[Span]:
+def _find(reading: TextReading) -> list[Span]:
     """Every finder that may find something: each needs some character to begin with."""
     text = reading.text
     spans: list[Span] = []

@@ -26,7 +26,7 @@ _ENTITIES = {"quot": '"', "apos": "'", "amp": "&", "lt": "<", "gt": ">", "nbsp":
 _CONTROLS = {"n": "\n", "r": "\n", "t": " "}
 
 
-class Reading:
+class TextReading:
     """A text as it may be read; ``origins`` is None where it is read as it stands."""
 
     def __init__(self, text: str, origins: Optional[list[int]] = None) -> None:
@@ -43,9 +43,9 @@ class Reading:
         return at if self._origins is None else self._origins[at]
 
 
-def readings(text: str) -> Iterator[Reading]:
+def readings(text: str) -> Iterator[TextReading]:
     """As it stands, and where there are escapes without them, in linear time."""
-    reading = plain = _undisguised(text) if _is_disguised(text) else Reading(text)
+    reading = plain = _undisguised(text) if _is_disguised(text) else TextReading(text)
     yield plain
     if not _may_be_escaped(text):
         return
@@ -85,14 +85,14 @@ def _may_be_escaped(text: str) -> bool:
     return "%" in text or "\\" in text or ("&" in text and ";" in text)
 
 
-def _undisguised(text: str) -> Reading:
+def _undisguised(text: str) -> TextReading:
     letters: list[str] = []
     origins: list[int] = []
     for at, char in enumerate(text):
         for letter in _letters(char):
             letters.append(letter)
             origins.append(at)
-    return Reading("".join(letters), [*origins, len(text)])
+    return TextReading("".join(letters), [*origins, len(text)])
 
 
 @lru_cache(maxsize=4096)
@@ -108,7 +108,7 @@ def _letters(char: str) -> str:
     return plain if plain.isascii() and (len(plain) == 1 or plain.isalnum()) else char
 
 
-def _unescaped(reading: Reading, *, quotes: bool) -> Optional[Reading]:
+def _unescaped(reading: TextReading, *, quotes: bool) -> Optional[TextReading]:
     text = reading.text
     letters: list[str] = []
     origins: list[int] = []
@@ -127,7 +127,7 @@ def _unescaped(reading: Reading, *, quotes: bool) -> Optional[Reading]:
         return None
     letters.append(text[at:])
     origins += map(reading.origin, range(at, len(text) + 1))
-    return Reading("".join(letters), origins)
+    return TextReading("".join(letters), origins)
 
 
 def _meaning(escape: str) -> str:
