@@ -168,15 +168,19 @@ def resume(
 def is_behind(present: Mapping[str, str], cursor: Cursor) -> bool:
     """Whether a source is certainly older in ``present`` than in the cursor.
 
-    A resourceVersion is opaque, except that two of one resource that are both decimal
-    integers may be compared (KEP-5504). Where they are not, or where either side does
-    not know the source, nothing is certain and the answer is no.
+    Where either side does not know the source the answer is no.
     """
-    for source, then in cursor.versions.items():
-        before, after = _as_number(then), _as_number(present.get(source, ""))
-        if before is not None and after is not None and after < before:
-            return True
-    return False
+    return any(is_older(present.get(source, ""), then) for source, then in cursor.versions.items())
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether one resourceVersion is certainly older than another of the same resource.
+
+    They are opaque, except that two that are both decimal integers may be compared
+    (KEP-5504). Where they are not nothing is certain and the answer is no.
+    """
+    one, other = _as_number(version), _as_number(than)
+    return one is not None and other is not None and one < other
 
 
 def _as_number(version: str) -> Optional[int]:

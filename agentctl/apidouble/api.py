@@ -54,6 +54,10 @@ VERSION = {
 }
 
 
+BEHIND_S = 3.0
+"""How long a list waits for its resourceVersion to be known."""
+
+
 class Api:
     """The API over one store. Safe to use from any thread."""
 
@@ -75,6 +79,16 @@ class Api:
     def kinds(self) -> tuple[Kind, ...]:
         """What is served just now."""
         return self.weather.served(self.store.kinds())
+
+    def held_s(self, request: Request, target: ResourceTarget, since: float) -> float:
+        """How long from now a request of ``since`` (monotonic) goes without an answer, as
+        things are: a list for its version to come, any for the weather."""
+        held = self.weather.held_s(request, target, since)
+        wanted = request.query.get("resourceVersion", "")
+        newest = self.weather.horizon or self.store.version
+        if target.verb == "list" and wanted.isdigit() and int(wanted) > newest:
+            held = max(held, since + BEHIND_S - self.store.clock.monotonic())
+        return held
 
     def answer(self, request: Request, target: ResourceTarget) -> Union[ApiAnswer, Watch]:
         """What to say, or the watch to start. Failures of the API are answers too."""

@@ -197,7 +197,7 @@ class ApiDouble:
 
     def _respond(self, connection: AcceptedConnection, request: Request) -> None:
         since = self.store.clock.monotonic()
-        while self.weather.held_s(request, self.api.target(request), since):
+        while self.api.held_s(request, self.api.target(request), since):
             self._pause(connection)
         self._answer(connection, request, self.api.target(request))
 

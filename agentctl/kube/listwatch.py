@@ -158,19 +158,15 @@ class ListWatch:
             changes.extend(self._spec.change(item, seen) for item in items)
             return metadata.get("continue") or "", str(metadata.get("resourceVersion") or "")
 
-    def probe(self, resource_version: str) -> None:
-        """Ask whether this server knows a resourceVersion yet.
+    def newest(self) -> str:
+        """The resourceVersion of now, as the server's storage has it, not a cache of it.
 
-        A watch from one of the future is silent: a server restored from a backup would
-        look healthy for ever. Raises TooLargeVersionError when it does not know it.
+        A watch from a later one is silent: a server restored from a backup would look
+        healthy for ever. To ask for what is not older than a version does not help: the
+        server waits for 3 s, in which another history may come to the same number.
         """
-        query = {
-            "limit": "1",
-            "resourceVersion": resource_version,
-            "resourceVersionMatch": "NotOlderThan",
-        }
-        with self._fetch(query):
-            pass
+        with self._fetch({"limit": "1"}) as (page, _):
+            return str((page.get("metadata") or {}).get("resourceVersion") or "")
 
     def prove(self, narrowed: bool) -> None:
         """List one object through the server's storage; ``narrowed`` as the watch is.

@@ -11,13 +11,14 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Optional, TypeVar
 
 from agentctl.clock import Clock
+from agentctl.cursor import is_older
 from agentctl.engine.attempt import Attempt, Source
-from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
+from agentctl.engine.messages import Alive, Changed, Replaced, Warned
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,
@@ -42,8 +43,8 @@ EXPIRED_TRIES = 3
 """How often in a row history may expire before the attempt gives up and backs off."""
 
 TOO_LARGE_TRIES = 2
-"""How often a server that is behind is asked again. Each time it waits itself for 3 s: a
-replica lags by moments, and one restored from a backup is behind for hours."""
+"""How often a server whose cache is behind its storage is asked. Each time it waits itself
+for 3 s."""
 
 TOO_LARGE_WAIT_S = 1.0
 """The wait between those where the server names none (a real one says 1)."""
@@ -178,28 +179,14 @@ class KubeSource:
         version = attempt.resource_version
         if not version:
             return ""
-        try:
-            listwatch.probe(version)
-        except (TooLargeVersionError, ExpiredError) as error:
-            if isinstance(error, TooLargeVersionError):
-                self._await(attempt, listwatch, version, error)
-            self._warn_resync(attempt, f"history of {self.noun} was lost: {error.message}")
-            return ""
-        return version
-
-    def _await(
-        self, attempt: Attempt, listwatch: ListWatch, version: str, error: TooLargeVersionError
-    ) -> None:
-        """Wait for a server that is behind: what it lists would be older than what is known.
-
-        It may be a replica that lags, or one restored from a backup; the latter comes to
-        the same number by another history, so that neither is watched from there.
-        """
-        reason = f"the API server is behind what is known of {self.noun}"
-        attempt.put(Pending(self.name, attempt.epoch, reason))
-        pause(attempt, error)
-        with suppress(TooLargeVersionError, ExpiredError):
-            patiently(attempt, lambda: listwatch.probe(version))
+        newest = patiently(attempt, listwatch.newest)
+        if not is_older(newest, than=version):
+            return version
+        # Storage never lags: it was restored from a backup. In time it comes to the same
+        # number, by another history.
+        text = f"the API server's storage is at {newest}, and was at {version}"
+        self._warn_resync(attempt, f"history of {self.noun} was lost: {text}")
+        return ""
 
     def _watch(self, attempt: Attempt, listwatch: ListWatch, version: str) -> str:
         """One watch to its clean end; returns where the next one starts."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Callable, Optional, Protocol, Union
 
-from agentctl.apidouble.failures import REASONS, ApiFailure, expired_list
+from agentctl.apidouble.failures import REASONS, ApiFailure, expired_list, too_large
 from agentctl.apidouble.objects import encode
 from agentctl.apidouble.wire import Headers, Request, Splitter
 
@@ -267,6 +267,12 @@ class Faults:
 
         reply = Reply(410, encode(expired_list().body()))
         self.add(Fault(reply, plural, ("list",), times, fits))
+
+    def lag(self, plural: str = "", times: Optional[int] = None) -> None:
+        """504 for lists: the cache is behind its storage."""
+        failure = too_large(2, 1)
+        reply = Reply(504, encode(failure.body()), headers=failure.headers)
+        self.add(Fault(reply, plural, ("list",), times))
 
     def expire_pages(self, plural: str = "", times: Optional[int] = None) -> None:
         """410 for second and further pages."""

@@ -74,7 +74,7 @@ class Server:
         accept = AGGREGATED if what == "apis" else "application/json"
         request = Request("GET", PATHS[what], query, {"accept": accept})
         since = self.clock.monotonic()
-        held = self.api.weather.held_s(request, self.api.target(request), since)
+        held = self.api.held_s(request, self.api.target(request), since)
         if held > patience:
             return None
         self.clock.advance(held)
@@ -319,7 +319,8 @@ def test_a_starting_server_holds_its_first_requests(stormy, clock, new_client) -
     assert client.get(AGENTS).status == 200
 
 
-def test_frozen_storage_is_silent_and_the_cache_is_not(stormy, new_client) -> None:
+def test_frozen_storage_is_silent_and_the_cache_is_not(stormy, new_client, monkeypatch) -> None:
+    monkeypatch.setattr("agentctl.apidouble.api.BEHIND_S", 0.0)
     client = new_client(stormy)
     version = stormy.store.version
     stormy.freeze()
@@ -364,3 +365,19 @@ def test_health_is_told_to_who_gives_no_credentials(double, client, headers, sta
 
 def _touch(found: Any) -> None:
     found["metadata"].setdefault("annotations", {})["touched"] = "x"
+
+
+def test_a_list_of_a_version_from_the_future_is_held_before_it_is_refused() -> None:
+    server = Server()
+    future = str(server.api.store.version + 1)
+    path = "/apis/apps/v1/namespaces/agents/deployments"
+    request = Request("GET", path, {"resourceVersion": future}, {})
+    target, since = server.api.target(request), server.clock.monotonic()
+    assert server.api.held_s(request, target, since) == 3.0
+    server.clock.advance(3.0)
+    assert server.api.held_s(request, target, since) == 0.0
+    assert server.api.answer(request, target).status == 504
+    server.clock.advance(-2.0)
+    server.api.store.delete("pods", "agents", "agents-5cb7dcc7-5wcxb")
+    assert server.api.held_s(request, target, since) == 0.0
+    assert server.api.answer(request, target).status == 200

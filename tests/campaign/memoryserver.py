@@ -27,6 +27,7 @@ from agentctl.apidouble.wire import Request
 from agentctl.kube.proof import NAME as PROOF
 from agentctl.net.failures import explain
 from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.memory_budget import MemoryBudget, Share
 from tests.campaign.virtualtime import Signal, VirtualTime
 
 LATENCY_S = (0.001, 0.02)
@@ -132,6 +133,7 @@ class MemoryClient:
     def __init__(self, server: MemoryServer) -> None:
         self.server = server
         self.provider = self
+        self.budget = MemoryBudget()
 
     def fingerprint(self) -> object:
         return None
@@ -232,7 +234,7 @@ class MemorySession:
             elif server.life != self._life:
                 raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
             else:
-                held = server.weather.held_s(request, server.api.target(request), since)
+                held = server.api.held_s(request, server.api.target(request), since)
                 if not held:
                     answer = self._told(request)
                     break
@@ -307,7 +309,7 @@ class MemoryResponse:
     ) -> None:
         self._switch.detach(self._line)
 
-    def read_all(self, limit: int, timeout: float = 60.0) -> bytes:
+    def read_all(self, limit: int, timeout: float = 60.0, share: Optional[Share] = None) -> bytes:
         return self._body
 
     def read1(self, n: int = 65536) -> bytes:

@@ -161,33 +161,28 @@ def test_5_expiry_without_end_ends_the_attempt_to_back_off(rig: Rig) -> None:
 
 
 def test_6_a_server_that_lags_is_waited_for(rig: Rig) -> None:
-    future = str(rig.double.store.version + 2)
-    rig.start(version=future)
-    time.sleep(0.1)
-    rig.touch()
-    rig.touch(text="y")
-    assert rig.until(Alive).resource_version == future
-    assert any("resourceVersionMatch" in query for query in rig.requests(watch=False))
-
-
-def test_6_a_server_that_never_knew_the_version_is_listed_anew(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agentctl.kube.source.TOO_LARGE_TRIES", 1)
-    rig.start(version="99999999")
-    assert rig.until(Warned).code is ErrorCode.RESYNC
+    rig.double.faults.lag("deployments", times=1)
+    rig.start()
     assert len(rig.until(Replaced).changes) == 2
 
 
-def test_6_a_number_that_a_restored_server_comes_to_is_not_the_same_history(rig: Rig) -> None:
-    rig.start().until(Alive)
-    last = rig.double.store.version + 2  # of a history that the backup does not have
-    rig.start(version=str(last))
-    assert eventually(lambda: rig.requests(watch=False)[-1].get("resourceVersion") == str(last))
-    rig.touch(text="never seen before")
-    rig.touch(text="nor this")
-    assert rig.until(Warned).code is ErrorCode.RESYNC
-    assert isinstance(rig.next(), Replaced)
+def test_6_a_server_restored_from_a_backup_is_listed_anew_at_once(rig: Rig) -> None:
+    """Not once it has been asked for what it cannot know, three times for 3 s."""
+    rig.start(version="99999999")
+    warned = rig.until(Warned)
+    assert warned.code is ErrorCode.RESYNC
+    assert f"storage is at {rig.double.store.version}, and was at 99999999" in warned.message
+    assert len(rig.until(Replaced).changes) == 2
+    asked = [query.get("resourceVersion") for query in rig.requests(watch=False)]
+    assert asked == [None, None]
+
+
+def test_6_what_the_server_has_not_forgotten_is_gone_on_from(rig: Rig) -> None:
+    version = rig.start().until(Replaced).resource_version
+    rig.touch()
+    rig.start(version=version)
+    assert rig.until(Alive).resource_version == version
+    assert rig.until(Changed).resource_version > version
 
 
 # 7. 429 and 503 honour Retry-After; other 5xx and refused connections back off

@@ -151,7 +151,7 @@ def test_a_version_from_the_future_is_told_with_the_time_to_wait() -> None:
         listwatch(spec_for(WORKLOAD, "deployments"), "list-rv-too-large") as reader,
         pytest.raises(TooLargeVersionError, match="Too large resource version: 99999999") as raised,
     ):
-        reader.probe("99999999")
+        reader.newest()
     assert raised.value.retry_after == 1
 
 
