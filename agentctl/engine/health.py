@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 WAKE_S = 1.0
 """Within which those that wait are tried, once their server answers; spread, so that it is
 not asked for everything at once."""
+
+LOOK_AT_CREDENTIALS_S = 1.0
+"""How soon a token that somebody has put in place is noticed."""
 
 AGAIN_S = 1.0
 """How soon an attempt is tried again that could neither begin nor say so."""
@@ -225,3 +229,36 @@ class SourceHealth:
         news = self.up or before is None or before.code is not failure.code
         self.up, self.up_since = False, None
         return news
+
+
+class Renewal:
+    """Notices new credentials for those that wait with refused ones.
+
+    Files are looked at only while something is refused.
+    """
+
+    def __init__(self) -> None:
+        self.due: Optional[float] = None
+        """When (monotonic) to look again."""
+        self._seen: object = None
+
+    def look(self, healths: Iterable[SourceHealth], now: float) -> None:
+        """Have the refused tried now, where the files that they authenticate with changed."""
+        refused = [
+            health
+            for health in healths
+            if health.retry_at is not None and isinstance(health.failure, RefusedError)
+        ]
+        if not refused:
+            self.due = None
+            return
+        if self.due is not None and now < self.due:
+            return
+        found = [health.stream.credentials() for health in refused]
+        if not any(found):
+            return
+        if self.due is not None and found != self._seen:
+            log.debug("credentials have changed: trying again")
+            for health in refused:
+                health.retry_at = now
+        self._seen, self.due = found, now + LOOK_AT_CREDENTIALS_S

@@ -16,7 +16,7 @@ from typing import Optional, Union
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import SourceHealth
+from agentctl.engine.health import Renewal, SourceHealth
 from agentctl.engine.messages import (
     Alive,
     Ended,
@@ -29,7 +29,6 @@ from agentctl.engine.messages import (
 )
 from agentctl.engine.outage import Reach, ServerHealth, Tell
 from agentctl.engine.policy import Outcome, SourceVitals, StreamPolicy
-from agentctl.engine.renewal import Renewal
 from agentctl.errors import (
     STARTING,
     DisconnectedError,
@@ -303,13 +302,13 @@ class Supervisor:
         return health.stale_at(self._policy.max_staleness_s, proven_at)
 
     def _turn_stale(self, now: float) -> None:
-        reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
         for server in self._servers.values():
             turned = []
             for health in server.members:
                 stale_at = self._stale_at(health)
                 if stale_at is None or now < stale_at:
                     continue
+                reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
                 turned.append(health.name)
                 self._blind(health.name, reason)
                 health.blind = True

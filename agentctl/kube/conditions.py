@@ -6,19 +6,16 @@ Nothing else of a variable's value is ever looked at. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional, Protocol
+from typing import Optional, Protocol
 
 from agentctl.kube.check import Context, Fields, fill, place
 from agentctl.kube.checks._workloads import Names, parse_kinds
 from agentctl.kube.checks.endpoints import count, slices_of
 from agentctl.kube.checks.env import setting
-from agentctl.kube.cuts.objects import cut_env
-from agentctl.kube.resources import ENDPOINTSLICES, Need, Seen
-from agentctl.lenient_json import mapping, mappings, text
+from agentctl.kube.cuts.objects import SWITCH_VALUES, cut_env, cut_switches
+from agentctl.kube.resources import ENDPOINTSLICES, Need
 
-VALUES = ("0", "1", "true", "false")
 UNSET = ("hold", "drop", "only")
 
 WHEN_FIELDS = ("env", "of", "kinds", "is", "unset", "namespace")
@@ -39,7 +36,7 @@ class Condition(Protocol):
 class Switch:
     """``when``: a variable is one of ``values`` on the first of the workloads that has it.
 
-    ``unset`` says what is the case where none has it, or not as a literal of VALUES: the
+    ``unset`` says what is the case where none has it, or not as one of SWITCH_VALUES: the
     condition holds (``hold``), or not (``drop``), or it holds just then (``only``).
     """
 
@@ -107,30 +104,12 @@ class ServiceThere:
         return found is not None and found[1] > 0
 
 
-def cut_switches(item: Mapping[str, Any], seen: Seen) -> Optional[dict[str, str]]:
-    """The variables that are switches, and their values; "" for what containers dispute."""
-    pod = mapping(mapping(mapping(item, "spec"), "template"), "spec")
-    switches: dict[str, str] = {}
-    for container in mappings(pod, "containers"):
-        mine = {text(entry, "name"): _literal(entry) for entry in mappings(container, "env")}
-        for name, value in mine.items():
-            if value is not None:
-                switches[name] = value if switches.get(name, value) == value else ""
-    return switches
-
-
-def _literal(entry: Mapping[str, Any]) -> Optional[str]:
-    """The value if it is one of a switch; None for all else, which is nobody's business."""
-    value = entry.get("value")
-    return value if isinstance(value, str) and value in VALUES else None
-
-
 def parse_when(fields: Fields) -> Switch:
     """Raises CatalogError."""
     unset = fields.choice("unset", UNSET, "hold")
     if unset == "only" and fields.has("is"):
         raise fields.fail("is", "no key 'is' where 'unset' is only")
-    values = () if unset == "only" else fields.switches("is", VALUES)
+    values = () if unset == "only" else fields.switches("is", SWITCH_VALUES)
     workload = Names(fields.names("of"), parse_kinds(fields))
     return Switch(fields.text("env"), workload, values, unset, fields.name("namespace", ""))
 

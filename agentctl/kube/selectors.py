@@ -1,17 +1,53 @@
-"""Label selectors, as Kubernetes writes them in URLs and in ``spec.selector``."""
+"""Labels, and label selectors as Kubernetes writes them in URLs and in ``spec.selector``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Optional
+
+from agentctl.lenient_json import mapping
+
+Labels = tuple[tuple[str, str], ...]
+"""Sorted pairs; equal ones are one object."""
+
+PER_POD_LABELS = frozenset(
+    (
+        "pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+    )
+)
+"""Labels that controllers add and no workload selects by: without them the pods of a
+workload share one set of labels."""
 
 _KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
 _EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
 _EXISTS = re.compile(rf"(!?)\s*({_KEY})")
+
+
+def labels_of(metadata: Mapping[str, Any]) -> Labels:
+    """An object's labels, without those that tell one pod of a workload from another."""
+    return _interned(
+        tuple(
+            sorted(
+                (key, value)
+                for key, value in mapping(metadata, "labels").items()
+                if key not in PER_POD_LABELS and isinstance(value, str)
+            )
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _interned(labels: Labels) -> Labels:
+    return labels
 
 
 @dataclass(frozen=True)

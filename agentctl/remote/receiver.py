@@ -69,6 +69,7 @@ class Receiver:
         self._attempt = attempt
         self._clock = clock
         self._access = access
+        self._silence_s = access.silence_s
         self._since = cursors.decode(access.since) if access.since else None
         self._patient_until = patient_until
         self._complaints = complaints if complaints is not None else set()
@@ -85,8 +86,7 @@ class Receiver:
     @property
     def silence_s(self) -> float:
         """How long the server may say nothing that counts."""
-        silence = self._access.silence_s
-        return silence if self.known else max(silence, FIRST_EVENT_S)
+        return self._silence_s if self.known else max(self._silence_s, FIRST_EVENT_S)
 
     def silent(self) -> DisconnectedError:
         """For a server that has been silent for so long."""

@@ -9,7 +9,7 @@ import pytest
 
 from agentctl.catalog.loader import load, load_default
 from agentctl.errors import CatalogError
-from agentctl.kube.conditions import cut_switches
+from agentctl.kube.cuts.objects import cut_switches
 from agentctl.kube.resources import CRDS, DEPLOYMENTS, LEASES, SERVED, Seen
 from agentctl.model import Status
 from tests.kube.judged import SEEN, Cluster, deployment, named

@@ -24,9 +24,8 @@ from agentctl.kube.cuts.facts import cut_workload_facts
 from agentctl.kube.cuts.objects import Workload, cut_workload
 from agentctl.kube.cuts.pods import PodTrouble, cut_pod
 from agentctl.kube.explain.finding import Finding
-from agentctl.kube.labels import Labels
 from agentctl.kube.resources import PODS, Need
-from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.selectors import Labels, LabelSelector
 from agentctl.model import Status
 
 KIND = "workload"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Optional
 
 from agentctl.kube.cuts.objects import cut_crd, cut_endpoints, cut_namespace, cut_workload
 from agentctl.kube.cuts.pods import cut_pod
-from agentctl.kube.labels import Labels
 from agentctl.kube.resources import Cut, Seen
+from agentctl.kube.selectors import Labels
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import JSONObject
 

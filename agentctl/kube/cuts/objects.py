@@ -12,14 +12,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from agentctl.clock import format_time, parse_time
-from agentctl.kube.labels import Labels, labels_of
 from agentctl.kube.resources import Seen
-from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.selectors import Labels, LabelSelector, labels_of
 from agentctl.lenient_json import mapping, mappings, number, text
 
 MAX_PHASE = 80
 MAX_HOLDER = 253
 """A phase is one word and a holder is called after its pod; the API sets no limits."""
+
+
+SWITCH_VALUES = ("0", "1", "true", "false")
+"""Of a variable that is a switch: no other value is ever looked at."""
 
 
 class Workload(NamedTuple):
@@ -184,6 +187,24 @@ def _env_var(entry: Mapping[str, Any]) -> EnvVar:
     if origin:
         return EnvVar(name, "field")
     return EnvVar(name, "literal" if entry.get("value") else "empty")
+
+
+def cut_switches(item: Mapping[str, Any], seen: Seen) -> Optional[dict[str, str]]:
+    """The variables that are switches, and their values; "" for what containers dispute."""
+    pod = mapping(mapping(mapping(item, "spec"), "template"), "spec")
+    switches: dict[str, str] = {}
+    for container in mappings(pod, "containers"):
+        mine = {text(entry, "name"): _literal(entry) for entry in mappings(container, "env")}
+        for name, value in mine.items():
+            if value is not None:
+                switches[name] = value if switches.get(name, value) == value else ""
+    return switches
+
+
+def _literal(entry: Mapping[str, Any]) -> Optional[str]:
+    """The value if it is one of a switch; None for all else, which is nobody's business."""
+    value = entry.get("value")
+    return value if isinstance(value, str) and value in SWITCH_VALUES else None
 
 
 def cut_lease(item: Mapping[str, Any], seen: Seen) -> Optional[Lease]:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from agentctl.kube.labels import Labels, labels_of
 from agentctl.kube.resources import Seen
+from agentctl.kube.selectors import Labels, labels_of
 from agentctl.lenient_json import mapping, mappings, number, text
 
 MAX_REASON = 80
