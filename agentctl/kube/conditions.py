@@ -58,8 +58,9 @@ class Switch:
             switches = one.first(context.view, context.namespace, where, cut_switches)
             if switches.blind:
                 return None
-            if switches.value and self.env in switches.value:
-                found = switches.value[self.env]
+            mine = dict(switches.value or ())
+            if self.env in mine:
+                found = mine[self.env]
                 break
         if not found:
             return self.unset != "drop"

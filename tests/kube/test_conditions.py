@@ -161,13 +161,13 @@ def test_nothing_of_a_variable_is_kept_but_a_switch() -> None:
         "D": "TRUE",
         "E": "",
     }
-    assert cut_switches(with_env("agents", env), SEEN) == {"A": "1"}
+    assert cut_switches(with_env("agents", env), SEEN) == (("A", "1"),)
 
 
 def test_containers_that_dispute_a_switch_leave_it_unset() -> None:
     made = with_env("agents", {"A": "1"})
     made["spec"]["template"]["spec"]["containers"].append({"env": [{"name": "A", "value": "0"}]})
-    assert cut_switches(made, Seen(0.0, 0.0)) == {"A": ""}
+    assert cut_switches(made, Seen(0.0, 0.0)) == (("A", ""),)
 
 
 def check(when: str) -> str:

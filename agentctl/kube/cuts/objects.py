@@ -189,7 +189,7 @@ def _env_var(entry: Mapping[str, Any]) -> EnvVar:
     return EnvVar(name, "literal" if entry.get("value") else "empty")
 
 
-def cut_switches(item: Mapping[str, Any], seen: Seen) -> Optional[dict[str, str]]:
+def cut_switches(item: Mapping[str, Any], seen: Seen) -> tuple[tuple[str, str], ...]:
     """The variables that are switches, and their values; "" for what containers dispute."""
     pod = mapping(mapping(mapping(item, "spec"), "template"), "spec")
     switches: dict[str, str] = {}
@@ -198,7 +198,7 @@ def cut_switches(item: Mapping[str, Any], seen: Seen) -> Optional[dict[str, str]
         for name, value in mine.items():
             if value is not None:
                 switches[name] = value if switches.get(name, value) == value else ""
-    return switches
+    return tuple(sorted(switches.items()))
 
 
 def _literal(entry: Mapping[str, Any]) -> Optional[str]:
