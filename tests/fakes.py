@@ -11,7 +11,7 @@ import pytest
 
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Changed, Replaced
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status
 
@@ -100,7 +100,7 @@ class FakeState:
     def absent(self) -> str:
         return self.gone
 
-    def amiss(self) -> Sequence[Missing]:
+    def amiss(self) -> Sequence[Notice]:
         return ()
 
     def next_deadline(self) -> Optional[float]:

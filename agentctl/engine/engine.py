@@ -21,7 +21,7 @@ from typing import Optional, Union
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
 from agentctl.engine.messages import Alive, Ended, Message, Pending, Stop, Warned
-from agentctl.engine.policy import Missing, Outcome, StreamPolicy, Vitals
+from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
@@ -114,7 +114,7 @@ class Engine:
 
     def tell(self, code: ErrorCode, message: str) -> None:
         """Have an error event follow the snapshot. Before the start only."""
-        self._stream.tell("", code, message)
+        self._stream.tell(Notice("", code, message))
 
     def start(self) -> None:
         """Begin all sources' first attempts and set the clocks."""
@@ -205,18 +205,11 @@ class Engine:
         elif isinstance(message, Warned) and message.code is ErrorCode.RESYNC:
             self.sources.lost_history(message, now)
         elif isinstance(message, Warned):
-            self._stream.tell(health.name, message.code, message.message)
+            self._stream.tell(Notice(health.name, message.code, message.message))
         elif self.sources.heard(message, now) and not isinstance(message, Pending):
             error = None if isinstance(message, Alive) else self._state.apply(message)
             if error is not None:
-                self._stream.tell(
-                    error.source,
-                    error.code,
-                    error.message,
-                    error.retry_in,
-                    sources=error.sources,
-                    lasted=error.lasted,
-                )
+                self._stream.tell(Notice.of(error))
             forgets = isinstance(message, Alive) and message.forgets
             if message.resource_version or forgets:
                 health.resource_version = message.resource_version
@@ -248,12 +241,7 @@ class Engine:
         self.sources.give_up_waiting(now - self._started_at)
         # A one-shot that reached nobody has nothing to show but its error.
         if not self._policy.once or self.sources.reached:
-            self._stream.begin(
-                self._state.items(now),
-                self.sources.versions(),
-                since=self._policy.since,
-                follow_only=self._policy.follow_only,
-            )
+            self._stream.begin(self._state.items(now), self.sources.versions())
         if self._policy.once:
             self._conclude_once()
 
@@ -281,9 +269,9 @@ class Engine:
             noted = [(one.source, one.code) for one in missing]
             if noted != self._noted:
                 self._noted = noted
-                self._stream.note(missing)
+                self._stream.beat(missing, due=False)
 
-    def _missing(self, now: float) -> Sequence[Missing]:
+    def _missing(self, now: float) -> Sequence[Notice]:
         down = [one.missing(now, self.sources.fallen(one)) for one in self.sources.down]
         return down or self._state.amiss()
 

@@ -13,7 +13,7 @@ from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
-from agentctl.engine.policy import Missing, SourceVitals
+from agentctl.engine.policy import Notice, SourceVitals
 from agentctl.errors import DisconnectedError, RefusedError, SourceError, StartingError
 from agentctl.model import ErrorCode
 
@@ -101,18 +101,18 @@ class SourceHealth:
         failure = self.failure
         return failure.refusal or failure if isinstance(failure, StartingError) else failure
 
-    def missing(self, now: float, fallen: bool) -> Missing:
+    def missing(self, now: float, fallen: bool) -> Notice:
         """What its readers are told on the beat; ``fallen``: it is in an outage."""
         failure = self.failure
         if self.excuse:
-            return Missing(self.name, ErrorCode.SERVER, self.excuse, None)
+            return Notice(self.name, ErrorCode.SERVER, self.excuse)
         if failure is not None:
             wait = None if self.retry_at is None else max(0.0, self.retry_at - now)
-            return Missing(self.name, failure.code, failure.message, wait)
+            return Notice(self.name, failure.code, failure.message, wait)
         # Nobody fails where history is read anew, unless that is how an outage ends.
         relists = self.ever_up and not fallen
         code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED
-        return Missing(self.name, code, "no answer yet", None)
+        return Notice(self.name, code, "no answer yet")
 
     def stale_at(self, limit_s: Optional[float], proven_at: Optional[float]) -> Optional[float]:
         """When what rests on it stops being believed.

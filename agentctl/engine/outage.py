@@ -10,10 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Optional
 
 from agentctl.duration import format_duration
 from agentctl.engine.health import WAKE_S, SourceHealth
+from agentctl.engine.policy import Notice
 from agentctl.errors import RefusedError, ServerError, SourceError, StartingError
 from agentctl.model import ErrorCode
 
@@ -36,21 +37,6 @@ class Reach(IntEnum):
     WELL = 3
 
 
-class Tell(Protocol):
-    """Sends an error event."""
-
-    def __call__(
-        self,
-        source: str,
-        code: ErrorCode,
-        message: str,
-        retry_in: Optional[float] = None,
-        *,
-        sources: tuple[str, ...] = (),
-        lasted: Optional[float] = None,
-    ) -> None: ...
-
-
 class _Outage(NamedTuple):
     """What was lost, since when, and whether that has been told."""
 
@@ -62,7 +48,7 @@ class _Outage(NamedTuple):
 class ServerHealth:
     """The sources of one server: its outage, its lost history, its last proof of life."""
 
-    def __init__(self, rng: random.Random, tell: Tell) -> None:
+    def __init__(self, rng: random.Random, tell: Callable[[Notice], None]) -> None:
         self.members: list[SourceHealth] = []
         self._provers: list[SourceHealth] = []
         self.last_proof = 0.0
@@ -130,7 +116,7 @@ class ServerHealth:
         if isinstance(failure, RefusedError):
             self._refused(health, now)
             if news:
-                self._tell(health.name, failure.code, failure.message, retry_in)
+                self._tell(Notice(health.name, failure.code, failure.message, retry_in))
         elif news:
             self.fell(health, now)
         if not isinstance(failure, (RefusedError, ServerError)):
@@ -232,7 +218,7 @@ class ServerHealth:
         names = self._shown(outage.names)
         lasted = now - outage.since
         text = f"{_listed(names)}: back after {format_duration(max(1, round(lasted)))}"
-        self._tell(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted)
+        self._tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
 
     def _tell_loss(self, outage: _Outage, down: dict[str, SourceHealth], now: float) -> None:
         names = self._shown(outage.names)
@@ -241,7 +227,7 @@ class ServerHealth:
         waits = [one.retry_at - now for one in down.values() if one.retry_at is not None]
         if failure is not None:
             retry_in = max(0.0, min(waits)) if waits else None
-            self._tell(names[0], failure.code, failure.message, retry_in, sources=names)
+            self._tell(Notice(names[0], failure.code, failure.message, retry_in, names))
 
     def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
         """In the order of the sources; the proof of life only where nothing else is."""
@@ -267,13 +253,14 @@ class ServerHealth:
         lost = [one for one in self.members if one.name in self._resynced]
         names = tuple(one.name for one in lost)
         if any(one.up for one in lost) and differs():
-            self._tell(names[0], ErrorCode.RESYNC, self._resynced[names[0]], sources=names)
+            text = self._resynced[names[0]]
+            self._tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
             self._resynced.clear()
             self._resync_told = True
         elif now >= self._resync_at and self._relisted:
             if not self._resync_told:
                 text = f"history of {_listed(names)} was lost and read anew: nothing differs"
-                self._tell(names[0], ErrorCode.RESYNC, text, sources=names)
+                self._tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
             self._resynced.clear()
             self._resync_at, self._resync_told = None, False
 

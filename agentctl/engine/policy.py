@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from agentctl.backoff import Backoff
-from agentctl.model import ErrorCode, Status
+from agentctl.model import ErrorCode, Status, StreamError
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,23 @@ class Outcome:
     message: str = ""
 
 
-class Missing(NamedTuple):
-    """A source that is down: since its last failure, until its next attempt."""
+class Notice(NamedTuple):
+    """What is to be told of a source, or of several together: a failure, or its end."""
 
     source: str
     code: ErrorCode
     message: str
-    retry_in: Optional[float]
+    retry_in: Optional[float] = None
     sources: tuple[str, ...] = ()
+    """All of them, in the order of the sources."""
+    lasted: Optional[float] = None
+
+    @classmethod
+    def of(cls, error: StreamError) -> Notice:
+        """What another server's error event tells."""
+        return cls(
+            error.source, error.code, error.message, error.retry_in, error.sources, error.lasted
+        )
 
 
 class SourceVitals(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Optional, Protocol
 
 from agentctl.engine.messages import News
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.model import Item, StreamError
 
 
@@ -40,7 +40,7 @@ class State(Protocol):
     def items(self, now: float) -> Sequence[Item]:
         """All items, judged for ``now`` (monotonic), redacted, in the catalog's order."""
 
-    def amiss(self) -> Sequence[Missing]:
+    def amiss(self) -> Sequence[Notice]:
         """What is missing at the source's own sources, for the beat."""
 
     def next_deadline(self) -> Optional[float]:

@@ -15,7 +15,7 @@ from typing import Optional, Protocol, Union
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
 from agentctl.diff import diff
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.model import (
     Delta,
     ErrorCode,
@@ -49,14 +49,7 @@ class Outlet(Protocol):
     begun: bool
     """Whether ``begin`` was called."""
 
-    def begin(
-        self,
-        items: Sequence[Item],
-        versions: Mapping[str, str],
-        *,
-        since: Optional[str] = None,
-        follow_only: bool = False,
-    ) -> None:
+    def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         """Take the first state."""
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
@@ -65,36 +58,37 @@ class Outlet(Protocol):
     def differs(self, items: Sequence[Item]) -> bool:
         """Whether anything in this state would be news."""
 
-    def tell(
-        self,
-        source: str,
-        code: ErrorCode,
-        message: str,
-        retry_in: Optional[float] = None,
-        *,
-        sources: tuple[str, ...] = (),
-        lasted: Optional[float] = None,
-    ) -> None:
+    def tell(self, notice: Notice) -> None:
         """Take an error."""
 
-    def beat(self, missing: Sequence[Missing]) -> None:
-        """Say that all is alive, or which sources are not."""
+    def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
+        """Say that all is alive, or which sources are not.
 
-    def note(self, missing: Sequence[Missing]) -> None:
-        """Know which sources are missing, for whom a beat is asked of before the next one."""
+        Where no beat is ``due``: know it, for readers who have beats of their own.
+        """
 
 
 class EventStream:
     """An outlet that turns states into events for one sink.
 
     ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
-    ``versions`` below is each source's resourceVersion, for the cursor.
+    ``versions`` below is each source's resourceVersion, for the cursor. It begins after
+    the cursor ``since``, if any; with ``follow_only`` without what there is.
     """
 
-    def __init__(self, sink: Sink, clock: Clock, scope: bytes) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        clock: Clock,
+        scope: bytes,
+        since: Optional[str] = None,
+        follow_only: bool = False,
+    ) -> None:
         self._sink = sink
         self._clock = clock
         self._scope = scope
+        self._since = since
+        self._follow_only = follow_only
         self._positions = cursors.CursorClock()
         self._hashes = cursors.ItemHashes()
         self._cursor = ""
@@ -103,21 +97,14 @@ class EventStream:
         self._held: list[StreamError] = []
         self.begun = False
 
-    def begin(
-        self,
-        items: Sequence[Item],
-        versions: Mapping[str, str],
-        *,
-        since: Optional[str] = None,
-        follow_only: bool = False,
-    ) -> None:
+    def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         """The first event: a snapshot, what changed since a cursor, or none at all."""
         self.begun = True
         self._emitted = {item.key: item for item in items}
         cursor = self._move(versions)
-        if since is not None:
-            self._resume(since, items, follow_only, cursor)
-        elif not follow_only:
+        if self._since is not None:
+            self._resume(self._since, items, cursor)
+        elif not self._follow_only:
             self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
         held, self._held = self._held, []
         for error in held:
@@ -141,48 +128,36 @@ class EventStream:
             diff(self._emitted, {item.key: item for item in items})
         )
 
-    def tell(
-        self,
-        source: str,
-        code: ErrorCode,
-        message: str,
-        retry_in: Optional[float] = None,
-        *,
-        sources: tuple[str, ...] = (),
-        lasted: Optional[float] = None,
-    ) -> None:
+    def tell(self, notice: Notice) -> None:
         """An error event; before the beginning it is kept for after it."""
-        now = self._clock.now()
-        several = sources if len(sources) > 1 else ()
-        error = StreamError(
-            now, redact(message), code, source, retry_in, self._cursor, several, lasted
-        )
+        error = self._error(notice)
         if self.begun:
             self._emit(error)
         else:
             self._held.append(error)
 
-    def beat(self, missing: Sequence[Missing]) -> None:
+    def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         """A heartbeat, or an error event in its place."""
-        self._emit(self.beat_event(missing))
+        if due:
+            self._emit(self.beat_event(missing))
 
-    def note(self, missing: Sequence[Missing]) -> None:
-        """Nobody asks: the one sink is told on the beat."""
-
-    def beat_event(self, missing: Sequence[Missing]) -> Union[Heartbeat, StreamError]:
+    def beat_event(self, missing: Sequence[Notice]) -> Union[Heartbeat, StreamError]:
         """What ``beat`` emits."""
-        now = self._clock.now()
         if not missing:
-            return Heartbeat(now, self._cursor)
-        first = missing[0]
+            return Heartbeat(self._clock.now(), self._cursor)
         names = tuple(name for one in missing for name in one.sources or (one.source,))
-        message = redact(f"{still_without(names)}{first.message}")
-        sources = names if len(names) > 1 else ()
+        message = f"{still_without(names)}{missing[0].message}"
+        return self._error(missing[0]._replace(message=message, sources=names))
+
+    def _error(self, notice: Notice) -> StreamError:
+        source, code, message, retry_in, sources, lasted = notice
+        several = sources if len(sources) > 1 else ()
+        now = self._clock.now()
         return StreamError(
-            now, message, first.code, first.source, first.retry_in, self._cursor, sources
+            now, redact(message), code, source, retry_in, self._cursor, several, lasted
         )
 
-    def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
+    def _resume(self, since: str, items: Sequence[Item], cursor: str) -> None:
         found = cursors.resume(
             cursors.decode(since), self._scope, items, [item.key for item in items]
         )
@@ -191,9 +166,9 @@ class EventStream:
             self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
         elif isinstance(found, cursors.Full):
             log.debug("cannot resume from the cursor: %s", found.reason)
-            if follow_only:
+            if self._follow_only:
                 message = f"cannot tell what changed since the cursor: {found.reason}"
-                self.tell("", ErrorCode.RESYNC, message)
+                self.tell(Notice("", ErrorCode.RESYNC, message))
             else:
                 self._emit(Snapshot(self._clock.now(), tuple(items), cursor))
         else:

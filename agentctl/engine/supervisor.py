@@ -27,8 +27,8 @@ from agentctl.engine.messages import (
     Stop,
     Warned,
 )
-from agentctl.engine.outage import Reach, ServerHealth, Tell
-from agentctl.engine.policy import Outcome, SourceVitals, StreamPolicy
+from agentctl.engine.outage import Reach, ServerHealth
+from agentctl.engine.policy import Notice, Outcome, SourceVitals, StreamPolicy
 from agentctl.errors import (
     STARTING,
     DisconnectedError,
@@ -63,7 +63,7 @@ class Supervisor:
         policy: StreamPolicy,
         rng: random.Random,
         *,
-        tell: Tell,
+        tell: Callable[[Notice], None],
         blind: Callable[[str, str], None],
         lost: Callable[[str, float, float], None],
         found: Callable[[str, float], None],
@@ -287,7 +287,8 @@ class Supervisor:
             now - health.stream_at >= self._policy.backoff.reset_after
         )
         if health.stream_at is None or worked:
-            self._tell(health.name, ErrorCode.FALLBACK, f"polling instead: {failure.message}")
+            text = f"polling instead: {failure.message}"
+            self._tell(Notice(health.name, ErrorCode.FALLBACK, text))
         health.source = fallback
         health.stream_at = now + self._policy.stream_retry_s
         health.start(self._inbox, now)
@@ -322,7 +323,7 @@ class Supervisor:
             if turned:
                 what = turned[0] if len(turned) == 1 else f"{len(turned)} sources"
                 text = f"{what}: {reason}"
-                self._tell(turned[0], ErrorCode.STALE, text, sources=tuple(turned))
+                self._tell(Notice(turned[0], ErrorCode.STALE, text, sources=tuple(turned)))
 
     def _proved(self, server: ServerHealth, speaker: str, now: float) -> None:
         """The server's storage has answered: what its caches say counts again, read anew."""

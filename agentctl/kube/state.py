@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Optional
 
 from agentctl.engine.messages import News, Received, Replaced
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.kube.evaluate import Evaluator
 from agentctl.model import Item
 
@@ -64,7 +64,7 @@ class KubeState:
             return ""
         return f'namespace "{missing[0]}" not found: check --namespace and --context'
 
-    def amiss(self) -> Sequence[Missing]:
+    def amiss(self) -> Sequence[Notice]:
         return ()
 
     def next_deadline(self) -> Optional[float]:

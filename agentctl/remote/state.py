@@ -16,7 +16,7 @@ from typing import Optional
 
 from agentctl import cursor as cursors
 from agentctl.engine.messages import News, Received
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream, Sink, still_without
 from agentctl.errors import UsageError
 from agentctl.model import (
@@ -91,14 +91,14 @@ class RemoteState:
             self._shown = [self._as_seen(item) for item in self._items.values()]
         return self._shown
 
-    def amiss(self) -> Sequence[Missing]:
+    def amiss(self) -> Sequence[Notice]:
         error = self._amiss
         if error is None:
             return ()
         # From the second time on its words are those that ours are going to be.
         message = error.message.partition(_again(error))[2] or error.message
         source = error.source or SOURCE
-        return (Missing(source, error.code, message, error.retry_in, error.sources),)
+        return (Notice.of(error)._replace(source=source, message=message),)
 
     def absent(self) -> str:
         return ""
@@ -145,9 +145,9 @@ class RelayStream(EventStream):
         self._cursor = theirs
         return theirs
 
-    def _resume(self, since: str, items: Sequence[Item], follow_only: bool, cursor: str) -> None:
+    def _resume(self, since: str, items: Sequence[Item], cursor: str) -> None:
         self._learn_scope()
-        super()._resume(since, items, follow_only, cursor)
+        super()._resume(since, items, cursor)
 
     def _learn_scope(self) -> None:
         """Only where a cursor is made or compared: to decode one for each event costs much."""

@@ -15,7 +15,7 @@ import pytest
 from agentctl.backoff import Backoff
 from agentctl.clock import SystemClock
 from agentctl.engine.engine import Engine
-from agentctl.engine.policy import Missing, StreamPolicy
+from agentctl.engine.policy import Notice, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode, Item, ItemKey, Status
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
@@ -67,7 +67,7 @@ class Site:
         self.clock = SystemClock()
         self.items: dict[str, Item] = {}
         self.version = 0
-        self.missing: list[Missing] = []
+        self.missing: list[Notice] = []
         self.port = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -101,7 +101,7 @@ class Site:
 
     def tell(self) -> None:
         with self._lock:
-            self._replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, "refused", 1.0)
+            self._replica.broadcaster.tell(Notice("pods", ErrorCode.DISCONNECTED, "refused", 1.0))
 
     def truth(self) -> dict[ItemKey, Item]:
         return {item.key: item for item in self.items.values()}
@@ -218,7 +218,7 @@ def _something_happens(rng: random.Random, proxy: FaultProxy, site: Site) -> Non
     elif dice < 0.43:
         site.restart()
     elif dice < 0.5:
-        site.missing = [] if site.missing else [Missing("pods", ErrorCode.DISCONNECTED, "x", 1.0)]
+        site.missing = [] if site.missing else [Notice("pods", ErrorCode.DISCONNECTED, "x", 1.0)]
     elif dice < 0.55:
         site.tell()
     elif dice < 0.65:

@@ -49,11 +49,13 @@ class Bench:
         self.state = FakeState(names)
         self.polls = {name: FakeSource(name) for name in names} if fallback else {}
         self.sources = {name: FakeSource(name, self.polls.get(name)) for name in names}
+        scope = scope_of(["agents"], "hash", [])
+        how = StreamPolicy(**policy)
         self.engine = Engine(
             self.sources.values(),
             self.state,
-            EventStream(self.sink, self.clock, scope_of(["agents"], "hash", [])),
-            StreamPolicy(**policy),
+            EventStream(self.sink, self.clock, scope, how.since, how.follow_only),
+            how,
             clock=self.clock,
             rng=random.Random(7),
         )

@@ -47,11 +47,13 @@ class ServerBench(Bench):
         self.state = FakeState(names)
         self.sources = {name: FakeSource(name) for name in names}
         self.proof = Proof("storage")
+        scope = scope_of(["agents"], "hash", [])
+        how = StreamPolicy(**policy)
         self.engine = Engine(
             [*self.sources.values(), *([self.proof] if proof else [])],
             self.state,
-            EventStream(self.sink, self.clock, scope_of(["agents"], "hash", [])),
-            StreamPolicy(**policy),
+            EventStream(self.sink, self.clock, scope, how.since, how.follow_only),
+            how,
             clock=self.clock,
             rng=random.Random(seed),
         )

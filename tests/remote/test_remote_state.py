@@ -57,13 +57,13 @@ class Bench:
     def __init__(self, **policy: Any) -> None:
         self.clock, self.sink = FakeClock(), Recorder()
         self.source = FakeSource(SOURCE)
-        outlet = RelayStream(self.sink, self.clock, b"")
-        options = {"heartbeat_s": 30.0, **policy}
+        how = StreamPolicy(**{"heartbeat_s": 30.0, **policy})
+        outlet = RelayStream(self.sink, self.clock, b"", how.since, how.follow_only)
         self.engine = Engine(
             [self.source],
             RemoteState(),
             outlet,
-            StreamPolicy(**options),
+            how,
             clock=self.clock,
             rng=random.Random(1),
         )

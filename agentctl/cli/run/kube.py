@@ -39,4 +39,5 @@ def kube_engine(
         from agentctl.cli.run.diagnose import AccessLog
 
         companions.append(AccessLog(found.context.client, found.evaluator.specs))
-    return found.engine(EventStream(sink, process.clock, scope), policy, companions)
+    outlet = EventStream(sink, process.clock, scope, policy.since, policy.follow_only)
+    return found.engine(outlet, policy, companions)

@@ -48,5 +48,5 @@ def remote_engine(
     """An engine that has not been started; ``components`` are globs, none for all."""
     source = SOURCES[transport](access, process.clock)
     selecting = Selecting(sink, components) if components else sink
-    outlet = RelayStream(selecting, process.clock, NO_SCOPE)
+    outlet = RelayStream(selecting, process.clock, NO_SCOPE, policy.since, policy.follow_only)
     return Engine([source], RemoteState(), outlet, policy, clock=process.clock)

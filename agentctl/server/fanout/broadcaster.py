@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Optional
 
-from agentctl.engine.policy import Missing
-from agentctl.model import ErrorCode, Item
+from agentctl.engine.policy import Notice
+from agentctl.model import Item
 from agentctl.server.fanout.channel import Channel
 
 
@@ -43,14 +42,7 @@ class Broadcaster:
 
             channel.on_news = both
 
-    def begin(
-        self,
-        items: Sequence[Item],
-        versions: Mapping[str, str],
-        *,
-        since: Optional[str] = None,
-        follow_only: bool = False,
-    ) -> None:
+    def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         self.begun = True
         for channel in self._distinct:
             channel.begin(self._of(channel, items), versions)
@@ -62,26 +54,13 @@ class Broadcaster:
     def differs(self, items: Sequence[Item]) -> bool:
         return any(channel.differs(self._of(channel, items)) for channel in self._distinct)
 
-    def tell(
-        self,
-        source: str,
-        code: ErrorCode,
-        message: str,
-        retry_in: Optional[float] = None,
-        *,
-        sources: tuple[str, ...] = (),
-        lasted: Optional[float] = None,
-    ) -> None:
+    def tell(self, notice: Notice) -> None:
         for channel in self._distinct:
-            channel.tell(source, code, message, retry_in, sources=sources, lasted=lasted)
+            channel.tell(notice)
 
-    def beat(self, missing: Sequence[Missing]) -> None:
+    def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         for channel in self._distinct:
             channel.beat(missing)
-
-    def note(self, missing: Sequence[Missing]) -> None:
-        for channel in self._distinct:
-            channel.note(missing)
 
     def _of(self, channel: Channel, items: Sequence[Item]) -> Sequence[Item]:
         """The channel's own items; the same object for the same items."""

@@ -20,7 +20,7 @@ from typing import NamedTuple, Optional
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream
 from agentctl.model import (
     Delta,
@@ -110,15 +110,7 @@ class Channel:
 
     # The engine's side.
 
-    def begin(
-        self,
-        items: Sequence[Item],
-        versions: Mapping[str, str],
-        *,
-        since: Optional[str] = None,
-        follow_only: bool = False,
-    ) -> None:
-        """The first state. The engine's own ``since`` has no meaning here."""
+    def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         self._next, self._versions = items, self._own(versions)
         self._liveness.begin()
         self._stream.begin(items, self._versions)
@@ -136,26 +128,14 @@ class Channel:
     def differs(self, items: Sequence[Item]) -> bool:
         return self._stream.differs(items)
 
-    def tell(
-        self,
-        source: str,
-        code: ErrorCode,
-        message: str,
-        retry_in: Optional[float] = None,
-        *,
-        sources: tuple[str, ...] = (),
-        lasted: Optional[float] = None,
-    ) -> None:
-        named = [self._name(one) for one in (sources or (source,))]
+    def tell(self, notice: Notice) -> None:
+        named = [self._name(one) for one in (notice.sources or (notice.source,))]
         own = tuple(name for name in named if name is not None)
         if own:
-            self._stream.tell(own[0], code, message, retry_in, sources=own, lasted=lasted)
+            self._stream.tell(notice._replace(source=own[0], sources=own))
 
-    def beat(self, missing: Sequence[Missing]) -> None:
+    def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         """Readers have beats of their own: what they are told then is kept for them."""
-        self.note(missing)
-
-    def note(self, missing: Sequence[Missing]) -> None:
         named = [(self._name(one.source), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]
         beat_event = self._stream.beat_event(own)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.engine.policy import Missing
+from agentctl.engine.policy import Notice
 from agentctl.model import Delta, ErrorCode, Item, ItemKey, Snapshot, StreamError
 from agentctl.server.fanout.channel import MERGE_AFTER
 from agentctl.server.fanout.liveness import SILENT_S
@@ -20,8 +20,8 @@ A, B = item("a"), item("b")
 A_BAD = item("a", "degraded", "1/2 ready")
 
 
-def missing(source: str = "pods") -> Missing:
-    return Missing(source, ErrorCode.DISCONNECTED, "connection refused", 2.0)
+def missing(source: str = "pods") -> Notice:
+    return Notice(source, ErrorCode.DISCONNECTED, "connection refused", 2.0)
 
 
 def test_a_reader_gets_the_snapshot_first_and_then_what_changes() -> None:
@@ -90,9 +90,9 @@ def test_errors_that_are_over_are_not_replayed() -> None:
     replica = Replica().begin(A)
     reader = replica.reader()
     reader.take()
-    replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0)
+    replica.broadcaster.tell(Notice("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0))
     replica.publish(A_BAD)
-    replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0)
+    replica.broadcaster.tell(Notice("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0))
     assert reader.types() == ["error", "delta", "error"]
     resumed = replica.reader(since=replica.reader().cursor)
     assert resumed.types() == ["snapshot"]
@@ -107,7 +107,7 @@ def test_what_comes_live_after_a_replay_is_told_errors_too() -> None:
     replica.publish(A_BAD)
     resumed = replica.reader(since=reader.cursor)
     assert resumed.one() is not None
-    replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0)
+    replica.broadcaster.tell(Notice("pods", ErrorCode.DISCONNECTED, "connection refused", 1.0))
     replica.publish(A)
     assert resumed.types() == ["error", "delta"]
 
@@ -228,8 +228,8 @@ def test_a_merged_backlog_keeps_the_last_error_of_each_kind() -> None:
     reader = replica.reader()
     reader.take()
     for at in range(MERGE_AFTER + 1):
-        replica.broadcaster.tell("pods", ErrorCode.DISCONNECTED, f"refused {at}", 1.0)
-    replica.broadcaster.tell("pods", ErrorCode.RESYNC, "history was lost")
+        replica.broadcaster.tell(Notice("pods", ErrorCode.DISCONNECTED, f"refused {at}", 1.0))
+    replica.broadcaster.tell(Notice("pods", ErrorCode.RESYNC, "history was lost"))
     replica.publish(A_BAD)
     events = reader.take()
     assert [event.type for event in events] == ["error", "error", "delta"]
@@ -356,8 +356,8 @@ def test_a_namespace_is_not_told_of_sources_that_it_does_not_rest_on() -> None:
     replica.broadcaster.channels["agents"]._sources = {"pods/agents": "pods"}
     reader, every = replica.reader(namespace="agents", heartbeat_s=1.0), replica.reader()
     reader.take(), every.take()
-    replica.broadcaster.tell("pods/staging", ErrorCode.FORBIDDEN, "forbidden")
-    replica.broadcaster.tell("pods/agents", ErrorCode.DISCONNECTED, "refused", 1.0)
+    replica.broadcaster.tell(Notice("pods/staging", ErrorCode.FORBIDDEN, "forbidden"))
+    replica.broadcaster.tell(Notice("pods/agents", ErrorCode.DISCONNECTED, "refused", 1.0))
     assert [event.source for event in reader.take()] == ["pods"]
     assert [event.source for event in every.take()] == ["pods/staging", "pods/agents"]
     replica.clock.advance(1)
@@ -413,7 +413,7 @@ def test_every_reader_ends_with_the_truth_and_is_told_nothing_twice(
         elif step == "catch up":
             follower.publish(*items_of(state), version=version)
         elif step == "tell":
-            leader.broadcaster.tell("pods", argument, "something")
+            leader.broadcaster.tell(Notice("pods", argument, "something"))
         elif step == "beat":
             leader.clock.advance(1)
             for one in (leader, follower):
@@ -498,7 +498,7 @@ def test_errors_before_a_merged_delta_leave_the_reader_where_it_is() -> None:
     cursor = reader.take()[0].cursor
     for at in range(MERGE_AFTER + 1):
         replica.publish(item("a", "degraded", f"at {at}"))
-    replica.broadcaster.tell("pods", ErrorCode.RESYNC, "history was lost")
+    replica.broadcaster.tell(Notice("pods", ErrorCode.RESYNC, "history was lost"))
     error, delta = reader.take()
     assert (error.type, error.cursor) == ("error", cursor)
     assert delta.type == "delta"

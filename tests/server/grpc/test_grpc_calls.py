@@ -22,7 +22,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from agentctl.clock import SystemClock
 from agentctl.engine.policy import SourceVitals
-from agentctl.engine.stream import Missing
+from agentctl.engine.stream import Notice
 from agentctl.model import ErrorCode
 from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
 from agentctl.server.auth import TokenGate
@@ -117,7 +117,7 @@ def test_before_the_first_state_there_is_none_to_tell() -> None:
 def test_the_state_says_what_is_wrong_with_it() -> None:
     with GrpcSite() as site, site.client() as client:
         site.replica.begin(A)
-        gone = Missing("pods", ErrorCode.DISCONNECTED, "connection refused", 2.0)
+        gone = Notice("pods", ErrorCode.DISCONNECTED, "connection refused", 2.0)
         site.replica.broadcaster.beat([gone])
         (error,) = client.status().errors
         assert (error.code, error.source) == ("disconnected", "pods")

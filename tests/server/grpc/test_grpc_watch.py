@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from agentctl.clock import SystemClock
-from agentctl.engine.stream import Missing
+from agentctl.engine.stream import Notice
 from agentctl.model import Delta, ErrorCode, Snapshot, StreamError
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.subscription import CATCH_UP_S
@@ -67,7 +67,7 @@ def test_in_a_heartbeats_place_comes_what_is_wrong() -> None:
         site.replica.begin(A)
         watch = client.watch()
         watch.next()
-        gone = Missing("deployments", ErrorCode.DISCONNECTED, "connection refused", 2.5)
+        gone = Notice("deployments", ErrorCode.DISCONNECTED, "connection refused", 2.5)
         site.clock.advance(30.0)
         site.replica.broadcaster.beat([gone])
         error = watch.next()
@@ -83,7 +83,9 @@ def test_an_error_comes_when_it_happens() -> None:
         site.replica.begin(A)
         watch = client.watch()
         watch.next()
-        site.replica.broadcaster.tell("pods", ErrorCode.FORBIDDEN, "cannot watch pods", 60.0)
+        site.replica.broadcaster.tell(
+            Notice("pods", ErrorCode.FORBIDDEN, "cannot watch pods", 60.0)
+        )
         error = watch.next()
         assert isinstance(error, StreamError)
         assert (error.code, error.source, error.retry_in) == (ErrorCode.FORBIDDEN, "pods", 60.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.engine.policy import SourceVitals
-from agentctl.engine.stream import Missing
+from agentctl.engine.stream import Notice
 from agentctl.model import ErrorCode
 from agentctl.server.auth import TokenGate
 from tests.fakes import FakeClock
@@ -35,7 +35,7 @@ def test_the_one_shot_status_is_a_snapshot(site: Site) -> None:
 
 
 def test_the_one_shot_status_says_what_is_amiss(site: Site) -> None:
-    site.replica.broadcaster.beat([Missing("pods", ErrorCode.DISCONNECTED, "refused", 2.0)])
+    site.replica.broadcaster.beat([Notice("pods", ErrorCode.DISCONNECTED, "refused", 2.0)])
     answer = site.get(STATUS)
     assert list(answer.json) == ["type", "generated_at", "items", "cursor", "errors"]
     assert [error["code"] for error in answer.json["errors"]] == ["disconnected"]
