@@ -110,6 +110,12 @@ class Weather:
         """The server listens from now on, and is as far as this says."""
         self._began, self._start = self._clock.monotonic(), start
 
+    @property
+    def open_at(self) -> float:
+        """When (monotonic) the last start has come to answers and to roles."""
+        start = self._start
+        return 0.0 if start is None else self._began + max(start.answers_s, start.roles_s)
+
     def freeze(self, version: int) -> None:
         """Storage answers nobody from now on; ``version`` is the last that the cache saw."""
         self._frozen_at = version

@@ -181,11 +181,8 @@ class WeatherRun:
 
     @property
     def _writable_at(self) -> float:
-        weather, server = self.server.weather, self.server
-        start: Optional[Start] = weather._start
-        if start is None:
-            return 0.0
-        return max(server.busy_until, weather._began + max(start.answers_s, start.roles_s))
+        opens = self.server.weather.open_at
+        return max(self.server.busy_until, opens) if opens else 0.0
 
     # What is to be so.
 

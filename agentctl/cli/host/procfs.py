@@ -39,19 +39,19 @@ def process_age_s() -> float:
     then is the processor's time alone, had and waited for.
     """
     busy_s = time.process_time() + _waited_for_processor_s()
-    forked = _forked()
-    if forked is None or forked.waited_for_others or forked.ago_s > busy_s + OTHERS_S:
+    start = forked()
+    if start is None or start.waited_for_others or start.ago_s > busy_s + OTHERS_S:
         return busy_s
-    return max(busy_s, forked.ago_s)
+    return max(busy_s, start.ago_s)
 
 
-class _Forked(NamedTuple):
+class Forked(NamedTuple):
     ago_s: float
     waited_for_others: bool
     """It had children and has seen them end: a script, before it became this program."""
 
 
-def _forked() -> Optional[_Forked]:
+def forked() -> Optional[Forked]:
     """From proc(5); None where there is no such thing."""
     try:
         with open("/proc/self/stat", "rb") as file:
@@ -60,7 +60,7 @@ def _forked() -> Optional[_Forked]:
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
     except (OSError, ValueError, IndexError, AttributeError):  # the last: not on Linux
         return None
-    return _Forked(now - ticks / os.sysconf("SC_CLK_TCK"), faults_of_children > 0)
+    return Forked(now - ticks / os.sysconf("SC_CLK_TCK"), faults_of_children > 0)
 
 
 def _waited_for_processor_s() -> float:

@@ -212,7 +212,7 @@ def test_the_time_of_the_process_counts_but_half_of_the_limit_is_left() -> None:
     assert ProcessStart(100.0, 4.0).at(6.0) == 97.0
 
 
-SAY_FORKED = "from agentctl.cli.host import procfs; print(procfs._forked().waited_for_others)"
+SAY_FORKED = "from agentctl.cli.host import procfs; print(procfs.forked().waited_for_others)"
 SAY_AGE = "from agentctl.cli.host.procfs import process_age_s; print(process_age_s())"
 
 
@@ -245,16 +245,16 @@ def test_what_a_script_waited_for_before_it_became_this_program_does_not_count()
 @pytest.mark.parametrize(
     ("forked", "age"),
     [
-        (procfs._Forked(2.0, waited_for_others=False), 2.0),
-        (procfs._Forked(2.0, waited_for_others=True), 0.25),
-        (procfs._Forked(3600.0, waited_for_others=False), 0.25),
+        (procfs.Forked(2.0, waited_for_others=False), 2.0),
+        (procfs.Forked(2.0, waited_for_others=True), 0.25),
+        (procfs.Forked(3600.0, waited_for_others=False), 0.25),
         (None, 0.25),
     ],
 )
 def test_the_age_is_what_is_likely(
     forked: Any, age: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(procfs, "_forked", lambda: forked)
+    monkeypatch.setattr(procfs, "forked", lambda: forked)
     monkeypatch.setattr(procfs, "_waited_for_processor_s", lambda: 0.05)
     monkeypatch.setattr(procfs.time, "process_time", lambda: 0.2)
     assert process_age_s() == age
