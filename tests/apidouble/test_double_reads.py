@@ -134,7 +134,7 @@ def test_bookmarks_come_before_the_end_only_if_allowed(store, client):
     (bookmark,) = marked.rest()
     assert bookmark["object"]["metadata"] == {"resourceVersion": str(store.version)}
     assert silent.rest() == []
-    assert time.monotonic() - started == pytest.approx(1.0, abs=0.5)
+    assert time.monotonic() - started > 0.9
 
 
 @pytest.mark.parametrize(

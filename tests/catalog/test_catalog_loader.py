@@ -80,9 +80,9 @@ def test_the_default_has_the_crds_of_each_controller(component: str) -> None:
 
 def test_the_default_takes_milliseconds() -> None:
     load_default()
-    started = time.perf_counter()
+    started = time.thread_time()  # a busy machine lends its processor to others meanwhile
     load_default()
-    assert time.perf_counter() - started < 0.05  # about 2 ms on an idle core
+    assert time.thread_time() - started < 0.05  # about 2 ms
 
 
 def test_it_reads_alike_without_the_c_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
+
+from agentctl.errors import ExitCode
+
+Done = subprocess.CompletedProcess[str]
 
 PATIENCE_S = 20.0
 COMMAND = (sys.executable, "-m", "agentctl")
@@ -28,9 +32,7 @@ def environment(home: Path, extra: Optional[Mapping[str, str]] = None) -> dict[s
     return {**kept, "HOME": str(home), "PYTHONUNBUFFERED": "", **(extra or {})}
 
 
-def run(
-    *args: str, home: Path, extra: Optional[Mapping[str, str]] = None, **options: Any
-) -> subprocess.CompletedProcess[str]:
+def run(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None, **options: Any) -> Done:
     """Run to the end."""
     return subprocess.run(
         [*COMMAND, *args],
@@ -41,6 +43,16 @@ def run(
         check=False,
         **options,
     )
+
+
+def until_timeout(run: Callable[[str], Done]) -> Done:
+    """What ends by its ``--timeout``, for ``run`` to do with one: again with a longer one
+    where a busy machine let it pass before there was a connection, or a refusal of one."""
+    for timeout in ("2s", "5s", "10s"):
+        done = run(timeout)
+        if done.returncode != ExitCode.DISCONNECTED or "refused" in done.stderr:
+            break
+    return done
 
 
 class Program:

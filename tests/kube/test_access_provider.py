@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from tests.kube.rig import PATIENCE_S
 from tests.net.certs import write
 
 
@@ -31,13 +33,13 @@ class Loader:
 
     def __init__(self) -> None:
         self.loads = 0
-        self.delay = 0.0
+        self.wait: Callable[[], object] = lambda: None
         self.failing = False
         self.access = ClusterAccess(server="https://x")
 
     def __call__(self) -> ClusterAccess:
         self.loads += 1
-        time.sleep(self.delay)
+        self.wait()
         if self.failing:
             raise ConfigError("the plugin failed")
         return dataclasses.replace(self.access, token=str(self.loads))
@@ -63,7 +65,6 @@ def test_a_refused_generation_is_read_again_and_an_older_one_is_not() -> None:
 def test_many_threads_that_were_refused_read_once() -> None:
     loader = Loader()
     provider = AccessProvider(loader, FakeClock())
-    loader.delay = 0.1
     tokens = []
     barrier = threading.Barrier(20)
 
@@ -78,31 +79,45 @@ def test_many_threads_that_were_refused_read_once() -> None:
 def test_many_threads_share_one_failure_and_a_later_one_tries_anew() -> None:
     loader = Loader()
     provider = AccessProvider(loader, FakeClock())
-    loader.delay, loader.failing = 0.2, True
+    loader.failing = True
     failures = []
-    barrier = threading.Barrier(20)
+    asking = threading.Semaphore(0)
+
+    def all_ask() -> None:
+        for _ in range(20):
+            assert asking.acquire(timeout=PATIENCE_S)
+        time.sleep(0.2)  # between what they say here and what they do, nothing can be seen
+
+    loader.wait = all_ask
 
     def refused() -> None:
-        barrier.wait()
+        asking.release()
         with pytest.raises(UnauthorizedError, match="the plugin failed") as failure:
             provider.refresh(1)
         failures.append(failure.value)
 
     _run(refused)
     assert (len(failures), loader.loads) == (20, 2)
-    loader.failing = False
+    loader.failing, loader.wait = False, lambda: None
     assert provider.refresh(1)[0].token == "3"
 
 
 def test_others_are_not_held_up_while_it_is_read() -> None:
     loader = Loader()
     provider = AccessProvider(loader, FakeClock())
-    loader.delay = 0.5
+    reading, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        reading.set()
+        assert go_on.wait(PATIENCE_S)
+
+    provider.current()
+    loader.wait = wait
     thread = threading.Thread(target=provider.refresh, args=(1,))
     thread.start()
-    started = time.monotonic()
-    assert provider.current()[0].token == "1"
-    assert time.monotonic() - started < 0.3
+    assert reading.wait(PATIENCE_S)
+    assert provider.current()[0].token == "1"  # while the other one still reads
+    go_on.set()
     thread.join()
     assert provider.current()[0].token == "2"
 

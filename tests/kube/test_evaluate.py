@@ -316,11 +316,11 @@ def test_ten_thousand_pods_in_trouble_cost_milliseconds() -> None:
     best = 1e9
     for name in ("p9999", "p9998", "p9997"):
         evaluator.view.apply("pods", [spec.deletion(named(name))])
-        started = time.perf_counter()
+        started = time.thread_time()
         items = evaluator.evaluate({"pods"}, 1000.0)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     assert items[0].message == "10000/20000 ready; p0: NotReady"
-    assert best < 0.05, f"{best * 1e3:.1f} ms"  # about 2 ms on an idle core
+    assert best < 0.05, f"{best * 1e3:.1f} ms"  # about 2 ms of the processor
 
 
 def test_permissions_are_the_narrowest_that_work() -> None:

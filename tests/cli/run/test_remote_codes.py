@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Program, run
+from tests.cli.program import Program, run, until_timeout
 from tests.cli.run.test_transports import REMOTE, Served
 
 TOKEN = "s3cret-of-the-test"
@@ -42,12 +43,13 @@ class TestCodes:
     def test_0_for_what_was_asked(self, guarded: Guarded, transport: str) -> None:
         way = [*guarded.way(transport), "--token", TOKEN]
         assert run("status", *way, home=guarded.folder).returncode == 0
-        watch = ("status", "watch", "--timeout", "2s", *way)
-        assert run(*watch, home=guarded.folder).returncode == 0
+        watch = ("status", "watch", *way, "--timeout")
+        done = until_timeout(partial(run, *watch, home=guarded.folder))
+        assert done.returncode == 0
 
     def test_1_for_a_bad_verdict(self, guarded: Guarded, transport: str) -> None:
-        flags = ("--until", "error", "--timeout", "2s", "--token", TOKEN)
-        done = run("status", "watch", *flags, *guarded.way(transport), home=guarded.folder)
+        flags = ("--until", "error", "--token", TOKEN, *guarded.way(transport), "--timeout")
+        done = until_timeout(partial(run, "status", "watch", *flags, home=guarded.folder))
         assert done.returncode == 1
         assert "not error before --timeout" in only_line(done.stderr)
 
@@ -72,7 +74,8 @@ class TestCodes:
             done = run(*command, *way, home=tmp_path)
             assert done.returncode == 5
             assert "refused" in only_line(done.stderr)
-        done = run("status", "watch", "--timeout", "2s", *way, home=tmp_path)
+        watch = ("status", "watch", *way, "--timeout")
+        done = until_timeout(partial(run, *watch, home=tmp_path))
         assert done.returncode == 5
         assert only_line(done.stderr).startswith("agentctl: still disconnected at --timeout")
 
@@ -97,7 +100,7 @@ class TestCodes:
 def test_debug_tells_each_reconnect_and_its_delay(tmp_path: Path, free_port: int) -> None:
     for transport in REMOTE:
         way = ("--transport", transport, "--server", f"127.0.0.1:{free_port}")
-        flags = ("--debug", "--timeout", "2s", "--retry-backoff", "100ms")
-        log = run("status", "watch", *flags, *way, home=tmp_path).stderr
+        watch = ("status", "watch", "--debug", "--retry-backoff", "100ms", *way, "--timeout")
+        log = until_timeout(partial(run, *watch, home=tmp_path)).stderr
         assert "next attempt in 0." in log
         assert "reconnecting" in log

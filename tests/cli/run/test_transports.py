@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from agentctl.demo import DemoControlPlane
 from tests.campaign.test_replicas import Site, free_ports
-from tests.cli.program import Program, run
+from tests.cli.program import Program, run, until_timeout
 
 REMOTE = ("grpc", "sse")
 
@@ -185,14 +186,15 @@ def test_follow_only_prints_no_snapshot(served: Served, transport: str) -> None:
 
 @pytest.mark.parametrize("transport", REMOTE)
 def test_since_prints_exactly_what_changed(served: Served, transport: str) -> None:
-    flags = ("-o", "ndjson", "--timeout", "2s", *served.way(transport))
-    first = run("status", "watch", *flags, home=served.folder)
+    watch = ("status", "watch", "-o", "ndjson", *served.way(transport))
+    first = until_timeout(partial(run, *watch, "--timeout", home=served.folder))
     assert first.returncode == 0
     cursor = first.stdout.split('"cursor":"')[-1].split('"')[0]
-    nothing = run("status", "watch", "--since", cursor, *flags, home=served.folder)
+    later = partial(run, *watch, "--since", cursor, "--timeout", home=served.folder)
+    nothing = until_timeout(later)
     assert (nothing.returncode, nothing.stdout) == (0, "")
     served.plane.temporal_degrades()
-    changed = run("status", "watch", "--since", cursor, *flags, home=served.folder)
+    changed = until_timeout(later)
     served.plane.temporal_recovers()
     assert changed.returncode == 0
     assert changed.stdout.count("\n") == 1
