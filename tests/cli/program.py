@@ -19,6 +19,8 @@ from agentctl.errors import ExitCode
 Done = subprocess.CompletedProcess[str]
 
 PATIENCE_S = 20.0
+ENDED_S = 5.0
+"""A signal ends it in well under a second where nothing else runs."""
 COMMAND = (sys.executable, "-m", "agentctl")
 
 

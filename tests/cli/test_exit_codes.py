@@ -20,7 +20,15 @@ import pytest
 
 from agentctl.demo import ControlPlane
 from tests.apidouble.faulty import FaultyDouble
-from tests.cli.program import COMMAND, Program, environment, run, snapshot_of, until_timeout
+from tests.cli.program import (
+    COMMAND,
+    ENDED_S,
+    Program,
+    environment,
+    run,
+    snapshot_of,
+    until_timeout,
+)
 from tests.kube.rig import eventually
 
 WATCHES = 7
@@ -191,7 +199,7 @@ def test_signals_end_it_within_a_second_without_a_word(
         program.wait_lines(1)
         exit_code, seconds = program.signal(number)
         assert exit_code == code
-        assert seconds < 1.5
+        assert seconds < ENDED_S
         assert program.stderr == ""
 
 
@@ -206,7 +214,7 @@ def test_signals_end_it_while_nobody_answers(tmp_path: Path, number: signal.Sign
             silent.accept()[0].close()
             code, seconds = program.signal(number)
             assert code in (130, 143)
-            assert seconds < 1.5
+            assert seconds < ENDED_S
 
 
 def test_the_reader_that_leaves_ends_it_with_141_at_once(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Program, run, until_timeout
+from tests.cli.program import ENDED_S, Program, run, until_timeout
 from tests.cli.run.test_transports import REMOTE, Served
 
 TOKEN = "s3cret-of-the-test"
@@ -85,7 +85,7 @@ class TestCodes:
                 watcher.wait_lines(1)
                 ended, seconds = watcher.signal(number)
                 assert (ended, watcher.stderr) == (code, "")
-                assert seconds < 2.5
+                assert seconds < ENDED_S
 
     def test_debug_tells_all_but_the_token(self, guarded: Guarded, transport: str) -> None:
         with guarded.watch(transport, "--debug", "--token", TOKEN, "--heartbeat", "1s") as watcher:
