@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Collection
 from email.utils import format_datetime
-from types import TracebackType
 from typing import Optional, Union
 
 from agentctl.apidouble.answers import ApiAnswer
@@ -127,12 +126,7 @@ class ApiDouble:
     def __enter__(self) -> ApiDouble:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def kubeconfig(

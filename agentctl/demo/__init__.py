@@ -11,9 +11,6 @@ True
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Optional
-
 from agentctl.apidouble.double import ApiDouble
 from agentctl.demo.controlplane import ControlPlane
 from agentctl.demo.script import LEASE_DURATION_S, Script
@@ -65,10 +62,5 @@ class DemoControlPlane:
     def __enter__(self) -> DemoControlPlane:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()

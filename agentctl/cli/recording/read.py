@@ -6,8 +6,7 @@ import os
 import select
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Callable, Optional
+from typing import Callable
 
 from agentctl.engine.policy import Outcome
 from agentctl.errors import ExitCode, UsageError
@@ -38,12 +37,7 @@ class Input:
     def __enter__(self) -> Input:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         for fd in (self.fd, self._wake_out, self._wake_in):
             os.close(fd)
 

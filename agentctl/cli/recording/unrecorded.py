@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Optional
-
 from agentctl.engine.stream import Sink
 
 
@@ -24,10 +21,5 @@ class Unrecorded:
     def __enter__(self) -> Unrecorded:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         pass

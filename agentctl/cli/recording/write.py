@@ -12,7 +12,6 @@ import fcntl
 import os
 import stat
 from contextlib import suppress
-from types import TracebackType
 from typing import Callable, Optional
 
 from agentctl.cli.recording.unrecorded import Unrecorded
@@ -59,12 +58,7 @@ class Recorder(Unrecorded):
     def ended(self, exit_code: int) -> None:
         self._exit_code = exit_code
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._file is None:
             return
         if self._began:
