@@ -27,6 +27,11 @@ def text(item: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(item: Mapping[str, Any], key: str) -> list[str]:
+    value = item.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def number(item: Mapping[str, Any], key: str, default: int = 0) -> int:
     value = item.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= MAX_INT:

@@ -77,7 +77,7 @@ def _installed(api: ApiReader) -> set[str]:
     query = {"limit": "500"}
     for _ in range(MAX_PAGES):
         page = _get(api, CRDS.path(""), METADATA_LIST, query)
-        found |= {text(mapping(item, "metadata"), "name") for item in _dicts(page.get("items"))}
+        found |= {text(mapping(item, "metadata"), "name") for item in mappings(page, "items")}
         token = text(mapping(page, "metadata"), "continue")
         if not token:
             break
@@ -90,7 +90,7 @@ def _is_established(api: ApiReader, name: str) -> bool:
     answer = _get(api, CRDS.path(""), "application/json", query)
     conditions = (
         condition
-        for item in _dicts(answer.get("items"))
+        for item in mappings(answer, "items")
         for condition in mappings(mapping(item, "status"), "conditions")
     )
     return any((one.get("type"), one.get("status")) == ESTABLISHED for one in conditions)
@@ -99,11 +99,11 @@ def _is_established(api: ApiReader, name: str) -> bool:
 def from_aggregated(answer: Mapping[str, Any]) -> frozenset[str]:
     """Full names out of an APIGroupDiscoveryList."""
     names = set()
-    for group in _dicts(answer.get("items")):
+    for group in mappings(answer, "items"):
         metadata = group.get("metadata")
         suffix = metadata.get("name") if isinstance(metadata, dict) else None
-        for version in _dicts(group.get("versions")):
-            for resource in _dicts(version.get("resources")):
+        for version in mappings(group, "versions"):
+            for resource in mappings(version, "resources"):
                 names.add(f"{resource.get('resource')}.{suffix}")
     return frozenset(names)
 
@@ -114,9 +114,9 @@ def group_versions(answer: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         raise ServerError(f"{PATH} is no API discovery: is this address an API server?")
     return {
         str(group.get("name")): tuple(
-            str(version.get("groupVersion")) for version in _dicts(group.get("versions"))
+            str(version.get("groupVersion")) for version in mappings(group, "versions")
         )
-        for group in _dicts(answer.get("groups"))
+        for group in mappings(answer, "groups")
     }
 
 
@@ -124,14 +124,9 @@ def from_resource_list(answer: Mapping[str, Any], group: str) -> set[str]:
     """Full names out of one group's APIResourceList; subresources are not names."""
     return {
         f"{resource.get('name')}.{group}"
-        for resource in _dicts(answer.get("resources"))
+        for resource in mappings(answer, "resources")
         if "/" not in str(resource.get("name"))
     }
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    items = value if isinstance(value, list) else []
-    return [item for item in items if isinstance(item, dict)]
 
 
 def _get(

@@ -10,9 +10,11 @@ would look like a change. What was read from a peer is not redacted yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from dataclasses import replace
+from typing import Any
 
-from agentctl.model import Item, Status
+from agentctl.lenient_json import mapping, mappings, text, texts
+from agentctl.model import Item, JSONObject, Status
 
 NAMESPACE, DATABASE, GRPC = "namespace", "database", "grpc"
 RUNTIME = "runtime:"
@@ -23,83 +25,47 @@ STATUSES = {**{status.value: status for status in Status}, DISABLED: Status.CONF
 """By the word that a server uses."""
 
 
-class OlderNamespace(NamedTuple):
-    namespace: str
-    status: str
-    degraded_components: tuple[str, ...] = ()
-
-
-class OlderController(NamedTuple):
-    name: str
-    status: str
-    message: str = ""
-    missing_crds: tuple[str, ...] = ()
-
-
-class OlderRuntime(NamedTuple):
-    name: str
-    status: str
-    message: str = ""
-    endpoint: str = ""
-
-
-class OlderDatabase(NamedTuple):
-    status: str
-    message: str = ""
-
-
-class OlderGrpc(NamedTuple):
-    status: str
-    message: str = ""
-    address: str = ""
-
-
-class OlderStatus(NamedTuple):
-    """What of an answer makes up items. None where the server told nothing."""
-
-    namespaces: tuple[OlderNamespace, ...] = ()
-    controllers: tuple[OlderController, ...] = ()
-    runtimes: tuple[OlderRuntime, ...] = ()
-    database: Optional[OlderDatabase] = None
-    grpc: Optional[OlderGrpc] = None
-
-
-def items_of(status: OlderStatus, namespace: str) -> Iterator[Item]:
+def items_of(status: JSONObject, namespace: str) -> Iterator[Item]:
     """In the order that the default catalog has.
 
-    ``namespace`` is the one that was asked for: the older fields do not name it but in
-    one place.
+    ``status`` has the older fields, as JSON names them; what is of another type than it
+    should be counts as not told. ``namespace`` is the one that was asked for: the older
+    fields do not name it but in one place.
     """
-    details: dict[str, Any]
+    namespaces = mappings(status, "namespaces")
     where = namespace
-    if not where and len(status.namespaces) == 1:
-        where = status.namespaces[0].namespace
-    for one in status.namespaces:
-        if one.namespace == where or not where:
-            bad = list(one.degraded_components)
+    if not where and len(namespaces) == 1:
+        where = text(namespaces[0], "namespace")
+    for one in namespaces:
+        name = text(one, "namespace")
+        if name == where or not where:
+            bad = texts(one, "degraded_components")
             reason = f"degraded: {', '.join(bad)}" if bad else ""
-            details = {"degraded_components": bad} if bad else {}
-            yield _item(NAMESPACE, one.namespace, one.status, reason, details)
-    for controller in status.controllers:
-        missing = list(controller.missing_crds)
+            details: JSONObject = {"degraded_components": bad} if bad else {}
+            yield _item(NAMESPACE, name, text(one, "status"), reason, details)
+    for one in mappings(status, "controllers"):
+        missing = texts(one, "missing_crds")
         details = {"missing_crds": missing} if missing else {}
-        yield _item(controller.name, where, controller.status, controller.message, details)
-    for runtime in status.runtimes:
-        details = {"endpoint": runtime.endpoint} if runtime.endpoint else {}
-        yield _item(f"{RUNTIME}{runtime.name}", where, runtime.status, runtime.message, details)
-    if status.database is not None:
-        yield _item(DATABASE, where, status.database.status, status.database.message, {})
-    if status.grpc is not None:
-        yield _grpc_item(status.grpc, where)
+        yield _told(text(one, "name"), where, one, details)
+    for one in mappings(status, "runtime_adapters"):
+        endpoint = text(one, "endpoint")
+        details = {"endpoint": endpoint} if endpoint else {}
+        yield _told(f"{RUNTIME}{text(one, 'name')}", where, one, details)
+    if isinstance(status.get("database"), dict):
+        yield _told(DATABASE, where, mapping(status, "database"), {})
+    if isinstance(status.get("grpc"), dict):
+        yield _grpc_item(mapping(status, "grpc"), where)
 
 
-def _grpc_item(grpc: OlderGrpc, where: str) -> Item:
+def _grpc_item(grpc: Mapping[str, Any], where: str) -> Item:
     """The message of one that is fine is its address."""
-    details = {"address": grpc.address} if grpc.address else {}
-    item = _item(GRPC, where, grpc.status, grpc.message, details)
-    if item.status not in _FINE:
-        return item
-    return Item(GRPC, where, item.status, grpc.address, item.details)
+    address = text(grpc, "address")
+    item = _told(GRPC, where, grpc, {"address": address} if address else {})
+    return replace(item, message=address) if item.status in _FINE else item
+
+
+def _told(component: str, where: str, one: Mapping[str, Any], details: JSONObject) -> Item:
+    return _item(component, where, text(one, "status"), text(one, "message"), details)
 
 
 def _item(component: str, where: str, word: str, message: str, details: Mapping[str, Any]) -> Item:

@@ -9,19 +9,22 @@ namespaces, and clients in the field read nothing else. Going there:
 - A boolean is true where it is known to be so: proto3 has no third value. What is known
   is the status and the details; messages are for people and are not read.
 
-Coming from there, ``olderfields`` has the rules, which hold for JSON too.
+Coming from there, ``legacy_items`` has the rules, which hold for JSON too.
 
 What was read from a peer is not redacted yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from datetime import datetime
 from typing import Optional
 
+from google.protobuf.message import Message
+
 from agentctl.clock import format_time, parse_time
-from agentctl.model import Item, Snapshot, Status, StreamError
+from agentctl.lenient_json import text, texts
+from agentctl.model import Item, JSONObject, Snapshot, Status, StreamError
 from agentctl.rpc.agentctl_pb2 import (
     ControllerHealth,
     DatabaseHealth,
@@ -43,12 +46,6 @@ from agentctl.wire.legacy_items import (
     GRPC,
     NAMESPACE,
     RUNTIME,
-    OlderController,
-    OlderDatabase,
-    OlderGrpc,
-    OlderNamespace,
-    OlderRuntime,
-    OlderStatus,
 )
 from agentctl.wire.namespaces import Namespaces
 
@@ -156,7 +153,7 @@ def _controller(item: Item, at: str) -> ControllerHealth:
         enabled=True,
         started=ready > 0 if isinstance(ready, int) else item.status in _RUNNING,
         crds_ready=not unknown and not troubled,
-        missing_crds=_texts(item.details.get("missing_crds")),
+        missing_crds=texts(item.details, "missing_crds"),
         last_checked_at="" if unknown else at,
         status=_word(item.status),
         message=item.message,
@@ -173,7 +170,7 @@ def _runtime(item: Item) -> RuntimeAdapterHealth:
         available=item.status in _FINE,
         status=_word(item.status),
         message=item.message,
-        endpoint=_text(endpoint),
+        endpoint=endpoint if isinstance(endpoint, str) else "",
     )
 
 
@@ -196,7 +193,7 @@ def _grpc(item: Optional[Item]) -> GrpcHealth:
     fine = item.status in _FINE
     return GrpcHealth(
         enabled=True,
-        address=_text(item.details.get("address")) or (item.message if fine else ""),
+        address=text(item.details, "address") or (item.message if fine else ""),
         status=_word(item.status),
         message="" if fine else item.message,
     )
@@ -217,29 +214,22 @@ def _namespaces(items: Sequence[Item]) -> Iterator[NamespaceHealth]:
         yield NamespaceHealth(namespace=namespace, status=status.value, degraded_components=bad)
 
 
-def _older(response: GetControlPlaneStatusResponse) -> OlderStatus:
-    database, grpc = response.database, response.grpc
-    return OlderStatus(
-        tuple(
-            OlderNamespace(one.namespace, one.status, tuple(one.degraded_components))
-            for one in response.namespaces
-        ),
-        tuple(
-            OlderController(one.name, one.status, one.message, tuple(one.missing_crds))
-            for one in response.controllers
-        ),
-        tuple(
-            OlderRuntime(one.name, one.status, one.message, one.endpoint)
-            for one in response.runtime_adapters
-        ),
-        OlderDatabase(database.status, database.message) if response.HasField("database") else None,
-        OlderGrpc(grpc.status, grpc.message, grpc.address) if response.HasField("grpc") else None,
-    )
+def _older(response: GetControlPlaneStatusResponse) -> JSONObject:
+    """The older fields as JSON has them."""
+    told: JSONObject = {
+        "namespaces": [_fields(one) for one in response.namespaces],
+        "controllers": [_fields(one) for one in response.controllers],
+        "runtime_adapters": [_fields(one) for one in response.runtime_adapters],
+    }
+    if response.HasField("database"):
+        told["database"] = _fields(response.database)
+    if response.HasField("grpc"):
+        told["grpc"] = _fields(response.grpc)
+    return told
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+def _fields(message: Message) -> JSONObject:
+    return {
+        field.name: list(value) if isinstance(value, MutableSequence) else value
+        for field, value in message.ListFields()
+    }

@@ -9,10 +9,12 @@ read is passed over and named; the event is read. What was read is not redacted 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
 from agentctl.clock import parse_time
+from agentctl.lenient_json import mappings, text, texts
 from agentctl.model import (
     Delta,
     ErrorCode,
@@ -85,7 +87,7 @@ def _event(data: JSONObject, now: datetime, namespaces: Namespaces) -> Read:
         raise ValueError("without 'type'" if kind is None else "type: expected text")
     if kind not in TYPES:
         return Read(None, (), kind)
-    at, cursor = _time(data, now), _text(data.get("cursor"))
+    at, cursor = _time(data, now), text(data, "cursor")
     if kind == Heartbeat.type:
         return Read(Heartbeat(at, cursor))
     if kind == StreamError.type:
@@ -114,18 +116,17 @@ def status_of(
     if "items" not in data:
         if not any(key in data for key in _OLDER):
             return None
-        items = tuple(legacy_items.items_of(_older(data), namespace))
+        items = tuple(legacy_items.items_of(data, namespace))
         if len(items) > MAX_ITEMS:
             raise ValueError(f"{len(items)} items, and at most {MAX_ITEMS} are read")
         return Snapshot(_time(data, now), items, ""), []
     wrong: list[str] = []
     at = _time(data, now)
     found = _items(data, "items", wrong, Namespaces(namespace))
-    snapshot = Snapshot(at, found, _text(data.get("cursor")))
-    errors = data.get("errors") or []
-    if not isinstance(errors, list):
+    snapshot = Snapshot(at, found, text(data, "cursor"))
+    if not isinstance(data.get("errors") or [], list):
         raise ValueError("errors: expected a list")
-    told = [_error(one, _time(one, now), "") for one in _objects(errors[:100])]
+    told = [_error(one, _time(one, now), "") for one in mappings(data, "errors")[:100]]
     told += [StreamError(at, f"passed over {one}", ErrorCode.SERVER, "", None, "") for one in wrong]
     return snapshot, told
 
@@ -183,7 +184,7 @@ def _item(data: object, namespaces: Namespaces) -> Item:
     if not isinstance(word, str):
         why = "without 'status'" if word is None else "status: expected text"
         raise ValueError(f"{component[:100]}: {why}")
-    message = _text(data.get("message"))
+    message = text(data, "message")
     status = legacy_items.STATUSES.get(word)
     if status is None:
         status = Status.UNKNOWN
@@ -208,17 +209,17 @@ def _keys(data: JSONObject, wrong: list[str], namespaces: Namespaces) -> tuple[I
     return tuple(found)
 
 
-def _error(data: JSONObject, at: datetime, cursor: str) -> StreamError:
+def _error(data: Mapping[str, Any], at: datetime, cursor: str) -> StreamError:
     """A code that is not known here is told in the message: the error is what counts."""
-    message, word = _text(data.get("message")), data.get("code")
+    message, word = text(data, "message"), data.get("code")
     code = _CODES.get(word) if isinstance(word, str) else None
     if code is None:
         code = ErrorCode.SERVER
         message = f"{word}: {message}" if isinstance(word, str) and word else message
         if not message:
             raise ValueError("without 'message'")
-    sources = _texts(data.get("sources"))[:MAX_SOURCES]
-    source = _text(data.get("source"))
+    sources = tuple(texts(data, "sources")[:MAX_SOURCES])
+    source = text(data, "source")
     waits = _seconds(data.get("retry_in")), _seconds(data.get("lasted"))
     return StreamError(at, message, code, source, waits[0], cursor, sources, waits[1])
 
@@ -241,65 +242,11 @@ def _few(data: JSONObject, key: str) -> list[Any]:
     return items
 
 
-def _time(data: JSONObject, now: datetime) -> datetime:
+def _time(data: Mapping[str, Any], now: datetime) -> datetime:
     try:
-        return parse_time(_text(data.get("generated_at")))
+        return parse_time(text(data, "generated_at"))
     except (ValueError, OverflowError):
         return now
-
-
-def _older(data: JSONObject) -> legacy_items.OlderStatus:
-    """What is of another type than it should be counts as not told."""
-    database, grpc = data.get("database"), data.get("grpc")
-    return legacy_items.OlderStatus(
-        tuple(
-            legacy_items.OlderNamespace(
-                _text(one.get("namespace")),
-                _text(one.get("status")),
-                _texts(one.get("degraded_components")),
-            )
-            for one in _objects(data.get("namespaces"))
-        ),
-        tuple(
-            legacy_items.OlderController(
-                _text(one.get("name")),
-                _text(one.get("status")),
-                _text(one.get("message")),
-                _texts(one.get("missing_crds")),
-            )
-            for one in _objects(data.get("controllers"))
-        ),
-        tuple(
-            legacy_items.OlderRuntime(
-                _text(one.get("name")),
-                _text(one.get("status")),
-                _text(one.get("message")),
-                _text(one.get("endpoint")),
-            )
-            for one in _objects(data.get("runtime_adapters"))
-        ),
-        legacy_items.OlderDatabase(_text(database.get("status")), _text(database.get("message")))
-        if isinstance(database, dict)
-        else None,
-        legacy_items.OlderGrpc(
-            _text(grpc.get("status")), _text(grpc.get("message")), _text(grpc.get("address"))
-        )
-        if isinstance(grpc, dict)
-        else None,
-    )
-
-
-def _objects(value: object) -> list[JSONObject]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    found = value if isinstance(value, list) else []
-    return tuple(one for one in found if isinstance(one, str))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _int(digits: str) -> int:
