@@ -6,20 +6,16 @@ import contextlib
 import socket
 import ssl
 import struct
-import sys
 from typing import Any
+
+from agentctl.net.keepalive import keep_alive
 
 SNDBUF = 64 * 1024
 """What the kernel holds for one reader (Linux doubles it): a reader that has stopped is
 found soon, and costs little until then."""
 
-KEEPALIVE_IDLE_S = 15
-KEEPALIVE_INTERVAL_S = 5
-KEEPALIVE_COUNT = 3
-"""A reader that vanished without a FIN is found within 30 s of its last sign of life."""
-
 USER_TIMEOUT_MS = 30_000
-"""The same where bytes are under way: keepalive does not probe then."""
+"""A reader that vanished is found by then with bytes under way, too."""
 
 NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """A non-blocking socket would have to wait."""
@@ -28,18 +24,8 @@ NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantW
 def prepare(sock: socket.socket) -> None:
     """Options of an accepted socket. Raises OSError where the peer is gone already."""
     sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SNDBUF)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
-        ("TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
-        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
-        ("TCP_KEEPCNT", KEEPALIVE_COUNT),
-        ("TCP_USER_TIMEOUT", USER_TIMEOUT_MS),
-    ):
-        option = getattr(socket, name, None)
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    keep_alive(sock, USER_TIMEOUT_MS)
 
 
 def close(sock: socket.socket) -> None:
