@@ -15,9 +15,10 @@ from agentctl.errors import SourceError
 from agentctl.kube.client import ApiClient
 from agentctl.kube.explain.finding import Ref
 from agentctl.kube.rbac import Permission
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.reader import ApiReader, json_object, refusal
 from agentctl.kube.self_review import Access, access
 from agentctl.lenient_json import mapping, mappings, number, text
+from agentctl.net.endpoint import Timeouts
 
 log = logging.getLogger(__name__)
 

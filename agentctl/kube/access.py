@@ -13,6 +13,7 @@ from typing import Callable, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError, UnauthorizedError
+from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.net.token import fingerprint, read_token
@@ -91,6 +92,7 @@ class ClusterAccess:
             self.client_key_file,
             self.client_key_data,
             self.insecure_skip_tls_verify,
+            self.tls_server_name,
         )
 
     def __repr__(self) -> str:
@@ -127,7 +129,7 @@ class ClusterAccess:
             ca_file=ca_file,
             token=read_token(token_file),
             token_file=token_file,
-            proxy_url=environment_proxy(server, environ),
+            proxy_url=environment_proxy(Origin.of(server), environ),
         )
 
 

@@ -6,45 +6,26 @@ fails as one of our own errors.
 
 from __future__ import annotations
 
-import logging
-import socket
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 from urllib.parse import quote, urlencode, urlsplit
 
-from agentctl import __version__
 from agentctl.clock import Clock
-from agentctl.errors import ConfigError, UnauthorizedError
+from agentctl.errors import ConfigError, ServerError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
-from agentctl.net.failures import explain, failure_of, retry_after
+from agentctl.net.endpoint import HttpEndpoint, Timeouts
+from agentctl.net.failures import header
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget
-from agentctl.net.proxies import Proxy, is_loopback
+from agentctl.net.origin import Origin, is_loopback
+from agentctl.net.proxies import basic
 from agentctl.net.response import Response
-
-if TYPE_CHECKING:
-    from agentctl.net.connection import Connection, Route
-
-__all__ = ["ApiClient", "KillSwitch", "Response", "Session", "failure_of", "retry_after"]
-
-log = logging.getLogger(__name__)
+from agentctl.net.session import Session
 
 JSON = "application/json"
 _WHO_ASKS = ("Authorization", "Impersonate-")
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One generation's route and what every request of it carries."""
-
-    generation: int
-    route: Route
-    where: str
-    prefix: str
-    headers: tuple[tuple[str, str], ...]
 
 
 class ApiClient:
@@ -63,157 +44,99 @@ class ApiClient:
         self.budget = MemoryBudget()
         """For all that its sessions read at once."""
         self._lock = threading.Lock()
-        self._way = self._make_way(*provider.current())
+        self._endpoint = self._make_endpoint(*provider.current())
 
-    def session(self) -> Session:
+    def session(self) -> ApiSession:
         """One thread's way in; keeps one connection alive between its requests."""
-        return Session(self, self._clock)
+        return ApiSession(self, self._clock)
 
-    def way(self) -> _Way:
+    def endpoint(self) -> HttpEndpoint:
         """How to ask with the current credentials. Raises UnauthorizedError without good ones."""
         access, generation = self.provider.current()
         with self._lock:
-            if self._way.generation != generation:
+            if self._endpoint.generation != generation:
                 try:
-                    self._way = self._make_way(access, generation)
+                    self._endpoint = self._make_endpoint(access, generation)
                 except ConfigError as error:
                     raise UnauthorizedError(error.message) from error
-            return self._way
+            return self._endpoint
 
-    def _make_way(self, access: ClusterAccess, generation: int) -> _Way:
-        url = urlsplit(access.server)
-        host = url.hostname or ""
-        secure = url.scheme == "https"
-        port = url.port or (443 if secure else 80)
-        shown = f"[{host}]" if ":" in host else host
-        headers = [
-            ("Host", shown if port == (443 if secure else 80) else f"{shown}:{port}"),
-            ("User-Agent", f"agentctl/{__version__}"),
-            ("Accept-Encoding", "identity"),
-            *access.impersonation,
-        ]
+    def _make_endpoint(self, access: ClusterAccess, generation: int) -> HttpEndpoint:
+        origin = Origin.of(access.server)
+        headers = list(access.impersonation)
         if access.token:
             headers.append(("Authorization", f"Bearer {access.token}"))
         elif access.username:
-            import base64
-
-            pair = f"{access.username}:{access.password}".encode()
-            headers.append(("Authorization", "Basic " + base64.b64encode(pair).decode("ascii")))
+            headers.append(("Authorization", basic(access.username, access.password)))
         sends_secret = bool(access.token or access.username)
-        if sends_secret and not secure and not (is_loopback(host) or self._allow_insecure_token):
+        safe = origin.secure or is_loopback(origin.host) or self._allow_insecure_token
+        if sends_secret and not safe:
             raise ConfigError(
-                f"{access.description}: will not send credentials to {host} over plain http; "
-                "use an https:// server, or --insecure-plaintext-token if you must"
+                f"{access.description}: will not send credentials to {origin.host} over plain "
+                "http; use an https:// server, or --insecure-plaintext-token if you must"
             )
-        route = _route(access, host, port, secure)
-        prefix = url.path.rstrip("/")
-        if route.forwards:
-            prefix = f"http://{shown}:{port}{prefix}"
-            headers += route.proxy.headers.items() if route.proxy else ()
-        where = f"{shown}:{port}"
-        if route.proxy is not None:
-            where += f" (through proxy {route.proxy.host}:{route.proxy.port})"
-        return _Way(generation, route, where, prefix, tuple(headers))
+        return HttpEndpoint.at(
+            origin,
+            access.tls,
+            tuple(headers),
+            proxy_url=access.proxy_url,
+            prefix=urlsplit(access.server).path.rstrip("/"),
+            generation=generation,
+        )
 
 
-def _route(access: ClusterAccess, host: str, port: int, secure: bool) -> Route:
-    from agentctl.net.connection import Route, socks_module
-
-    proxy = Proxy.parse(access.proxy_url) if access.proxy_url else None
-    if proxy is not None and proxy.is_socks:
-        socks_module()
-    tls = proxy_tls = None
-    if secure or (proxy is not None and proxy.scheme == "https"):
-        from agentctl.net.tls import proxy_context, server_context
-
-        tls = server_context(access.tls) if secure else None
-        if proxy is not None and proxy.scheme == "https":
-            proxy_tls = proxy_context(access.tls)
-    return Route(host, port, tls, access.tls_server_name or host.rstrip("."), proxy, proxy_tls)
-
-
-class Session:
-    """One thread's requests, one after the other, over one connection while it lasts."""
+class ApiSession:
+    """One thread's requests to an API server, over one connection while it lasts."""
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:
         self._client = client
-        self._clock = clock
-        self._kept: Optional[Connection] = None
-        self._kept_generation = 0
-        self.connected_at = clock.monotonic()
+        self._session = Session(clock)
+        self.close = self._session.close
+
+    @property
+    def connected_at(self) -> float:
         """When (monotonic) the connection in use was opened."""
+        return self._session.connected_at
 
     def open(
         self,
         path: str,
         query: Mapping[str, str],
         accept: str,
-        connect_timeout: float,
-        header_timeout: float,
-        body_timeout: float,
+        timeouts: Timeouts,
         switch: KillSwitch,
         body: Optional[bytes] = None,
         anonymous: bool = False,
     ) -> Response:
         """GET ``path``, or POST ``body`` (JSON) to it; returns when the headers are there.
 
-        Whatever the status. A POST may be sent twice, where a kept connection turns out to
-        be closed: it is for what changes nothing, as the reviews of access do.
-        ``anonymous`` leaves out who asks, but for a client certificate.
-        Timeouts in seconds: for the connection with its handshakes, from the request to
-        the end of the headers, and for each wait on the body. Raises DisconnectedError;
-        ServerError for a redirect, which is not followed; UnauthorizedError where
-        credentials that ended cannot be replaced.
+        Whatever the status. A POST may be sent twice: it is for what changes nothing, as
+        the reviews of access do. ``anonymous`` leaves out who asks, but for a client
+        certificate. Raises DisconnectedError; ServerError for a redirect, which is not
+        followed; UnauthorizedError where credentials that ended cannot be replaced.
         """
         switch.check()
-        way = self._client.way()
-        target = way.prefix + quote(path, safe="/:@!$&'()*+,;=~%-._")
+        endpoint = self._client.endpoint()
+        target = quote(path, safe="/:@!$&'()*+,;=~%-._")
         if query:
             target += "?" + urlencode(query)
-        headers = [*way.headers, ("Accept", accept)]
+        headers = [*endpoint.headers, ("Accept", accept)]
         if anonymous:
             headers = [one for one in headers if not one[0].startswith(_WHO_ASKS)]
         if body is not None:
             headers += [("Content-Type", JSON), ("Content-Length", str(len(body)))]
-        while True:
-            conn, fresh = self._connection(way)
-            step = f"after {connect_timeout:g}s connecting"
-            try:
-                if fresh:
-                    conn.dial(connect_timeout, switch)
-                    self.connected_at = self._clock.monotonic()
-                step = f"after {header_timeout:g}s waiting for an answer"
-                answer = conn.ask(target, headers, header_timeout, switch, body)
-            except Exception as error:
-                conn.end()
-                switch.check()
-                if not fresh and _may_be_stale(error):
-                    log.debug("%s: the kept connection was closed; opening another", way.where)
-                    continue
-                raise explain(error, way.where, step) from error
-            except BaseException:
-                conn.end()
-                raise
-            response = Response(
-                conn,
-                answer,
-                where=way.where,
-                generation=way.generation,
-                body_timeout=body_timeout,
-                switch=switch,
-                clock=self._clock,
-                keep=self.keep,
+        response = self._session.open(endpoint, target, headers, timeouts, switch, body)
+        if 300 <= response.status < 400:
+            # Credentials are not for whom it may point to.
+            response.close()
+            elsewhere = urlsplit(header(response.headers, "Location")).netloc.rpartition("@")[2]
+            raise ServerError(
+                f"{response.where}: answered with a redirect to {elsewhere or 'nowhere'}, which "
+                "is not followed; is this an API server's address?"
             )
-            response.refuse_redirect()
-            return response
+        return response
 
-    def close(self) -> None:
-        """Drop the connection that is being kept."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.end()
-
-    def __enter__(self) -> Session:
+    def __enter__(self) -> ApiSession:
         return self
 
     def __exit__(
@@ -223,28 +146,3 @@ class Session:
         trace: Optional[TracebackType],
     ) -> None:
         self.close()
-
-    def keep(self, conn: Connection, generation: int) -> None:
-        """Take back a connection whose answer was read to its end."""
-        self.close()
-        conn.rest()
-        self._kept, self._kept_generation = conn, generation
-
-    def _connection(self, way: _Way) -> tuple[Connection, bool]:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            if self._kept_generation == way.generation and not kept.is_stale:
-                return kept, False
-            kept.end()
-        from agentctl.net.connection import Connection
-
-        return Connection(way.route, self._clock), True
-
-
-def _may_be_stale(error: Exception) -> bool:
-    """Whether a server that closed a kept connection meanwhile would explain ``error``."""
-    import http.client
-
-    if isinstance(error, socket.timeout):
-        return False
-    return isinstance(error, (OSError, http.client.RemoteDisconnected))

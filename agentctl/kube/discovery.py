@@ -13,9 +13,10 @@ from contextlib import suppress
 from typing import Any, Optional
 
 from agentctl.errors import NotFoundError, RefusedError, ServerError
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, parsed_bytes, refusal
+from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import CRDS
 from agentctl.lenient_json import mapping, mappings, text
+from agentctl.net.endpoint import Timeouts
 
 PATH = "/apis"
 ACCEPT = (

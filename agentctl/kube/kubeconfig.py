@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 from agentctl.net.token import checked_token, read_token
 
@@ -122,7 +123,9 @@ def access_from(
 
         values.update(dynamic_values(paths, name, cluster, user))
     values["server"] = _server(cluster, values)
-    values["proxy_url"] = values["proxy_url"] or environment_proxy(values["server"], environ)
+    values["proxy_url"] = values["proxy_url"] or environment_proxy(
+        Origin.of(values["server"]), environ
+    )
     return ClusterAccess(**values)
 
 
@@ -155,7 +158,9 @@ def _user_values(user: KubeconfigEntry) -> dict[str, Any]:
             else ("client-key", "client-certificate")
         )
         raise ConfigError(f"{user.what}: {has} without {lacks}; give both or neither")
-    token = checked_token(user.text("token"), user.what)
+    token = user.text("token").strip()
+    if token:
+        token = checked_token(token, user.what)
     token_file = user.text("tokenFile")
     if token_file:
         token_file = os.path.join(os.path.dirname(os.path.abspath(user.path)), token_file)

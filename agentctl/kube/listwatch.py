@@ -23,12 +23,13 @@ from agentctl.errors import (
     SourceError,
     StreamingUnsupported,
 )
-from agentctl.kube.client import Response
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, parsed_bytes, refusal
+from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.kube.watchevents import ExpiredError, WatchDecoder
+from agentctl.net.endpoint import Timeouts
 from agentctl.net.lines import LineSplitter, LineTooLong
 from agentctl.net.memory_budget import Share
+from agentctl.net.response import Response
 
 log = logging.getLogger(__name__)
 
@@ -190,11 +191,8 @@ class ListWatch:
             "timeoutSeconds": str(term),
             "resourceVersion": resource_version,
         }
-        timeouts = Timeouts(
-            settings.connect_timeout_s,
-            settings.watch_header_timeout_s,
-            term + settings.read_margin_s,
-        )
+        lasts = term + settings.read_margin_s
+        timeouts = Timeouts(settings.connect_timeout_s, settings.watch_header_timeout_s, lasts)
         accept = _PARTIAL.format("") if self._spec.resource.metadata_only else JSON
         with self.api.get(self._path, self._narrowed(query), accept, timeouts) as response:
             if response.status in (405, 501):
@@ -206,7 +204,7 @@ class ListWatch:
                 raise self._failure(response, "watch")
             opened = self._clock.monotonic()
             yield WatchBatch((), resource_version)
-            yield from self._read(response, resource_version, opened, opened + timeouts.body)
+            yield from self._read(response, resource_version, opened, opened + lasts)
 
     def _read(
         self, response: Response, resource_version: str, opened: float, overdue: float

@@ -10,13 +10,16 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.errors import ServerError, SourceError
-from agentctl.kube.client import JSON, ApiClient, KillSwitch, Response, Session
+from agentctl.kube.client import JSON, ApiClient, ApiSession
 from agentctl.kube.managed_fields import parse
+from agentctl.net.endpoint import Timeouts
 from agentctl.net.failures import failure_of
+from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget
+from agentctl.net.response import Response
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +27,10 @@ MAX_ERROR_BYTES = 1 << 20
 """What is read of an answer that is only good for its reason."""
 
 
-class Timeouts(NamedTuple):
-    """Seconds: to connect, until the headers are there, and for each wait on the body."""
-
-    connect: float = 10.0
-    header: float = 30.0
-    body: float = 30.0
-
-
 class ApiReader:
     """A connection's worth of reading; ``kill`` frees it from any other thread."""
 
-    def __init__(self, client: ApiClient, session: Session) -> None:
+    def __init__(self, client: ApiClient, session: ApiSession) -> None:
         self._client = client
         self._session = session
         self._switch = KillSwitch()
@@ -69,7 +64,7 @@ class ApiReader:
     @contextmanager
     def get_anonymously(self, path: str, timeouts: Timeouts) -> Iterator[Response]:
         """The answer to who gives no credentials, whatever its status."""
-        with self._session.open(path, {}, "*/*", *timeouts, self._switch, anonymous=True) as found:
+        with self._session.open(path, {}, "*/*", timeouts, self._switch, anonymous=True) as found:
             yield found
 
     @contextmanager
@@ -93,7 +88,7 @@ class ApiReader:
             with response:
                 response.read_all(MAX_ERROR_BYTES)
             log.debug("%s: credentials refused, reading them again", path)
-            self._client.provider.refresh(response.generation)
+            self._client.provider.refresh(response.endpoint.generation)
             response = self._open(path, query, accept, timeouts, body)
         with response:
             yield response
@@ -106,7 +101,7 @@ class ApiReader:
         timeouts: Timeouts,
         body: Optional[bytes],
     ) -> Response:
-        return self._session.open(path, query, accept, *timeouts, self._switch, body)
+        return self._session.open(path, query, accept, timeouts, self._switch, body)
 
 
 @contextmanager

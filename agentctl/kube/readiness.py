@@ -23,7 +23,8 @@ from agentctl.errors import (
     StartingError,
     UnauthorizedError,
 )
-from agentctl.kube.reader import ApiReader, Timeouts
+from agentctl.kube.reader import ApiReader
+from agentctl.net.endpoint import Timeouts
 
 log = logging.getLogger(__name__)
 

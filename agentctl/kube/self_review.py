@@ -12,9 +12,10 @@ from typing import Any
 
 from agentctl.errors import ForbiddenError, NotFoundError
 from agentctl.kube.rbac import Permission
-from agentctl.kube.reader import ApiReader, Timeouts, json_object, refusal
+from agentctl.kube.reader import ApiReader, json_object, refusal
 from agentctl.lenient_json import mapping, text
 from agentctl.model import JSONObject
+from agentctl.net.endpoint import Timeouts
 
 ACCESS = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
 SUBJECT = (

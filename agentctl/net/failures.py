@@ -18,6 +18,7 @@ from agentctl.errors import (
     SourceError,
     UnauthorizedError,
 )
+from agentctl.net.tls_settings import TlsSettings
 
 MAX_RETRY_AFTER_S = 300.0
 """Longest wait that a server may ask for; who asks for more is asked again by then."""
@@ -134,19 +135,22 @@ def _line(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def explain(error: BaseException, where: str, timeouts: str = "") -> AgentctlError:
+class TimedOut(DisconnectedError):
+    """Nothing came for as long as was to be waited."""
+
+
+def explain(error: BaseException, where: str, timeouts: str, tls: TlsSettings) -> AgentctlError:
     """Map what a connection died of; ``where`` is host:port, ``timeouts`` what took too long."""
     if isinstance(error, AgentctlError):
         return error
-    return DisconnectedError(f"{where}: {_reason(error, timeouts)}")
+    reason = _tls_reason(error, tls)
+    if not reason and isinstance(error, socket.timeout):
+        reason = f"timed out {timeouts}".rstrip() + "; check the address, the network, the proxy"
+        return TimedOut(f"{where}: {reason}")
+    return DisconnectedError(f"{where}: {reason or _reason(error)}")
 
 
-def _reason(error: BaseException, timeouts: str) -> str:
-    tls = _tls_reason(error)
-    if tls:
-        return tls
-    if isinstance(error, socket.timeout):
-        return f"timed out {timeouts}".rstrip() + "; check the address, the network, the proxy"
+def _reason(error: BaseException) -> str:
     for kind, reason in _reasons():
         if isinstance(error, kind):
             return reason
@@ -172,7 +176,7 @@ def _reasons() -> tuple[tuple[type[BaseException], str], ...]:
     )
 
 
-def _tls_reason(error: BaseException) -> str:
+def _tls_reason(error: BaseException, settings: TlsSettings) -> str:
     import sys
 
     ssl = sys.modules.get("ssl")
@@ -180,6 +184,6 @@ def _tls_reason(error: BaseException) -> str:
         return ""
     if isinstance(error, socket.timeout) or "timed out" in str(error):
         return ""
-    from agentctl.net.tls import explain_tls
+    from agentctl.net.tls_words import explain_tls
 
-    return explain_tls(error)
+    return explain_tls(error, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from typing import Optional
 
 from agentctl.errors import DisconnectedError
 
@@ -51,3 +52,45 @@ class KillSwitch:
         with self._lock:
             if sock in self._sockets:
                 self._sockets.remove(sock)
+
+
+class Lifeline:
+    """One connection's end of a switch: which one has a say, and what it can shut down."""
+
+    def __init__(self) -> None:
+        self._switch: Optional[KillSwitch] = None
+        self._hold: Optional[socket.socket] = None
+
+    def obey(self, switch: Optional[KillSwitch]) -> None:
+        """From now on ``switch`` has a say, and none that had before.
+
+        Raises DisconnectedError if it was pulled.
+        """
+        if switch is self._switch:
+            return
+        if self._switch is not None and self._hold is not None:
+            self._switch.detach(self._hold)
+        self._switch = switch
+        if switch is not None and self._hold is not None:
+            switch.attach(self._hold)
+
+    def hold(self, sock: socket.socket) -> None:
+        """Take hold of ``sock``, in place of what was held, before it can block."""
+        self.let_go()
+        # A descriptor of its own for the same connection: the switch can shut that
+        # down while this thread opens, wraps or closes the other.
+        self._hold = socket.socket(fileno=socket.dup(sock.fileno()))
+        if self._switch is not None:
+            self._switch.attach(self._hold)
+
+    def let_go(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            if self._switch is not None:
+                self._switch.detach(hold)
+            hold.close()
+
+    def check(self) -> None:
+        """Raise DisconnectedError if the switch was pulled."""
+        if self._switch is not None:
+            self._switch.check()

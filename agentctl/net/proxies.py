@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Union
 from urllib.parse import unquote, urlsplit
 
 from agentctl.errors import ConfigError
+from agentctl.net.origin import Origin, is_loopback
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
@@ -36,8 +39,7 @@ class Proxy:
         """What the proxy itself must be told: ``Proxy-Authorization``, if anything."""
         if not self.username:
             return {}
-        pair = f"{self.username}:{self.password}".encode()
-        return {"Proxy-Authorization": "Basic " + base64.b64encode(pair).decode("ascii")}
+        return {"Proxy-Authorization": basic(self.username, self.password)}
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
@@ -61,75 +63,77 @@ class Proxy:
         )
 
 
-def environment_proxy(server: str, environ: Mapping[str, str]) -> str:
-    """The proxy URL that the environment names for ``server``; empty for none."""
-    parts = urlsplit(server)
-    name = "HTTPS_PROXY" if parts.scheme == "https" else "HTTP_PROXY"
-    proxy = environ.get(name) or environ.get(name.lower()) or ""
-    if not proxy or not parts.hostname:
+def basic(username: str, password: str) -> str:
+    """An Authorization header's value (RFC 7617)."""
+    pair = f"{username}:{password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+def environment_proxy(origin: Origin, environ: Mapping[str, str]) -> str:
+    """The proxy URL that the environment names for a server; empty for none.
+
+    ``HTTPS_PROXY`` or ``HTTP_PROXY``, by the server's scheme, unless ``NO_PROXY`` exempts it;
+    each in lower case too, which counts where the other is not set. ``ALL_PROXY`` does not
+    count. What is on this machine is never asked for by way of another.
+    """
+    proxy = _variable(environ, f"{origin.scheme.upper()}_PROXY")
+    if not proxy or is_loopback(origin.host):
         return ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    if is_loopback(parts.hostname) or _is_exempt(parts.hostname, port, exceptions):
+    exempt = (entry.strip() for entry in _variable(environ, "NO_PROXY").lower().split(","))
+    if any(_exempts(entry, origin) for entry in exempt if entry):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only mean this machine."""
-    if host.rstrip(".").lower() == "localhost":
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name) or environ.get(name.lower()) or ""
+
+
+def _exempts(entry: str, origin: Origin) -> bool:
+    """Whether an entry of NO_PROXY means a server.
+
+    It is ``*``, an address, a range (``10.0.0.0/8``), a domain, with which come those below
+    it, or those below alone (``.example.com``, ``*.example.com``); all but the first and the
+    ranges with a port if need be.
+    """
+    host = origin.host.rstrip(".")
+    address = _address(host)
+    if entry == "*":
         return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
+    if "/" in entry:
+        try:
+            return address is not None and address in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    name, port = _split_port(entry)
+    if port not in ("", str(origin.port)):
         return False
+    named = _address(name)
+    if named is not None:
+        return named == address
+    below = name.startswith((".", "*."))
+    domain = _ascii(name.removeprefix("*.").strip("."))
+    return bool(domain) and (host.endswith(f".{domain}") or (host == domain and not below))
 
 
-def _is_exempt(host: str, port: int, exceptions: str) -> bool:
-    host = host.rstrip(".").lower()
+def _address(text: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
+    """An address without its zone; IPv4 where IPv6 only wraps it."""
     try:
-        address = ipaddress.ip_address(host)
+        found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        address = None
-    for entry in exceptions.lower().replace(" ", ",").split(","):
-        if not entry:
-            continue
-        if entry == "*":
-            return True
-        if address is not None and "/" in entry:
-            try:
-                if address in ipaddress.ip_network(entry, strict=False):
-                    return True
-            except ValueError:
-                pass
-            continue
-        name, wanted_port = _split_port(entry)
-        if wanted_port not in ("", str(port)):
-            continue
-        if address is not None:
-            try:
-                if ipaddress.ip_address(name) == address:
-                    return True
-            except ValueError:
-                pass
-        elif _is_name_exempt(host, name.rstrip(".")):
-            return True
-    return False
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
-def _is_name_exempt(host: str, name: str) -> bool:
-    if name.startswith("*."):
-        name = name[1:]
-    if name.startswith("."):
-        return host.endswith(name)
-    return host == name or host.endswith(f".{name}")
+def _ascii(name: str) -> str:
+    with suppress(UnicodeError):
+        return name.encode("idna").decode("ascii")
+    return name
 
 
 def _split_port(entry: str) -> tuple[str, str]:
     if entry.startswith("["):
         name, _, rest = entry[1:].partition("]")
         return name, rest[1:]
-    if entry.count(":") == 1:
-        name, _, port = entry.partition(":")
-        return name, port
-    return entry, ""
+    name, colon, port = entry.partition(":")
+    return (name, port) if colon and ":" not in port else (entry, "")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional
-from urllib.parse import urlsplit
 
 from agentctl.clock import Clock
 from agentctl.errors import DisconnectedError, ServerError
 from agentctl.net.chunked import ChunkDecoder, ChunkError
-from agentctl.net.failures import explain, header, http_date
+from agentctl.net.failures import TimedOut, explain, header, http_date
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import Share
 
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from email.message import Message
 
     from agentctl.net.connection import Connection
+    from agentctl.net.endpoint import HttpEndpoint
+
+READ_BYTES = 1 << 16
 
 GRACE_S = 5.0
 """How much longer than one wait a streamed body may last: whoever reads it as lines ends
@@ -32,41 +33,44 @@ READ_ALL_S = 60.0
 class Response:
     """The body can be read once; then or at ``close`` the connection is let go.
 
-    ``keep`` takes the connection back, with its generation, when it can be used again.
+    ``keep`` takes the connection back when it can be used again.
     """
 
     def __init__(
         self,
         conn: Connection,
         answer: http.client.HTTPResponse,
-        *,
-        where: str,
-        generation: int,
-        body_timeout: float,
+        endpoint: HttpEndpoint,
+        body_timeout: Optional[float],
         switch: KillSwitch,
         clock: Clock,
-        keep: Callable[[Connection, int], None],
+        keep: Callable[[Connection, HttpEndpoint], None],
     ) -> None:
         self.status: int = answer.status
+        self.reason: str = answer.reason
         self.headers: Message = answer.headers
-        self.generation = generation
-        """Whose credentials were used: what to give to ``AccessProvider.refresh`` on 401."""
+        self.where = endpoint.where
+        self.endpoint = endpoint
         self._keep = keep
         self._conn: Optional[Connection] = conn
         self._answer = answer
-        self._where = where
         self._switch = switch
         self._clock = clock
         self._body_timeout = body_timeout
-        self._step = f"after {body_timeout:g}s without data"
+        self._step = "" if body_timeout is None else f"after {body_timeout:g}s without data"
         # http.client gives one chunk at a time: on a busy watch, one event.
         self._chunks = ChunkDecoder() if answer.chunked else None
         self._read1 = answer.read1 if self._chunks is None else self._read_chunks
         self._server_time: Optional[float] = None
         self._read_server_time = False
-        if conn.reader is not None:
+        if body_timeout is not None:
             # In all as well: bytes that are no data (trailers without end) come out of no read.
-            conn.reader.limit(body_timeout, clock.monotonic() + body_timeout + GRACE_S)
+            self._limit(clock.monotonic() + body_timeout + GRACE_S)
+
+    @property
+    def content_type(self) -> str:
+        """In lower case, without parameters."""
+        return header(self.headers, "Content-Type").partition(";")[0].strip().lower()
 
     @property
     def server_time(self) -> Optional[float]:
@@ -77,10 +81,16 @@ class Response:
             self._read_server_time = True
         return self._server_time
 
-    def read1(self, n: int = 65536) -> bytes:
+    def wait_until(self, deadline: float) -> None:
+        """No read waits any longer (monotonic); one that does raises TimedOut."""
+        self._body_timeout = None
+        self._limit(deadline)
+
+    def read1(self, n: int = READ_BYTES) -> bytes:
         """At most ``n`` bytes, as soon as there are any; b"" at the end of the body.
 
-        Raises DisconnectedError, also if the body ended before its time.
+        Raises DisconnectedError, also if the body ended before its time; it is a TimedOut
+        where that was it.
         """
         try:
             data = self._read1(n)
@@ -98,33 +108,30 @@ class Response:
         ``share`` is what its memory is taken from. Raises ServerError if it is larger or
         slower, DisconnectedError if it breaks off.
         """
-        conn = self._conn
-        if conn is None:
+        if self._conn is None:
             return b""
         deadline = self._clock.monotonic() + timeout
-        if conn.reader is not None:
-            conn.reader.limit(self._body_timeout, deadline)
+        self._limit(deadline)
         chunks: list[bytes] = []
         size = 0
-        try:
-            while True:
+        while True:
+            try:
                 data = self.read1()
-                if not data:
-                    return b"".join(chunks)
-                if share is not None:
-                    share.add(2 * len(data))  # in pieces, and put together
-                chunks.append(data)
-                size += len(data)
-                if size > limit:
-                    raise ServerError(f"{self._where}: the answer is larger than {limit} bytes")
-        except DisconnectedError as error:
-            self.close()
-            timed_out = isinstance(error.__cause__, socket.timeout)
-            if timed_out and self._clock.monotonic() >= deadline:
+            except TimedOut as error:
+                if self._clock.monotonic() < deadline:
+                    raise
                 raise ServerError(
-                    f"{self._where}: the answer took longer than {timeout:g}s"
+                    f"{self.where}: the answer took longer than {timeout:g}s"
                 ) from error
-            raise
+            if not data:
+                return b"".join(chunks)
+            if share is not None:
+                share.add(2 * len(data))  # in pieces, and put together
+            chunks.append(data)
+            size += len(data)
+            if size > limit:
+                self.close()
+                raise ServerError(f"{self.where}: the answer is larger than {limit} bytes")
 
     def close(self) -> None:
         """Let go of the connection; it is kept only if the body was read to its end."""
@@ -144,15 +151,9 @@ class Response:
     ) -> None:
         self.close()
 
-    def refuse_redirect(self) -> None:
-        """Raise ServerError for a 3xx: credentials are not for whom it may point to."""
-        if 300 <= self.status < 400:
-            self.close()
-            target = urlsplit(header(self.headers, "Location")).netloc.rpartition("@")[2]
-            raise ServerError(
-                f"{self._where}: answered with a redirect to {target or 'nowhere'}, which is "
-                "not followed; is this an API server's address?"
-            )
+    def _limit(self, deadline: float) -> None:
+        if self._conn is not None and self._conn.reader is not None:
+            self._conn.reader.limit(self._body_timeout, deadline)
 
     def _read_chunks(self, n: int) -> bytes:
         """What the next piece of a chunked body carries; b"" at its end."""
@@ -185,10 +186,10 @@ class Response:
             self.close()
             return
         self._conn = None
-        self._keep(conn, self.generation)
+        self._keep(conn, self.endpoint)
 
     def _failed(self, error: Exception) -> Exception:
         self.close()
         if self._switch.killed:
             return DisconnectedError("stopped")
-        return explain(error, self._where, self._step)
+        return explain(error, self.where, self._step, self.endpoint.tls)

@@ -1,4 +1,4 @@
-"""TLS contexts from ``TlsSettings``, and what TLS failures mean in words."""
+"""TLS contexts from ``TlsSettings``."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def _trust(context: ssl.SSLContext, settings: TlsSettings) -> None:
             context.load_default_certs()
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         what = settings.ca_file if not settings.ca_data else "certificate-authority-data"
-        reason = "no certificate in PEM form" if isinstance(error, ssl.SSLError) else str(error)
+        pem = isinstance(error, (ssl.SSLError, UnicodeError))
+        reason = "no certificate in PEM form" if pem else getattr(error, "strerror", error)
         raise ConfigError(
             f"{settings.description}: cannot use the CA in {what}: {reason}"
         ) from error
@@ -98,61 +99,3 @@ def _as_file(data: str, path: str) -> Iterator[str]:
         yield name
     finally:
         os.unlink(name)
-
-
-_UNTRUSTED = (
-    "certificate signed by unknown authority; check certificate-authority in the kubeconfig"
-)
-_VERIFICATION = {  # X509_V_ERR_* of OpenSSL
-    9: "the server's certificate is not valid yet; check this machine's clock",
-    10: "the server's certificate has expired; renew it, or check this machine's clock",
-    18: _UNTRUSTED,
-    19: _UNTRUSTED,
-    20: _UNTRUSTED,
-    21: _UNTRUSTED,
-}
-_NAME_MISMATCH = (62, 64)
-
-_NOT_TLS = (
-    "WRONG_VERSION_NUMBER",
-    "HTTP_REQUEST",
-    "UNKNOWN_PROTOCOL",
-    "PACKET_LENGTH_TOO_LONG",
-    "RECORD_LAYER_FAILURE",
-)
-
-_REFUSED_CERTIFICATE = {
-    "CERTIFICATE_EXPIRED": "our client certificate has expired; renew it",
-    "CERTIFICATE_REVOKED": "our client certificate was revoked; get a new one",
-    "CERTIFICATE_REQUIRED": "it wants a client certificate and we gave none",
-    "UNKNOWN_CA": "it does not know the authority that signed our client certificate",
-    "CERTIFICATE_UNKNOWN": "it refused our client certificate",
-    "BAD_CERTIFICATE": "it refused our client certificate",
-    "UNSUPPORTED_CERTIFICATE": "it refused our client certificate",
-}
-
-
-def explain_tls(error: ssl.SSLError) -> str:
-    """One clause on what went wrong and what to do; the caller puts the peer before it."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _explain_verification(error)
-    reason = error.reason or ""
-    _, alert, name = reason.partition("ALERT_")
-    if reason in _NOT_TLS:
-        return "it does not speak TLS; is its URL meant to be http://?"
-    if alert:
-        broke_off = f"it broke off the TLS handshake ({name.replace('_', ' ').lower()})"
-        return _REFUSED_CERTIFICATE.get(name, broke_off)
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return "it closed the connection during TLS"
-    return f"TLS failed: {reason.replace('_', ' ').lower() or error}"
-
-
-def _explain_verification(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code in _NAME_MISMATCH:
-        return (
-            "the server's certificate is for another name; "
-            "check the server's address or set tls-server-name"
-        )
-    other = f"the server's certificate is not good: {error.verify_message}"
-    return _VERIFICATION.get(error.verify_code, other)

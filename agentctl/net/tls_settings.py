@@ -18,3 +18,9 @@ class TlsSettings:
     client_key_file: str = ""
     client_key_data: str = ""
     insecure_skip_tls_verify: bool = False
+    server_name: str = ""
+    """What the server's certificate must be for, if not for its host."""
+    trust_hint: str = "check certificate-authority in the kubeconfig"
+    """What to do about a server that nobody vouches for."""
+    name_hint: str = "check the server's address or set tls-server-name"
+    """What to do about a certificate that is for another name."""

@@ -7,25 +7,27 @@ from collections.abc import Iterable
 
 from agentctl.errors import ConfigError
 
+MAX_TOKEN_BYTES = 64 * 1024
 
-def read_token(path: str) -> str:
-    """A token file's content. Raises ConfigError if there is no usable token in it."""
+
+def read_token(path: str, what: str = "") -> str:
+    """A file's token. Raises ConfigError, which names the file as ``what`` does."""
+    what = what or path
     try:
-        with open(path, encoding="utf-8") as file:
-            token = file.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise ConfigError(f"{path}: cannot read the token: {reason}") from error
+        with open(path, "rb") as file:
+            data = file.read(MAX_TOKEN_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{what}: cannot be read: {error.strerror or error}") from None
+    return checked_token(data.decode("utf-8-sig", "replace"), what)
+
+
+def checked_token(text: str, what: str) -> str:
+    """A token as a header can carry it. Raises ConfigError without showing it."""
+    token = text.strip()
     if not token:
-        raise ConfigError(f"{path}: the token file is empty")
-    return checked_token(token, path)
-
-
-def checked_token(token: str, where: str) -> str:
-    """``token`` without surrounding blanks, if it can go into a header; else ConfigError."""
-    token = token.strip()
-    if not all("!" <= char <= "~" for char in token):
-        raise ConfigError(f"{where}: the token has characters that no token has; copy it again")
+        raise ConfigError(f"{what}: holds no token")
+    if len(token) > MAX_TOKEN_BYTES or not all("!" <= c <= "~" for c in token):
+        raise ConfigError(f"{what}: is no token: expected visible ASCII on one line")
     return token
 
 

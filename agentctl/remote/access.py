@@ -14,10 +14,9 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError, UsageError
-from agentctl.net.proxies import is_loopback
-from agentctl.net.token import fingerprint
-
-MAX_TOKEN_BYTES = 64 * 1024
+from agentctl.net.origin import Origin, is_loopback
+from agentctl.net.tls_settings import TlsSettings
+from agentctl.net.token import fingerprint, read_token
 
 FORMS = "host:port, http://host:port, https://host:port or unix:/path"
 
@@ -87,6 +86,18 @@ class ClientTls:
     key: str = ""
     server_name: str = ""
 
+    @property
+    def settings(self) -> TlsSettings:
+        return TlsSettings(
+            "--tls-ca, --tls-cert and --tls-key",
+            ca_file=self.ca,
+            client_cert_file=self.certificate,
+            client_key_file=self.key,
+            server_name=self.server_name,
+            trust_hint="give its CA with --tls-ca",
+            name_hint="check the address, or give --tls-server-name",
+        )
+
     def check(self) -> None:
         """Raises ConfigError for files that are not there or come alone."""
         if bool(self.certificate) != bool(self.key):
@@ -103,27 +114,7 @@ class ClientTls:
 
 def token_from_file(path: str) -> Callable[[], str]:
     """Reads the token anew each time; raises ConfigError, which names the file."""
-
-    def read() -> str:
-        try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_TOKEN_BYTES + 1)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ConfigError(f"--token-file {path}: cannot be read: {reason}") from None
-        return checked_token(data.decode("utf-8-sig", "replace"), f"--token-file {path}")
-
-    return read
-
-
-def checked_token(text: str, what: str) -> str:
-    """A token as a header can carry it. Raises ConfigError without showing it."""
-    token = text.strip()
-    if not token:
-        raise ConfigError(f"{what}: holds no token")
-    if len(token) > MAX_TOKEN_BYTES or not all("!" <= c <= "~" for c in token):
-        raise ConfigError(f"{what}: is no token: expected visible ASCII on one line")
-    return token
+    return lambda: read_token(path, f"--token-file {path}")
 
 
 @dataclass(frozen=True)
@@ -144,6 +135,8 @@ class ServerAccess:
     once: bool = False
     token_file: str = ""
     """Where ``token`` reads from, if from a file."""
+    proxy: Callable[[Origin], str] = lambda _: ""
+    """The URL of the proxy on the way to a server; empty for none."""
 
     def credentials(self) -> object:
         """What can be compared of the token's file."""

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from agentctl import __version__
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import ConfigError, DisconnectedError, LimitError
+from agentctl.net.tls import server_context
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
 from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
@@ -144,11 +145,10 @@ def credentials(tls: ClientTls) -> grpc.ChannelCredentials:
 
     They are tried here first: grpc says no more of a bad one than that it cannot connect.
     """
-    roots = _authorities(tls.ca)
-    if not tls.certificate:
-        return grpc.ssl_channel_credentials(roots)
-    key, certificate = _read("--tls-key", tls.key), _read("--tls-cert", tls.certificate)
-    _try_pair(tls)
+    roots, key, certificate = _authorities(tls.ca), None, None
+    if tls.certificate:
+        key, certificate = _read("--tls-key", tls.key), _read("--tls-cert", tls.certificate)
+    server_context(tls.settings)
     return grpc.ssl_channel_credentials(roots, key, certificate)
 
 
@@ -194,36 +194,7 @@ def _authorities(path: str) -> Optional[bytes]:
         known = (ssl.get_default_verify_paths().cafile, *SYSTEM_CAS)
         found = next((one for one in known if one and os.access(one, os.R_OK)), None)
         return _read("the system's CAs", found) if found else None
-    pem = _read("--tls-ca", path)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.decode("ascii"))
-    except (ValueError, OSError):  # ssl.SSLError is an OSError
-        raise ConfigError(f"--tls-ca {path}: no certificate in PEM form") from None
-    return pem
-
-
-def _try_pair(tls: ClientTls) -> None:
-    encrypted = False
-
-    def no_passphrase() -> str:
-        # Without this OpenSSL would ask for one on the terminal.
-        nonlocal encrypted
-        encrypted = True
-        return ""
-
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
-            tls.certificate, tls.key, no_passphrase
-        )
-    except (ValueError, OSError) as error:
-        what = f"--tls-cert {tls.certificate}"
-        if encrypted:
-            raise ConfigError(
-                f"--tls-key {tls.key}: is encrypted; give one without a passphrase"
-            ) from None
-        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
-            raise ConfigError(f"{what}: the key {tls.key} does not belong to it") from None
-        raise ConfigError(f"{what}, --tls-key {tls.key}: not in PEM form") from None
+    return _read("--tls-ca", path)
 
 
 def _read(what: str, path: str) -> bytes:

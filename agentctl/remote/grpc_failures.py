@@ -18,7 +18,9 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
+from agentctl.net import tls_words
 from agentctl.redact import redact
+from agentctl.remote.access import ClientTls
 
 MAX_DETAILS = 300
 
@@ -39,15 +41,15 @@ _CONNECTING = (
     ("connection refused", "connection refused; is the server running, is the port right?"),
     (
         "certificate has expired",
-        "the server's certificate has expired; renew it, or check this machine's clock",
+        tls_words.EXPIRED,
     ),
     (
         "certificate is not yet valid",
-        "the server's certificate is not valid yet; check this machine's clock",
+        tls_words.NOT_VALID_YET,
     ),
     (
         "issuer certificate|self.signed|unable to verify the first",
-        "the server's certificate is signed by an unknown authority; check --tls-ca",
+        tls_words.untrusted(ClientTls().settings),
     ),
     (
         # grpc 1.59 says no more.
@@ -57,12 +59,11 @@ _CONNECTING = (
     ),
     (
         "hostname verification check failed|is not in peer certificate",
-        "the server's certificate is for another name; check the server's address or "
-        "set --tls-server-name",
+        tls_words.other_name(ClientTls().settings),
     ),
     (
         "wrong_version_number|http_request",
-        "it does not speak TLS; is its address meant to be http://, without --tls?",
+        tls_words.NO_TLS,
     ),
     ("_alert_", "it refused TLS with us; check --tls-cert and --tls-key"),
     (

@@ -1,17 +1,14 @@
-"""Failures of HTTP to an agentctl server, as our own errors. No I/O."""
+"""Failures of HTTP to an agentctl server, as our own errors."""
 
 from __future__ import annotations
 
-import http.client
 import re
-import ssl
-from collections.abc import Iterator
-from datetime import datetime
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Optional
 
+from agentctl.clock import Clock
 from agentctl.errors import (
-    AgentctlError,
     DisconnectedError,
     ForbiddenError,
     NotFoundError,
@@ -20,9 +17,13 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
-from agentctl.net.failures import Headers, explain, retry_after
+from agentctl.net.failures import header, retry_after
+from agentctl.net.response import Response
 from agentctl.redact import redact
 from agentctl.wire.statusjson import error_of
+
+ERROR_BYTES, ERROR_S = 64 * 1024, 2.0
+"""What is read of an answer that is not what was asked for."""
 
 MAX_SAID = 200
 """Characters of what a server says that are told."""
@@ -30,55 +31,14 @@ MAX_SAID = 200
 NO_STREAM = (404, 405, 406, 501)
 """What servers and proxies without the stream answer."""
 
-_UNTRUSTED = (18, 19, 20, 21)  # X509_V_ERR_* of OpenSSL
-_NAME_MISMATCH = (62, 64)
-
 _TITLE = re.compile(r"<title[^<>]{0,100}>([^<]{1,300})", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
-def explained(error: BaseException, where: str, step: str = "") -> AgentctlError:
-    """What requests, urllib3 or a socket failed of; ``step`` is what a timeout was spent on."""
-    for cause in _causes(error):
-        if isinstance(cause, AgentctlError):
-            return cause
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            if cause.verify_code in _UNTRUSTED:
-                reason = "certificate signed by unknown authority; give its CA with --tls-ca"
-                return DisconnectedError(f"{where}: {reason}")
-            if cause.verify_code in _NAME_MISMATCH:
-                reason = "the server's certificate is for another name; check the address"
-                return DisconnectedError(f"{where}: {reason}, or give --tls-server-name")
-        if isinstance(cause, (OSError, http.client.HTTPException)) and not _is_wrapper(cause):
-            return explain(cause, where, step)
-    return ServerError(f"{where}: {redact(str(error) or type(error).__name__, MAX_SAID)}")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it was made of, the outermost first."""
-    found: list[BaseException] = [error]
-    for one in found:
-        yield one
-        inner = [one.__cause__, getattr(one, "reason", None), *one.args, one.__context__]
-        found += [
-            each
-            for each in inner
-            if isinstance(each, BaseException) and not any(each is known for known in found)
-        ]
-
-
-def _is_wrapper(error: BaseException) -> bool:
-    """Whether it is requests' or urllib3's own, of which most are OSErrors too."""
-    return type(error).__module__.partition(".")[0] in ("requests", "urllib3")
-
-
-def refusal(
-    where: str, status: int, headers: Headers, body: bytes, now: datetime, *, streaming: bool
-) -> SourceError:
-    """The error for an answer whose status is not 200.
-
-    ``body`` is its beginning; ``now`` is what a date in Retry-After is counted from.
-    """
+def refusal(response: Response, clock: Clock, *, streaming: bool) -> SourceError:
+    """What a status that is not 200 means; takes the body for it."""
+    where, status = response.where, response.status
+    body = _beginning(response, clock)
     said, ours = error_of(body.decode("utf-8", "replace"))
     because = f": {_line(said)}" if said else ""
     phrase = _phrase(status)
@@ -96,17 +56,46 @@ def refusal(
     elif not said:
         shown = seen_in(body)
         because = f": {shown}" if shown else ""
-    return ServerError(f"{where}: {phrase}{because}", retry_after(headers, now))
+    return ServerError(f"{where}: {phrase}{because}", retry_after(response.headers, clock.now()))
 
 
-def wrong_type(where: str, expected: str, got: str, body: bytes) -> ServerError:
-    """For an answer that is good, but not ours: say what came."""
-    shown = seen_in(body)
+def wrong_type(response: Response, expected: str, clock: Clock) -> ServerError:
+    """For an answer that is good, but not ours: say what came. Takes the body for it."""
+    shown = seen_in(_beginning(response, clock))
     seen = f' ("{shown}")' if shown else ""
+    got = redact(response.content_type, 60) or "no content type"
     return ServerError(
-        f"{where}: expected {expected}, got {redact(got, 60) or 'no content type'}{seen}; "
+        f"{response.where}: expected {expected}, got {got}{seen}; "
         "is it an agentctl server, or a proxy's login page?"
     )
+
+
+def refuse_coding(response: Response) -> None:
+    """Raise ServerError for a body that is compressed."""
+    coding = header(response.headers, "Content-Encoding").strip().lower()
+    if coding not in ("", "identity"):
+        raise ServerError(
+            f"{response.where}: the answer is compressed ({coding[:20]}), which was not asked "
+            "for; is a proxy in between?"
+        )
+
+
+def is_json(response: Response) -> bool:
+    kind = response.content_type
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _beginning(response: Response, clock: Clock) -> bytes:
+    """Of a body that is not what was asked for; whatever goes wrong."""
+    response.wait_until(clock.monotonic() + ERROR_S)
+    found = bytearray()
+    with suppress(DisconnectedError):
+        while len(found) < ERROR_BYTES:
+            data = response.read1()
+            if not data:
+                break
+            found += data
+    return bytes(found[:ERROR_BYTES])
 
 
 def seen_in(body: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import urlencode
@@ -20,16 +19,18 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.model import Snapshot, StreamError
+from agentctl.net.failures import TimedOut
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.remote.access import ServerAccess
+from agentctl.remote.http_failures import is_json, refusal, refuse_coding, wrong_type
 from agentctl.remote.poll import RemotePollSource
 from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
 from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
 from agentctl.wire.statusjson import Read, event_of, status_of
 
 if TYPE_CHECKING:
+    from agentctl.net.response import Response
     from agentctl.remote.get import HttpGet
-    from agentctl.remote.response import GetResponse
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +104,10 @@ class SseSource:
         target = f"{STATUS}?{urlencode({'namespace': namespace})}"
         with self._open(attempt, target, {"Accept": "application/json"}) as answer:
             if answer.status != 200:
-                raise answer.refusal(self._clock.now(), streaming=False)
-            answer.refuse_coding()
-            if not answer.is_json:
-                raise answer.wrong_type("a status as JSON")
+                raise refusal(answer, self._clock, streaming=False)
+            refuse_coding(answer)
+            if not is_json(answer):
+                raise wrong_type(answer, "a status as JSON", self._clock)
             body = answer.read_all(MAX_EVENT_BYTES, STATUS_S).decode("utf-8-sig", "replace")
             try:
                 found = status_of(body, namespace, self._clock.now())
@@ -134,7 +135,7 @@ class SseSource:
             receiver.connected()
             self._follow(answer, receiver)
 
-    def _admit(self, answer: GetResponse) -> None:
+    def _admit(self, answer: Response) -> None:
         """Raise SourceError unless what follows is a stream of events."""
         if answer.status == 204:
             self._sent_away = (
@@ -143,17 +144,17 @@ class SseSource:
             )
             raise StreamingUnsupported(self._sent_away)
         if answer.status != 200:
-            raise answer.refusal(self._clock.now(), streaming=True)
-        if answer.is_json:
+            raise refusal(answer, self._clock, streaming=True)
+        if is_json(answer):
             raise StreamingUnsupported(
                 f"{answer.where}: no stream there (it answers with one status at a time); "
                 "use --fallback-poll"
             )
         if answer.content_type != EVENT_STREAM:
-            raise answer.wrong_type("a stream of events")
-        answer.refuse_coding()
+            raise wrong_type(answer, "a stream of events", self._clock)
+        refuse_coding(answer)
 
-    def _follow(self, answer: GetResponse, receiver: Receiver) -> None:
+    def _follow(self, answer: Response, receiver: Receiver) -> None:
         """Hand events on until the stream ends. Raises DisconnectedError."""
         decoder = EventStreamDecoder(MAX_EVENT_BYTES)
         heard_at = self._clock.monotonic()
@@ -165,7 +166,7 @@ class SseSource:
             answer.wait_until(heard_at + receiver.silence_s)
             try:
                 data = answer.read1()
-            except socket.timeout:
+            except TimedOut:
                 raise receiver.silent() from None
             if not data:
                 raise DisconnectedError(f"{answer.where}: the server ended the stream")
@@ -197,9 +198,7 @@ class SseSource:
             raise ServerError(f"{where}: not an event: {error}") from None
 
     @contextlib.contextmanager
-    def _open(
-        self, attempt: Attempt, target: str, headers: dict[str, str]
-    ) -> Iterator[GetResponse]:
+    def _open(self, attempt: Attempt, target: str, headers: dict[str, str]) -> Iterator[Response]:
         """GET it; a token that is refused is read again, once, and tried at once."""
         switch = KillSwitch()
         attempt.on_stop(switch.kill)

@@ -14,8 +14,9 @@ from agentctl.engine.messages import ObjectKey
 from agentctl.errors import DisconnectedError, NotFoundError, ServerError
 from agentctl.kube import discovery
 from agentctl.kube.listwatch import CUT_BYTES, ListWatch, WatchBatch, WatchSettings
-from agentctl.kube.reader import ApiReader, Timeouts
+from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import Seen
+from agentctl.net.endpoint import Timeouts
 from agentctl.net.memory_budget import TOTAL_BYTES, MemoryBudget, Share
 from tests.fakes import FakeClock
 from tests.kube.rig import spec_of

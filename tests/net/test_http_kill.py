@@ -12,7 +12,7 @@ import pytest
 
 from agentctl.errors import DisconnectedError
 from agentctl.kube.access import ClusterAccess
-from agentctl.kube.client import KillSwitch
+from agentctl.net.kill_switch import KillSwitch
 from tests.net.certs import Authority
 from tests.net.tinyserver import (
     CHUNKED,

@@ -12,8 +12,8 @@ import pytest
 
 from agentctl.errors import ConfigError, DisconnectedError
 from agentctl.kube.access import ClusterAccess
-from agentctl.kube.client import KillSwitch
-from agentctl.net.proxies import Proxy, environment_proxy
+from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.proxies import Proxy
 from tests.net.certs import Authority
 from tests.net.tinyserver import OK, Server, client_of, fetch, forever, get, nothing_leaks, serving
 
@@ -146,48 +146,3 @@ def test_what_is_no_proxy_url_is_a_configuration_error(url: str) -> None:
 def test_a_proxys_password_is_never_shown() -> None:
     assert "pa55" not in repr(Proxy.parse("http://user:pa55@proxy"))
     assert "pa55" not in repr(ClusterAccess(server="https://x", proxy_url="http://u:pa55@proxy"))
-
-
-@pytest.mark.parametrize(
-    ("server", "environ", "proxy"),
-    [
-        ("https://api.example", {}, ""),
-        ("https://api.example", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ("https://api.example", {"https_proxy": "p:1"}, "http://p:1"),
-        ("https://api.example", {"HTTPS_PROXY": "http://a", "https_proxy": "http://b"}, "http://a"),
-        ("https://api.example", {"HTTP_PROXY": "http://p:1"}, ""),
-        ("http://api.example", {"HTTP_PROXY": "http://p:1"}, "http://p:1"),
-        ("https://127.0.0.1:6443", {"HTTPS_PROXY": "http://p:1"}, ""),
-        ("https://[::1]:6443", {"HTTPS_PROXY": "http://p:1"}, ""),
-        ("https://localhost:6443", {"HTTPS_PROXY": "http://p:1"}, ""),
-    ],
-)
-def test_the_environments_proxy_by_scheme(server: str, environ: dict[str, str], proxy: str) -> None:
-    assert environment_proxy(server, environ) == proxy
-
-
-@pytest.mark.parametrize(
-    ("server", "no_proxy", "direct"),
-    [
-        ("https://api.example", "*", True),
-        ("https://api.example", "example", True),
-        ("https://api.example", ".example", True),
-        ("https://api.example", "*.example", True),
-        ("https://api.example", "api.example", True),
-        ("https://API.example.", "other, api.EXAMPLE", True),
-        ("https://api.example", "pi.example", False),
-        ("https://example", ".example", False),
-        ("https://api.example:6443", "api.example:6443", True),
-        ("https://api.example:6443", "api.example:443", False),
-        ("https://10.96.0.1", "10.96.0.0/12", True),
-        ("https://10.96.0.1", "10.0.0.0/16,nonsense/99", False),
-        ("https://10.96.0.1", "10.96.0.1", True),
-        ("https://10.96.0.1", "0.1", False),
-        ("https://[fd00::1]:6443", "fd00::/8", True),
-        ("https://[fd00::1]:6443", "[fd00::1]:6443", True),
-        ("https://[fd00::1]:6443", "fd00::1", True),
-    ],
-)
-def test_no_proxy_is_read_as_go_reads_it(server: str, no_proxy: str, direct: bool) -> None:
-    environ = {"HTTPS_PROXY": "http://p:1", "NO_PROXY": no_proxy}
-    assert (environment_proxy(server, environ) == "") is direct

@@ -11,7 +11,8 @@ import pytest
 
 from agentctl.errors import ConfigError, DisconnectedError, ServerError
 from agentctl.kube.access import ClusterAccess
-from agentctl.kube.client import KillSwitch
+from agentctl.net.endpoint import Timeouts
+from agentctl.net.kill_switch import KillSwitch
 from tests.net.tinyserver import (
     CHUNKED,
     OK,
@@ -43,7 +44,7 @@ def test_the_request_carries_path_query_accept_and_identity_encoding() -> None:
     with serving(answer(OK)) as server:
         access = ClusterAccess(server=server.url + "/k8s/clusters/c-1/", token="t0ken")
         with client_of(access).session() as session, session.open(
-            "/api/v1/pods", {"limit": "500", "labelSelector": "a in (b,c)"}, "text/x", 5, 5, 5,
+            "/api/v1/pods", {"limit": "500", "labelSelector": "a in (b,c)"}, "text/x", Timeouts(),
             KillSwitch(),
         ) as response:  # fmt: skip
             assert response.read_all(10) == b"{}"
@@ -304,7 +305,7 @@ def test_a_post_carries_its_body_and_is_sent_again_when_a_kept_connection_was_cl
         with client_of(access).session() as session:
             for _ in range(2):
                 with session.open(
-                    "/apis/x", {}, "application/json", 5, 5, 5, KillSwitch(), b'{"a":1}'
+                    "/apis/x", {}, "application/json", Timeouts(), KillSwitch(), b'{"a":1}'
                 ) as response:
                     assert response.read_all(10) == b"{}"
     assert server.connections == 2

@@ -164,7 +164,7 @@ def test_a_handshake_that_stalls_times_out() -> None:
 
 def test_one_context_serves_all_sessions_of_a_generation(authority: Authority) -> None:
     client = client_of(ClusterAccess(server="https://x", ca_data=authority.pem))
-    assert client.way().route.tls is client.way().route.tls
+    assert client.endpoint().route.tls is client.endpoint().route.tls
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ from typing import Callable, Optional
 
 from agentctl.clock import SystemClock
 from agentctl.kube.access import AccessProvider, ClusterAccess
-from agentctl.kube.client import ApiClient, KillSwitch, Response, Session
+from agentctl.kube.client import ApiClient, ApiSession
+from agentctl.net.endpoint import Timeouts
+from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.response import Response
 
 Script = Callable[[socket.socket, "Server"], None]
 
@@ -25,13 +28,20 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 class Server:
     """Accepts until closed; ``requests`` is what was asked, ``done`` that the test is over."""
 
-    def __init__(self, script: Script, tls: Optional[ssl.SSLContext] = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        tls: Optional[ssl.SSLContext] = None,
+        family: int = socket.AF_INET,
+    ) -> None:
         self.script = script
         self.tls = tls
         self.requests: list[bytes] = []
         self.connections = 0
         self.done = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(
+            ("127.0.0.1" if family == socket.AF_INET else "::1", 0), family=family
+        )
         self.port = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -110,7 +120,7 @@ def serving(script: Script, tls: Optional[ssl.SSLContext] = None) -> Iterator[Se
 
 
 @contextmanager
-def asking(script: Script) -> Iterator[tuple[Server, Session]]:
+def asking(script: Script) -> Iterator[tuple[Server, ApiSession]]:
     """A server over plain http, and a session with it."""
     with (
         serving(script) as server,
@@ -119,7 +129,7 @@ def asking(script: Script) -> Iterator[tuple[Server, Session]]:
         yield server, session
 
 
-def drain(session: Session) -> None:
+def drain(session: ApiSession) -> None:
     """GET, and read until it ends or fails."""
     response = get(session)
     while response.read1():
@@ -159,14 +169,15 @@ def client_of(access: ClusterAccess, allow_insecure_token: bool = False) -> ApiC
 
 
 def get(
-    session: Session,
+    session: ApiSession,
     path: str = "/api",
     connect: float = 5,
     header: float = 5,
     body: float = 5,
     switch: Optional[KillSwitch] = None,
 ) -> Response:
-    return session.open(path, {}, "application/json", connect, header, body, switch or KillSwitch())
+    timeouts = Timeouts(connect, header, body)
+    return session.open(path, {}, "application/json", timeouts, switch or KillSwitch())
 
 
 def fetch(access: ClusterAccess) -> bytes:

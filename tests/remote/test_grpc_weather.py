@@ -199,8 +199,8 @@ def _locked(papers: Papers) -> ClientTls:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (_junk, "--tls-ca .*junk: no certificate in PEM form"),
-        (_other_key, "does not belong to it"),
+        (_junk, "--tls-ca.*junk: no certificate in PEM form"),
+        (_other_key, "does not belong to the certificate"),
         (_junk_pair, "not in PEM form"),
         (_locked, "is encrypted"),
         (lambda papers: ClientTls(str(papers.folder / "nothing")), "nothing: cannot be read"),

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -18,11 +18,10 @@ from agentctl.clock import SystemClock
 from agentctl.errors import (
     ConfigError,
     DisconnectedError,
-    ForbiddenError,
-    ServerError,
     UnauthorizedError,
 )
 from agentctl.model import Snapshot
+from agentctl.net.origin import Origin
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress, token_from_file
 from agentctl.remote.sse import SseSource
 from tests.net.certs import Authority, write
@@ -31,13 +30,6 @@ from tests.remote.sse_server_rig import chunks, in_turn, reading, reply, snapsho
 
 GOOD = then_wait(chunks(snapshot()))
 UNAUTHORIZED = then_wait(reply("401 Unauthorized", WWW_Authenticate="Bearer"))
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -104,100 +96,6 @@ def test_a_netrc_is_nobodys_business(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with reading(GOOD) as bench:
         bench.read().event()
         assert "authorization" not in bench.headers()
-
-
-# Redirects.
-
-
-def moved(location: str, status: str = "302 Found") -> Script:
-    return then_wait(reply(status, b"x" * 100_000, Location=location))
-
-
-@pytest.mark.parametrize("status", ["301 M", "302 F", "303 S", "307 T", "308 P"])
-def test_a_redirect_on_the_same_host_is_followed_with_all_that_was_sent(status: str) -> None:
-    script = in_turn(moved("/elsewhere?x=1", status), GOOD)
-    with reading(script, token=lambda: "t0p") as bench:
-        assert isinstance(bench.read(resume="c5").event(), Snapshot)
-        sent = bench.headers()
-        assert sent[""] == "GET /elsewhere?x=1 HTTP/1.1"
-        assert sent["authorization"] == "Bearer t0p"
-        assert sent["accept"] == "text/event-stream"
-        assert sent["last-event-id"] == "c5"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "u:p@127.0.0.1"])
-def test_a_redirect_to_another_host_or_port_carries_no_token(host: str) -> None:
-    with serving(GOOD) as other:
-        location = f"http://{host}:{other.port}/stream"
-        with reading(moved(location), token=lambda: "t0p") as bench:
-            assert isinstance(bench.read().event(), Snapshot)
-            assert b"uthorization" not in other.requests[0]
-            assert b"t0p" not in other.requests[0]
-            other.done.set()
-
-
-def test_another_hosts_refusal_names_that_host() -> None:
-    with serving(then_wait(reply("403 Forbidden"))) as other:  # noqa: SIM117
-        with reading(moved(f"http://localhost:{other.port}/x")) as bench:
-            failure = bench.read().failure()
-            assert type(failure) is ForbiddenError
-            assert failure.message == f"localhost:{other.port}: forbidden"
-            other.done.set()
-
-
-def test_redirects_in_a_circle_end() -> None:
-    with reading(moved("/around")) as bench:
-        failure = bench.read().failure()
-        assert type(failure) is ServerError
-        assert "more than 5 redirects" in failure.message
-        assert len(bench.server.requests) == 6
-
-
-@pytest.mark.parametrize(
-    ("location", "shown"),
-    [
-        ("", "nowhere"),
-        ("ftp://elsewhere.example/", "ftp://elsewhere.example/"),
-        ("file:///etc/passwd", "file:///etc/passwd"),
-        ("http://[::1", "http://[::1"),
-        ("http://h:port/", "http://h:port/"),
-    ],
-)
-def test_a_redirect_to_what_is_no_server_is_not_followed(location: str, shown: str) -> None:
-    with reading(moved(location)) as bench:
-        failure = bench.read().failure()
-        assert type(failure) is ServerError
-        assert f"redirects to {shown}, which is not followed" in failure.message
-
-
-def test_a_redirect_from_tls_to_plain_text_is_not_followed(
-    authority: Authority, tmp_path: Path
-) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
-    with serving(GOOD) as plain:
-        script = moved(f"http://127.0.0.1:{plain.port}/")
-        with reading(script, authority.server_context(), tls=tls) as bench:
-            failure = bench.read().failure()
-            assert type(failure) is ServerError
-            assert "without TLS, which is not followed" in failure.message
-            assert plain.connections == 0
-
-
-def test_a_redirect_to_another_host_gets_no_client_certificate(
-    authority: Authority, tmp_path: Path
-) -> None:
-    certificate, key = authority.client_pair()
-    tls = ClientTls(
-        ca=write(tmp_path / "ca.crt", authority.pem),
-        certificate=write(tmp_path / "tls.crt", certificate),
-        key=write(tmp_path / "tls.key", key),
-    )
-    wants = authority.server_context(client_ca=authority)
-    with serving(GOOD, authority.server_context(client_ca=authority)) as other:  # noqa: SIM117
-        with reading(moved(f"https://127.0.0.1:{other.port}/"), wants, tls=tls) as bench:
-            failure = bench.read().failure()
-            assert isinstance(failure, DisconnectedError)
-            assert other.requests == []
 
 
 # TLS.
@@ -336,10 +234,10 @@ def unix(tmp_path: Path) -> Iterator[Any]:
         server.close()
 
 
-def test_a_unix_socket(unix: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    server, address = unix(in_turn(moved("/elsewhere"), GOOD))
-    with reading(GOOD, address=address, token=lambda: "t0p") as bench:
+def test_a_unix_socket(unix: Any) -> None:
+    server, address = unix(in_turn(then_wait(reply("302 Found", Location="/elsewhere")), GOOD))
+    fields = {"token": lambda: "t0p", "proxy": by("http://127.0.0.1:1")}
+    with reading(GOOD, address=address, **fields) as bench:
         read = bench.read()
         assert isinstance(read.event(), Snapshot)
         assert server.requests[1].startswith(b"GET /elsewhere HTTP/1.1\r\nHost: localhost\r\n")
@@ -356,7 +254,11 @@ def test_a_unix_socket_where_nobody_listens(tmp_path: Path) -> None:
         assert failure.message == f"unix:{tmp_path}/none: {os.strerror(errno.ENOENT)}"
 
 
-# Proxies.
+# Proxies; which one is taken is told in tests/net/test_proxy_rules.py.
+
+
+def by(url: str) -> Callable[[Origin], str]:
+    return lambda _: url
 
 
 def tunnel_to(upstream: Server) -> Script:
@@ -383,11 +285,10 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def test_plain_http_goes_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_goes_through_the_environments_proxy() -> None:
     with serving(GOOD) as proxy:
-        monkeypatch.setenv("http_proxy", f"http://us:pw@127.0.0.1:{proxy.port}")
-        address = ServerAddress("status.example", 81)
-        with reading(GOOD, address=address) as bench:
+        url = f"http://us:pw@127.0.0.1:{proxy.port}"
+        with reading(GOOD, address=ServerAddress("status.example", 81), proxy=by(url)) as bench:
             assert isinstance(bench.read().event(), Snapshot)
             head = proxy.requests[0]
             assert head.startswith(b"GET http://status.example:81/api/agents/control-plane/")
@@ -396,14 +297,13 @@ def test_plain_http_goes_through_the_environments_proxy(monkeypatch: pytest.Monk
 
 
 def test_https_goes_through_a_tunnel_that_can_be_freed(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: Authority, tmp_path: Path
 ) -> None:
     tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
     with serving(GOOD, authority.server_context("status.example")) as server:  # noqa: SIM117
         with serving(tunnel_to(server)) as proxy:
-            monkeypatch.setenv("https_proxy", proxy.url)
-            address = ServerAddress("status.example", 443)
-            with reading(GOOD, address=address, tls=tls, token=lambda: "t0p") as bench:
+            fields = {"tls": tls, "token": lambda: "t0p", "proxy": by(proxy.url)}
+            with reading(GOOD, address=ServerAddress("status.example", 443), **fields) as bench:
                 read = bench.read()
                 assert isinstance(read.event(), Snapshot)
                 assert proxy.requests[0].startswith(b"CONNECT status.example:443 HTTP/1.")
@@ -422,18 +322,16 @@ def test_an_https_proxy(
     monkeypatch.setenv("SSL_CERT_FILE", ca)
     with serving(GOOD, authority.server_context("status.example")) as server:  # noqa: SIM117
         with serving(tunnel_to(server), authority.server_context()) as proxy:
-            monkeypatch.setenv("https_proxy", f"https://localhost:{proxy.port}")
-            address = ServerAddress("status.example", 443)
-            with reading(GOOD, address=address, tls=ClientTls(ca)) as bench:
+            fields = {"tls": ClientTls(ca), "proxy": by(f"https://localhost:{proxy.port}")}
+            with reading(GOOD, address=ServerAddress("status.example", 443), **fields) as bench:
                 assert isinstance(bench.read().event(), Snapshot)
             server.done.set()
 
 
-def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_refuses_is_told() -> None:
     with serving(then_wait(reply("407 Proxy Authentication Required"))) as proxy:
-        monkeypatch.setenv("https_proxy", f"http://us:s3cret@127.0.0.1:{proxy.port}")
-        address = ServerAddress("status.example", 443)
-        with reading(GOOD, address=address, tls=ClientTls()) as bench:
+        fields = {"tls": ClientTls(), "proxy": by(f"http://us:s3cret@127.0.0.1:{proxy.port}")}
+        with reading(GOOD, address=ServerAddress("status.example", 443), **fields) as bench:
             message = bench.read().failure().message
             assert f"status.example:443 (through proxy 127.0.0.1:{proxy.port}): " in message
             assert "407" in message
@@ -441,31 +339,17 @@ def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             proxy.done.set()
 
 
-def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port}")
-    with reading(GOOD, address=ServerAddress("status.example", 80)) as bench:
+def test_a_proxy_that_is_not_there_is_told(free_port: int) -> None:
+    proxy = by(f"http://127.0.0.1:{free_port}")
+    with reading(GOOD, address=ServerAddress("status.example", 80), proxy=proxy) as bench:
         message = bench.read().failure().message
         assert f"(through proxy 127.0.0.1:{free_port}): connection refused" in message
 
 
-def test_no_proxy_stands_between_us_and_ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token would leave this host as plain text, for a host that is not this one."""
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    with reading(GOOD, token=lambda: "t0p") as bench:
-        assert isinstance(bench.read().event(), Snapshot)
-
-
-def test_hosts_that_need_no_proxy_get_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("no_proxy", "invalid")
-    with reading(GOOD, address=ServerAddress("nowhere.invalid", 80)) as bench:
-        assert "cannot look up the name" in bench.read().failure(20).message
-
-
 def test_a_socks_proxy_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentctl.net.connection.socks_module", _no_socks)
-    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
-    with reading(GOOD, address=ServerAddress("status.example", 80)) as bench:
+    monkeypatch.setattr("agentctl.net.dial.socks_module", _no_socks)
+    proxy = by("socks5://127.0.0.1:1")
+    with reading(GOOD, address=ServerAddress("status.example", 80), proxy=proxy) as bench:
         assert bench.read().failure().message == "needs PySocks"
 
 

@@ -155,7 +155,7 @@ def test_what_a_server_says_is_redacted_and_cut() -> None:
 
 
 def test_a_refusals_body_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentctl.remote.response.ERROR_S", 0.1)
+    monkeypatch.setattr("agentctl.remote.http_failures.ERROR_S", 0.1)
     answer = b"HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\nbegins well"
     with reading(then_wait(answer)) as bench:
         assert bench.read().failure().message.endswith("begins well")

@@ -20,9 +20,10 @@ from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.listwatch import ListWatch
-from agentctl.kube.reader import Timeouts, json_object, reader, refusal
+from agentctl.kube.reader import json_object, reader, refusal
 from agentctl.kube.resources import Need, Resource, plan
 from agentctl.kube.source import KubeSource
+from agentctl.net.endpoint import Timeouts
 from tests.transcripts.replay import (
     SETTINGS,
     context_for,

@@ -11,6 +11,7 @@ from agentctl.cli.config.layers import Layers, flagged
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import UsageError
+from agentctl.net.proxies import environment_proxy
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress, token_from_file
 from agentctl.remote.receiver import asked_heartbeat
 
@@ -46,6 +47,7 @@ def server_access(
         poll_interval_s,
         policy.once,
         os.path.expanduser(layers.args.token_file or ""),
+        lambda origin: environment_proxy(origin, layers.environ),
     )
 
 

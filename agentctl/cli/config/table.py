@@ -41,7 +41,7 @@ def _address(text: str, what: str) -> str:
 
 
 def _token(text: str, what: str) -> str:
-    from agentctl.remote.access import checked_token
+    from agentctl.net.token import checked_token
 
     return checked_token(text, what)
 

@@ -1,0 +1,109 @@
+"""Session: requests to servers, one after the other, over one connection while it lasts."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from types import TracebackType
+from typing import TYPE_CHECKING, Optional
+
+from agentctl.clock import Clock
+from agentctl.net.endpoint import HttpEndpoint, Timeouts
+from agentctl.net.failures import explain
+from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.response import Response
+
+if TYPE_CHECKING:
+    from agentctl.net.connection import Connection
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """For one thread at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: Optional[Connection] = None
+        self._kept_endpoint: Optional[HttpEndpoint] = None
+        self.connected_at = clock.monotonic()
+        """When (monotonic) the connection in use was opened."""
+
+    def open(
+        self,
+        endpoint: HttpEndpoint,
+        target: str,
+        headers: list[tuple[str, str]],
+        timeouts: Timeouts,
+        switch: KillSwitch,
+        body: Optional[bytes] = None,
+    ) -> Response:
+        """GET ``target`` (path and query), or POST ``body``; returns with the headers.
+
+        Whatever the status. A POST may be sent twice, where a kept connection turns out to
+        be closed: it is for what changes nothing. ``headers`` are all of them. Raises
+        DisconnectedError.
+        """
+        switch.check()
+        while True:
+            conn, fresh = self._connection(endpoint)
+            step = f"after {timeouts.connect:g}s connecting"
+            try:
+                if fresh:
+                    conn.dial(timeouts.connect, switch)
+                    self.connected_at = self._clock.monotonic()
+                step = f"after {timeouts.header:g}s waiting for an answer"
+                answer = conn.ask(endpoint.prefix + target, headers, timeouts.header, switch, body)
+            except Exception as error:
+                conn.end()
+                switch.check()
+                if not fresh and _may_be_stale(error):
+                    log.debug("%s: the kept connection was closed", endpoint.where)
+                    continue
+                raise explain(error, endpoint.where, step, endpoint.tls) from error
+            except BaseException:
+                conn.end()
+                raise
+            return Response(conn, answer, endpoint, timeouts.body, switch, self._clock, self._keep)
+
+    def close(self) -> None:
+        """Drop the connection that is being kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.end()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def _keep(self, conn: Connection, endpoint: HttpEndpoint) -> None:
+        """Take back a connection whose answer was read to its end."""
+        self.close()
+        conn.rest()
+        self._kept, self._kept_endpoint = conn, endpoint
+
+    def _connection(self, endpoint: HttpEndpoint) -> tuple[Connection, bool]:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            if self._kept_endpoint is endpoint and not kept.is_stale:
+                return kept, False
+            kept.end()
+        from agentctl.net.connection import Connection
+
+        return Connection(endpoint.route, self._clock), True
+
+
+def _may_be_stale(error: Exception) -> bool:
+    """Whether a server that closed a kept connection meanwhile would explain ``error``."""
+    import http.client
+
+    if isinstance(error, socket.timeout):
+        return False
+    return isinstance(error, (OSError, http.client.RemoteDisconnected))
