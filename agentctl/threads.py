@@ -91,7 +91,8 @@ def require(count: int, what: str, large: bool = False) -> None:
 def refusal_of(error: BaseException) -> str:
     """That the host gave no thread or no memory, as a line; empty for any other error."""
     lacking = isinstance(error, RuntimeError) and "new thread" in str(error)
-    if not lacking and not isinstance(error, MemoryError):
+    unloaded = isinstance(error, ImportError) and "failed to map" in str(error)  # a library
+    if not lacking and not unloaded and not isinstance(error, MemoryError):
         return ""
     return f"{str(error) or 'out of memory'}: raise the limits (see 'ulimit -a')"
 

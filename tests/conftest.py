@@ -50,6 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the same between a server and its clients, each transport (default 8)",
     )
     parser.addoption(
+        "--busy-runs",
+        type=int,
+        default=4,
+        metavar="N",
+        help="how many runs of each kind end in time on a crowded core (default 4)",
+    )
+    parser.addoption(
         "--every-thread-limit",
         action="store_true",
         help="try each limit of threads up to the first that is enough, not some of them",

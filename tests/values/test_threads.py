@@ -60,6 +60,11 @@ def test_large_stacks_are_for_the_trial_only() -> None:
     [
         (RuntimeError("can't start new thread"), "can't start new thread: raise the limits"),
         (MemoryError(), "out of memory: raise the limits"),
+        (
+            ImportError("x.so: failed to map segment from shared object"),
+            "x.so: failed to map segment from shared object: raise the limits",
+        ),
+        (ImportError("No module named 'x'"), ""),
         (RuntimeError("dictionary changed size"), ""),
         (OSError("no"), ""),
     ],
