@@ -97,6 +97,8 @@ class Warned:
     epoch: int
     code: ErrorCode
     message: str
+    restored: bool = False
+    """What is read anew is an earlier state, put back: as old as anybody likes."""
 
 
 @dataclass(frozen=True)

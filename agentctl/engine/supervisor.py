@@ -11,6 +11,7 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
+from math import inf
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
@@ -232,6 +233,8 @@ class Supervisor:
         """A source reads everything anew, and is told of once that is there."""
         health = self[message.source]
         health.relists(now)
+        if message.restored:  # no time in it counts: nobody could renew anything since
+            self._lost(health.name, -inf, now)
         self._server(health).lost_history(health, message.message, now)
 
     def tell_resync(self, differs: Callable[[], bool], now: float) -> None:

@@ -185,7 +185,7 @@ class KubeSource:
         # Storage never lags: it was restored from a backup. In time it comes to the same
         # number, by another history.
         text = f"the API server's storage is at {newest}, and was at {version}"
-        self._warn_resync(attempt, f"history of {self.noun} was lost: {text}")
+        self._warn_resync(attempt, f"history of {self.noun} was lost: {text}", restored=True)
         return ""
 
     def _watch(self, attempt: Attempt, listwatch: ListWatch, version: str) -> str:
@@ -230,8 +230,8 @@ class KubeSource:
             attempt.wait(settings.short_watch_s - lasted)
         return version
 
-    def _warn_resync(self, attempt: Attempt, message: str) -> None:
-        attempt.put(Warned(self.name, attempt.epoch, ErrorCode.RESYNC, message))
+    def _warn_resync(self, attempt: Attempt, message: str, restored: bool = False) -> None:
+        attempt.put(Warned(self.name, attempt.epoch, ErrorCode.RESYNC, message, restored))
 
 
 class KubePollSource:

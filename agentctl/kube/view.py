@@ -149,6 +149,7 @@ class View:
         elif view.lost_at is None or view.back_at is not None:
             view.lost_at, view.back_at = since, None
             view.noticed_at = since if now is None else now
+        view.lost_at = since if view.lost_at is None else min(since, view.lost_at)
         view.touch()
 
     def mark_found(self, source: str, now: float) -> bool:

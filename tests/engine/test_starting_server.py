@@ -135,6 +135,21 @@ def test_a_beat_while_an_outage_ends_with_history_read_anew_is_that_of_the_outag
     assert codes[-1:] == [ErrorCode.DISCONNECTED]
 
 
+def test_what_a_restored_server_tells_is_from_a_time_when_nothing_could_be_renewed(
+    make: Any,
+) -> None:
+    bench = make("a", "b")
+    bench.begin()
+    bench.step(bench.lost("a"))
+    assert bench.state.lost_at["a"] > 0
+    bench.advance(2)
+    again = Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "it was at 9, and is at 7", True)
+    bench.step(again)
+    assert bench.state.lost_at["a"] == float("-inf")
+    bench.step(bench.listed("a"))
+    assert "a" not in bench.state.lost_at
+
+
 def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:
     bench = make("a", "b", max_staleness_s=120.0)
     bench.begin()

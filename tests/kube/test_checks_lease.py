@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from math import inf
 from typing import Any
 
 import pytest
@@ -130,6 +131,18 @@ def test_to_be_lost_again_after_that_begins_anew() -> None:
     view.mark_found("leases", 1002.0)
     view.mark_lost("leases", 1030.0)
     assert cluster.says(now=1031.0) == ("error", EXPIRED)
+
+
+def test_a_lease_of_a_backup_that_was_put_back_has_the_time_to_be_renewed() -> None:
+    """By its own time it expired before the API server went away."""
+    cluster = Cluster(LEASE).has("leases", lease(EPOCH + 90), seen=Seen(1090.0, EPOCH + 90))
+    view = cluster.evaluator.view
+    view.mark_lost("leases", 1095.0)
+    view.mark_lost("leases", -inf, 1100.0)  # what is listed now is as old as anybody likes
+    view.mark_found("leases", 1100.0)
+    cluster.has("leases", lease(EPOCH + 10), seen=Seen(1100.0, EPOCH + 100))
+    assert cluster.says(now=1100.0) == ("healthy", "")
+    assert cluster.says(now=1100.0 + RENEWED_WITHIN_S)[0] == "error"
 
 
 # A watch goes on while its storage is silent, and so does the lease on it.

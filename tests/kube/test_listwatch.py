@@ -170,7 +170,7 @@ def test_6_a_server_restored_from_a_backup_is_listed_anew_at_once(rig: Rig) -> N
     """Not once it has been asked for what it cannot know, three times for 3 s."""
     rig.start(version="99999999")
     warned = rig.until(Warned)
-    assert warned.code is ErrorCode.RESYNC
+    assert (warned.code, warned.restored) == (ErrorCode.RESYNC, True)
     assert f"storage is at {rig.double.store.version}, and was at 99999999" in warned.message
     assert len(rig.until(Replaced).changes) == 2
     asked = [query.get("resourceVersion") for query in rig.requests(watch=False)]
