@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple, Optional, Union
 
-from agentctl.clock import format_time, parse_time
+from agentctl.clock import format_time
 
 JSONObject = dict[str, Any]
 
@@ -88,17 +88,6 @@ class Item:
         if self.details:
             out["details"] = dict(self.details)
         return out
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Item:
-        """Raises KeyError, TypeError or ValueError if ``data`` is no item."""
-        return cls(
-            component=_text(data["component"]),
-            namespace=_text(data["namespace"]),
-            status=Status(data["status"]),
-            message=_text(data["message"]),
-            details=dict(data.get("details") or {}),
-        )
 
 
 @dataclass(frozen=True)
@@ -203,42 +192,3 @@ class StreamError:
 
 
 Event = Union[Snapshot, Delta, Heartbeat, StreamError]
-
-
-def event_from_json(data: Mapping[str, Any]) -> Event:
-    """The inverse of ``to_json``; unknown keys are passed over.
-
-    Raises KeyError, TypeError or ValueError if ``data`` is no event.
-    """
-    kind = data["type"]
-    at = parse_time(_text(data["generated_at"]))
-    cursor = _text(data.get("cursor", ""))
-    if kind == "snapshot":
-        return Snapshot(at, tuple(Item.from_json(item) for item in data["items"]), cursor)
-    if kind == "delta":
-        removed = tuple(
-            ItemKey(_text(key["namespace"]), _text(key["component"]))
-            for key in data.get("removed", ())
-        )
-        return Delta(at, tuple(Item.from_json(item) for item in data["changes"]), removed, cursor)
-    if kind == "heartbeat":
-        return Heartbeat(at, cursor)
-    if kind == "error":
-        retry_in, lasted = data.get("retry_in"), data.get("lasted")
-        return StreamError(
-            at,
-            _text(data["message"]),
-            ErrorCode(data["code"]),
-            _text(data.get("source", "")),
-            None if retry_in is None else float(retry_in),
-            cursor,
-            tuple(_text(name) for name in data.get("sources") or ()),
-            None if lasted is None else float(lasted),
-        )
-    raise ValueError(f"unknown event type: {kind!r}")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {type(value).__name__}")
-    return value

@@ -7,11 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Optional
 
 from agentctl.diff import fold
-from agentctl.model import Delta, Item, ItemKey, event_from_json
+from agentctl.model import Delta, Item, ItemKey
+from agentctl.wire import statusjson
+from agentctl.wire.namespaces import Namespaces
 from bench.blast_server import SIZE
 from bench.decoder import SIZES
 from bench.fanout_emitter import items_of, message
@@ -186,7 +189,8 @@ def _wrong(lines: Sequence[bytes], scale: Scale, cursor: str) -> str:
     state: dict[ItemKey, Item] = {}
     newest: dict[ItemKey, str] = {}
     for line in lines:
-        event = event_from_json(json.loads(line))
+        event = statusjson.event_of("message", line.decode(), datetime.max, Namespaces()).event
+        assert event is not None
         state = fold(state, event)
         for item in event.changes if isinstance(event, Delta) else ():
             if item.message <= newest.get(item.key, ""):

@@ -14,6 +14,17 @@ from agentctl.engine.messages import Changed, Replaced
 from agentctl.engine.policy import Notice
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status
+from agentctl.wire import statusjson
+from agentctl.wire.namespaces import Namespaces
+
+
+def event_in(line: Union[str, bytes]) -> Event:
+    """The event in a line of JSON, all of which can be read."""
+    text = line.decode() if isinstance(line, bytes) else line
+    read = statusjson.event_of("message", text, datetime.max, Namespaces())
+    assert not read.passed_over
+    assert read.event is not None
+    return read.event
 
 
 class FakeClock:

@@ -20,7 +20,7 @@ from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
 from agentctl.kube.view import SourceView, View
-from agentctl.model import Item, ItemKey, Status
+from agentctl.model import Item, Status
 
 log = logging.getLogger(__name__)
 
@@ -211,13 +211,6 @@ class Evaluator:
         if blind:
             return []
         return [name for name in self._results if ObjectKey("", name) not in there]
-
-    def resting_on(self, source: str) -> tuple[ItemKey, ...]:
-        """The items that a source decides on, followers included, in output order."""
-        return tuple(
-            ItemKey(unit.namespace, unit.component.name)
-            for unit in self._in_output_order(self._resting[source])
-        )
 
     def context(self, namespace: str, now: float) -> Context:
         """What the checks of a namespace look at."""

@@ -17,6 +17,7 @@ from agentctl.apidouble.wire import Request
 from agentctl.demo import ControlPlane
 from tests.apidouble.conftest import DATA
 from tests.apidouble.faulty import FaultyDouble
+from tests.apidouble.starts import drawn
 from tests.fakes import FakeClock
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/agents/deployments"
@@ -264,8 +265,8 @@ def test_a_drawn_start_ends_with_all_there() -> None:
     kinds = server.api.store.kinds()
     late = 0
     for seed in range(300):
-        start = Start.drawn(random.Random(seed))
-        assert start == Start.drawn(random.Random(seed))
+        start = drawn(random.Random(seed))
+        assert start == drawn(random.Random(seed))
         assert 1.0 <= start.ready_s - start.answers_s <= 102.0
         server.at(0).restart(start)
         late += server.at(start.answers_s + 0.9).api.kinds() != kinds

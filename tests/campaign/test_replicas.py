@@ -7,7 +7,6 @@ change may come twice in a row, and nothing may go back in time.
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import socket
 import threading
@@ -21,10 +20,11 @@ import pytest
 
 from agentctl.demo import workloads as bodies
 from agentctl.diff import fold
-from agentctl.model import Delta, ItemKey, Snapshot, event_from_json
+from agentctl.model import Delta, Event, ItemKey, Snapshot
 from tests.apidouble.faulty import FaultyDouble
 from tests.campaign.balancer import Balancer
 from tests.cli.program import PATIENCE_S, Program
+from tests.fakes import event_in
 
 READERS = 20
 DESIRED = 1_000_000
@@ -104,12 +104,11 @@ class StreamReader:
                 if not line:
                     return
                 if line.startswith(b"data: "):
-                    self._take(json.loads(line[6:]))
+                    self._take(event_in(line[6:]))
         finally:
             connection.close()
 
-    def _take(self, data: dict[str, Any]) -> None:
-        event = event_from_json(data)
+    def _take(self, event: Event) -> None:
         if isinstance(event, Snapshot):
             self.snapshots += 1
         if isinstance(event, Delta):

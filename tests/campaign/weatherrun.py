@@ -27,6 +27,7 @@ from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
 from agentctl.model import Delta, ErrorCode, Event, Heartbeat, Item, ItemKey, Status, StreamError
 from agentctl.redact import redact
+from tests.apidouble.starts import drawn
 from tests.campaign.memoryserver import Away, MemoryClient, MemoryServer
 from tests.campaign.truth import Follower, truth
 from tests.campaign.virtualtime import Inbox, VirtualTime
@@ -276,7 +277,7 @@ class WeatherRun:
 
 def _drawn(rng: random.Random) -> Start:
     """As harsh as was seen, and harsher. Nobody tells a 403 of a start from others for long."""
-    start = Start.drawn(rng)
+    start = drawn(rng)
     roles_s = min(start.roles_s, start.answers_s + UNKNOWN_FOR_S - 5.0)
     return dataclasses.replace(start, roles_s=roles_s)
 

@@ -19,7 +19,7 @@ from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
 from agentctl.kube.rbac import Permission, permissions, roles
 from agentctl.kube.resources import Need, Seen
-from agentctl.model import ItemKey, Status
+from agentctl.model import Status
 from tests.kube.judged import EPOCH, Cluster, deployment, named, pod
 from tests.kube.test_checks_lease import lease
 
@@ -57,12 +57,6 @@ def test_whether_a_component_is_static_is_asked_of_its_checks_once() -> None:
     assert component.static
     assert component.static
     assert asked == [""]
-
-
-def test_resting_on() -> None:
-    evaluator = Cluster(CATALOG).evaluator
-    expected = (ItemKey("agents", "follower"), ItemKey("agents", "work"))
-    assert evaluator.resting_on("pods") == expected
 
 
 def test_what_is_due_is_judged_with_its_followers() -> None:

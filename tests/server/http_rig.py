@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import SourceVitals, Vitals
-from agentctl.model import Event, event_from_json
+from agentctl.model import Event
 from agentctl.net.chunked import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
@@ -23,6 +23,7 @@ from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
+from tests.fakes import event_in
 from tests.server.replica import Replica
 
 STREAM = "/api/agents/control-plane/status/stream"
@@ -199,7 +200,7 @@ class Client:
                 break
         fields = dict(line.split(": ", 1) for line in lines)
         assert list(fields) == ["event", "id", "data"]
-        event = event_from_json(json.loads(fields["data"]))
+        event = event_in(fields["data"])
         assert (fields["event"], fields["id"]) == (event.type, event.cursor)
         return event
 

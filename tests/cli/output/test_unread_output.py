@@ -31,10 +31,11 @@ from agentctl.demo import DemoControlPlane
 from agentctl.diff import fold
 from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
-from agentctl.model import Item, ItemKey, Status, StreamError, event_from_json
+from agentctl.model import Item, ItemKey, Status, StreamError
 from agentctl.renderers import Style
 from tests.cli.program import COMMAND, environment
 from tests.cli.unread import Reader, UnreadPipe
+from tests.fakes import event_in
 
 LEFT = "agentctl: nobody reads the output: "
 OLD = '{"type":"heartbeat","generated_at":"2026-01-30T18:15:00Z","cursor":""}\n'
@@ -209,7 +210,7 @@ def test_one_that_reads_again_is_told_the_truth_and_what_was_merged() -> None:
                 stream.beat([])
             reader.begin()
             stream.publish(items, {})
-    events = [event_from_json(json.loads(line)) for line in reader.text.splitlines()]
+    events = [event_in(line) for line in reader.text.splitlines()]
     assert events[0].type == "snapshot"
     (told,) = [event for event in events if isinstance(event, StreamError)]
     assert "deltas were merged" in told.message

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from agentctl.clock import SystemClock
-from agentctl.model import Delta, Heartbeat, Snapshot, StreamError, event_from_json
+from agentctl.model import Delta, Heartbeat, Snapshot, StreamError
 from agentctl.server.http.streams import QUIET_S
 from agentctl.server.limits import StreamLimits
+from tests.fakes import event_in
 from tests.server.http_rig import PATIENCE_S, STREAM, Client, Site, eventually
 from tests.server.replica import item
 
@@ -48,7 +49,7 @@ def test_retry_stands_in_the_block_of_the_snapshot_and_deltas_follow(site: Site)
         lines = client.block()
         assert [line.partition(":")[0] for line in lines] == ["retry", "event", "id", "data"]
         assert lines[0] == "retry: 1000"
-        snapshot = event_from_json(json.loads(lines[3].partition(": ")[2]))
+        snapshot = event_in(lines[3].partition(": ")[2])
         assert isinstance(snapshot, Snapshot)
         assert [one.component for one in snapshot.items] == ["a", "b"]
         change(site, "one", "two")
@@ -62,10 +63,10 @@ def test_ndjson(site: Site) -> None:
     with site.client() as client:
         head = client.stream("?format=ndjson")
         assert head.headers["content-type"] == "application/x-ndjson"
-        snapshot = event_from_json(json.loads(client.line()))
+        snapshot = event_in(client.line())
         assert snapshot.type == "snapshot"
         change(site, "one")
-        assert event_from_json(json.loads(client.line())).type == "delta"
+        assert event_in(client.line()).type == "delta"
         site.http.drain()
         assert client.finish() == b""
 
