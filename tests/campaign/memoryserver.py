@@ -25,11 +25,14 @@ from agentctl.apidouble.store import Store
 from agentctl.apidouble.weather import Start
 from agentctl.apidouble.wire import Request
 from agentctl.kube.proof import NAME as PROOF
+from agentctl.net.endpoint import Timeouts
 from agentctl.net.failures import explain
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget, Share
+from agentctl.net.tls_settings import TlsSettings
 from tests.campaign.virtualtime import Signal, VirtualTime
 
+ADDRESS = "10.0.0.1:6443"
 LATENCY_S = (0.001, 0.02)
 BOOKMARK_S = 2.0
 """Before its end a watch sends one."""
@@ -176,9 +179,7 @@ class MemorySession:
         path: str,
         query: Mapping[str, str],
         accept: str,
-        connect_timeout: float,
-        header_timeout: float,
-        body_timeout: float,
+        timeouts: Timeouts,
         switch: KillSwitch,
         body: Optional[bytes] = None,
         anonymous: bool = False,
@@ -186,19 +187,19 @@ class MemorySession:
         switch.check()
         line: Any = _Lifeline(self._server.time)
         switch.attach(line)
-        step = f"after {connect_timeout:g}s connecting"
+        step = f"after {timeouts.connect:g}s connecting"
         try:
             if self._life != self._server.life:
-                self._dial(connect_timeout, switch, line)
-            step = f"after {header_timeout:g}s waiting for an answer"
+                self._dial(timeouts.connect, switch, line)
+            step = f"after {timeouts.header:g}s waiting for an answer"
             request = Request("GET", path, dict(query), {"accept": accept}, b"")
-            answer = self._ask(request, header_timeout, switch, line)
+            answer = self._ask(request, timeouts.header, switch, line)
         except OSError as error:
             self._life = None
-            raise explain(error, "10.0.0.1:6443", step) from error
+            raise explain(error, ADDRESS, step, TlsSettings("none")) from error
         finally:
             switch.detach(line)
-        return MemoryResponse(self._server, answer, switch, body_timeout)
+        return MemoryResponse(self._server, answer, switch, timeouts.body)
 
     def _dial(self, timeout: float, switch: KillSwitch, line: _Lifeline) -> None:
         server, time = self._server, self._server.time
@@ -317,7 +318,7 @@ class MemoryResponse:
             return self._next()
         except (OSError, http.client.HTTPException) as error:
             step = f"after {self._body_timeout:g}s without data"
-            raise explain(error, "10.0.0.1:6443", step) from error
+            raise explain(error, ADDRESS, step, TlsSettings("none")) from error
 
     def _next(self) -> bytes:
         """What a watch says next."""

@@ -201,7 +201,10 @@ class WeatherRun:
             due = {health.name: self._due(health, well) for health in self.engine.sources}
             for health in self.engine.sources:
                 missing = health.down or health.excuse
-                if missing and now > due[health.name] and health.name not in late:
+                broken = "internal error" in str(health.failure)
+                if broken or (missing and now > due[health.name]):
+                    if health.name in late:
+                        continue
                     late.add(health.name)
                     self._say(f"{health.name} is not back: {health.failure} {health.excuse}")
             if at_most is not None and now >= over:
