@@ -131,4 +131,5 @@ def test_a_key_that_does_not_belong_to_the_certificate(tmp_path: Path) -> None:
 
 def test_an_empty_token_file(tmp_path: Path) -> None:
     path = write(tmp_path / "token", "# none yet\n")
+    Path(path).chmod(0o600)
     assert said(*QUIET, "--token-file", path) == f"agentctl: --token-file {path}: holds no token"
