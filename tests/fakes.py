@@ -45,12 +45,8 @@ class FakeClock:
         self.wall += timedelta(seconds=seconds)
 
 
-class FakeSource:
+class FakeSource(Source):
     """Blocks until it is stopped; the test puts the messages."""
-
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(self, name: str, fallback: Optional[Source] = None) -> None:
         self.name = name
@@ -61,9 +57,6 @@ class FakeSource:
     def run(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
         attempt.wait(60)
-
-    def credentials(self) -> object:
-        return None
 
     def fallback(self) -> Optional[Source]:
         return self._fallback
@@ -132,12 +125,8 @@ class Recorder:
         return taken
 
 
-class Fails:
+class Fails(Source):
     """A source whose attempts end with the failures given, then wait."""
-
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(self, name: str, *failures: Optional[SourceError]) -> None:
         self.name = name
@@ -151,12 +140,6 @@ class Fails:
                 raise failure
             return
         attempt.wait(60)
-
-    def credentials(self) -> object:
-        return None
-
-    def fallback(self) -> Optional[Source]:
-        return None
 
 
 def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:

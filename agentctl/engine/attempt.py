@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from typing import Callable, Optional, Protocol, Union
+from typing import Callable, Optional, Union
 
 from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.errors import DisconnectedError, ServerError, SourceError
@@ -121,37 +121,31 @@ class Attempt:
         self.put(Ended(source.name, self.epoch, failure))
 
 
-class Source(Protocol):
+class Source:
     """Something that can be attempted again and again."""
 
-    @property
-    def name(self) -> str:
-        """What ``error.source`` says; unique in a run."""
-
-    @property
-    def noun(self) -> str:
-        """What a person calls it, for messages: ``deployments``."""
-
-    @property
-    def server(self) -> str:
-        """Which server it asks: sources of one server are lost and found together."""
-
-    @property
-    def proves(self) -> bool:
-        """Whether it does nothing but ask the server's storage for a proof of life."""
-
-    @property
-    def essential(self) -> bool:
-        """Whether the run is over at the start when all such sources are refused."""
+    name: str
+    """What ``error.source`` says; unique in a run."""
+    noun: str
+    """What a person calls it, for messages: ``deployments``."""
+    server = ""
+    """Which server it asks: sources of one server are lost and found together."""
+    proves = False
+    """Whether it does nothing but ask the server's storage for a proof of life."""
+    essential = True
+    """Whether the run is over at the start when all such sources are refused."""
 
     def credentials(self) -> object:
         """What can be compared of the files that it authenticates with; never blocks."""
+        return None
 
     def run(self, attempt: Attempt) -> None:
         """Do one attempt: return when done, raise SourceError when it failed.
 
         Blocks. Must return within a second of ``attempt.stop``.
         """
+        raise NotImplementedError
 
     def fallback(self) -> Optional[Source]:
         """A source of the same name that polls; None where there is none."""
+        return None

@@ -21,12 +21,10 @@ SETTLING_S = (0.0, 0.25, 1.0, 3.0)
 """When to look after a poke: discovery follows a CRD by controllers of its own, late."""
 
 
-class DiscoverySource:
+class DiscoverySource(Source):
     """Which custom resources are served, as objects with nothing but a name."""
 
     essential = False
-    proves = False
-    server = ""
 
     def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
         self.name = spec.name
@@ -42,9 +40,6 @@ class DiscoverySource:
 
     def credentials(self) -> object:
         return self._context.credentials()
-
-    def fallback(self) -> Optional[Source]:
-        return None
 
     def poke(self) -> None:
         """From another thread: something changed, look again now and until it settles."""

@@ -83,16 +83,11 @@ class TooLargeVersionError(ServerError):
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A complete list; ``resource_version`` is where to watch from."""
+class Batch:
+    """A complete list, or what one read of a watch brought: none where it was only a bookmark.
 
-    changes: tuple[Change, ...]
-    resource_version: str
-
-
-@dataclass(frozen=True)
-class WatchBatch:
-    """What one read of a watch brought; no changes when it was only a bookmark."""
+    ``resource_version`` is where to watch from.
+    """
 
     changes: tuple[Change, ...]
     resource_version: str
@@ -117,7 +112,7 @@ class ListWatch:
         self._path = spec.resource.path(spec.namespace)
         self._noun = spec.resource.plural
 
-    def list(self) -> Listing:
+    def list(self) -> Batch:
         """Everything there is now, page by page.
 
         No resourceVersion is sent, so the answer is as new as etcd's own. Raises
@@ -127,7 +122,7 @@ class ListWatch:
         with self.api.budget.share() as kept:
             return self._list(kept)
 
-    def _list(self, kept: Share) -> Listing:
+    def _list(self, kept: Share) -> Batch:
         changes: list[Change] = []
         token = ""
         give_up_at = self._clock.monotonic() + self._settings.list_total_s
@@ -138,7 +133,7 @@ class ListWatch:
             before = token
             token, version = self._add_page(query, changes, kept)
             if not token:
-                return Listing(tuple(changes), version)
+                return Batch(tuple(changes), version)
             if token == before:
                 raise ServerError(f"listing {self._noun}: the same page comes again and again")
             if self._clock.monotonic() >= give_up_at:
@@ -177,7 +172,7 @@ class ListWatch:
         with self._fetch({"limit": "1"}, narrowed):
             pass
 
-    def watch(self, resource_version: str) -> Generator[WatchBatch, None, None]:
+    def watch(self, resource_version: str) -> Generator[Batch, None, None]:
         """What happens after ``resource_version``, until the server ends the watch.
 
         The first batch is empty and says that the watch was accepted. Raises
@@ -203,12 +198,12 @@ class ListWatch:
             if response.status != 200:
                 raise self._failure(response, "watch")
             opened = self._clock.monotonic()
-            yield WatchBatch((), resource_version)
+            yield Batch((), resource_version)
             yield from self._read(response, resource_version, opened, opened + lasts)
 
     def _read(
         self, response: Response, resource_version: str, opened: float, overdue: float
-    ) -> Iterator[WatchBatch]:
+    ) -> Iterator[Batch]:
         """The batches of a watch answered at ``opened``, up to ``overdue`` (monotonic).
 
         Data alone does not keep a watch going: bytes may come for ever and say nothing.
@@ -227,7 +222,7 @@ class ListWatch:
             spoke = spoke or bool(lines)
             changes = decoder.decode(lines, self._seen(response, opened)) if lines else None
             if changes is not None:
-                yield WatchBatch(tuple(changes), decoder.resource_version)
+                yield Batch(tuple(changes), decoder.resource_version)
             if self._clock.monotonic() >= overdue:
                 if not spoke:
                     raise DisconnectedError(

@@ -48,13 +48,12 @@ AGAIN_MAX_S = 5.0
 """What is honoured of a longer wait that the server asks for."""
 
 
-class ProofSource:
+class ProofSource(Source):
     """Lists one object now and then, and says so. Needs no permission of its own."""
 
     name = noun = NAME
     essential = False
     proves = True
-    server = ""
 
     def __init__(
         self, specs: Sequence[WatchSpec], context: KubeContext, max_staleness_s: Optional[float]
@@ -76,12 +75,6 @@ class ProofSource:
         """Where the last answer came from."""
         self._attempt: Optional[Attempt] = None
         self._wanted = False
-
-    def credentials(self) -> object:
-        return None
-
-    def fallback(self) -> Optional[Source]:
-        return None
 
     def poke(self) -> None:
         """From another thread: something is to be judged that only a proof decides."""

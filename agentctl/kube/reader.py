@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Optional
 
 from agentctl.errors import ServerError, SourceError
@@ -58,7 +59,7 @@ class ApiReader:
         Raises DisconnectedError when there is no answer, UnauthorizedError when the
         credentials cannot be read again.
         """
-        with self._answer(path, query, accept, timeouts, None) as response:
+        with self._answer(path, query, accept, timeouts) as response:
             yield response
 
     @contextmanager
@@ -81,27 +82,18 @@ class ApiReader:
         query: Mapping[str, str],
         accept: str,
         timeouts: Timeouts,
-        body: Optional[bytes],
+        body: Optional[bytes] = None,
     ) -> Iterator[Response]:
-        response = self._open(path, query, accept, timeouts, body)
+        ask = partial(self._session.open, path, query, accept, timeouts, self._switch, body)
+        response = ask()
         if response.status == 401:
             with response:
                 response.read_all(MAX_ERROR_BYTES)
             log.debug("%s: credentials refused, reading them again", path)
             self._client.provider.refresh(response.endpoint.generation)
-            response = self._open(path, query, accept, timeouts, body)
+            response = ask()
         with response:
             yield response
-
-    def _open(
-        self,
-        path: str,
-        query: Mapping[str, str],
-        accept: str,
-        timeouts: Timeouts,
-        body: Optional[bytes],
-    ) -> Response:
-        return self._session.open(path, query, accept, timeouts, self._switch, body)
 
 
 @contextmanager

@@ -116,23 +116,12 @@ class KubeContext:
                     raise
                 raise judged from error
 
-    def list_into(self, attempt: Attempt, listwatch: ListWatch) -> str:
-        """List, hand the result over in one message, and return its resourceVersion."""
-        found = patiently(attempt, listwatch.list)
-        self.proof.at = self.clock.monotonic()
-        attempt.put(Replaced(attempt.source, attempt.epoch, found.changes, found.resource_version))
-        return found.resource_version
 
-
-class KubeSource:
-    """The watch of one resource.
+class ResourceSource(Source):
+    """What asks for one resource.
 
     ``on_change`` is called from the source's thread after each change it has put.
     """
-
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(
         self,
@@ -146,11 +135,25 @@ class KubeSource:
         self._context = context
         self._on_change = on_change or (lambda: None)
         self._startup = context.startup()
-        self._watch_refused: Optional[bool] = None
-        """Whether the last watch was forbidden; None before the first answer."""
 
     def credentials(self) -> object:
         return self._context.credentials()
+
+    def _list(self, attempt: Attempt, listwatch: ListWatch) -> str:
+        """List, hand the result over in one message, and return its resourceVersion."""
+        found = patiently(attempt, listwatch.list)
+        self._context.proof.at = self._context.clock.monotonic()
+        attempt.put(Replaced(self.name, attempt.epoch, found.changes, found.resource_version))
+        self._startup.worked()
+        self._on_change()
+        return found.resource_version
+
+
+class KubeSource(ResourceSource):
+    """The watch of one resource."""
+
+    _watch_refused: Optional[bool] = None
+    """Whether the last watch was forbidden; None before the first answer."""
 
     def fallback(self) -> Optional[Source]:
         return KubePollSource(self._spec, self._context, self._on_change)
@@ -162,9 +165,7 @@ class KubeSource:
             while not attempt.stopping:
                 try:
                     if not version:
-                        version = self._context.list_into(attempt, listwatch)
-                        self._startup.worked()
-                        self._on_change()
+                        version = self._list(attempt, listwatch)
                     version = self._watch(attempt, listwatch, version)
                     expired = 0
                 except ExpiredError as error:
@@ -234,12 +235,8 @@ class KubeSource:
         attempt.put(Warned(self.name, attempt.epoch, ErrorCode.RESYNC, message, restored))
 
 
-class KubePollSource:
+class KubePollSource(ResourceSource):
     """The same resource, listed again and again; or once, with ``once``."""
-
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(
         self,
@@ -248,26 +245,13 @@ class KubePollSource:
         on_change: Optional[Callable[[], None]] = None,
         once: bool = False,
     ) -> None:
-        self.name = spec.name
-        self.noun = spec.resource.plural
-        self._spec = spec
-        self._context = context
-        self._on_change = on_change or (lambda: None)
+        super().__init__(spec, context, on_change)
         self._once = once
-        self._startup = context.startup()
-
-    def credentials(self) -> object:
-        return self._context.credentials()
-
-    def fallback(self) -> Optional[Source]:
-        return None
 
     def run(self, attempt: Attempt) -> None:
         with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
             while not attempt.stopping:
-                self._context.list_into(attempt, listwatch)
-                self._startup.worked()
-                self._on_change()
+                self._list(attempt, listwatch)
                 if self._once or attempt.wait(self._context.poll_interval_s):
                     return
 

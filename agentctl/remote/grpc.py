@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
-from agentctl.engine.attempt import Attempt
+from agentctl.engine.attempt import Attempt, Source
 from agentctl.errors import (
     DisconnectedError,
     ServerError,
@@ -83,16 +83,13 @@ class ServiceName:
         self._known, self._other = self._other, self._known
 
 
-class GrpcSource:
+class GrpcSource(Source):
     """``WatchControlPlaneStatus`` of one server; its status alone where once is enough.
 
     Raises UsageError and ConfigError for an access that cannot be used at all.
     """
 
     name = noun = SOURCE
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         if access.address.prefix:

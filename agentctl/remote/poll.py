@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Protocol
+from typing import Protocol
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Attempt, Source
@@ -18,13 +18,10 @@ class Ask(Protocol):
         """Raises SourceError; returns within a second of the attempt's stop."""
 
 
-class RemotePollSource:
+class RemotePollSource(Source):
     """A server's state, asked for again and again; or once, with ``once``."""
 
     name = noun = SOURCE
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(self, ask: Ask, clock: Clock, access: ServerAccess) -> None:
         self._ask = ask
@@ -33,9 +30,6 @@ class RemotePollSource:
 
     def credentials(self) -> object:
         return self._access.credentials()
-
-    def fallback(self) -> Optional[Source]:
-        return None
 
     def run(self, attempt: Attempt) -> None:
         receiver = Receiver(attempt, self._clock, self._access)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
-from agentctl.engine.attempt import Attempt
+from agentctl.engine.attempt import Attempt, Source
 from agentctl.errors import (
     ConfigError,
     DisconnectedError,
@@ -52,16 +52,13 @@ MAX_CURSOR = 4096
 """Of a cursor that is sent back; ours are a quarter of it."""
 
 
-class SseSource:
+class SseSource(Source):
     """The stream of one server; its status alone where once is enough.
 
     Raises ConfigError for an access that cannot be used at all.
     """
 
     name = noun = SOURCE
-    essential = True
-    proves = False
-    server = ""
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         self._access = access

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agentctl.engine.attempt import Attempt
+from agentctl.engine.attempt import Attempt, Source
 from agentctl.errors import ServerError
 from agentctl.kube.reader import parsed_bytes
 from agentctl.net.memory_budget import TOTAL_BYTES, MemoryBudget
@@ -137,17 +137,8 @@ def test_a_failure_keeps_nothing_of_what_was_read() -> None:
 
     kept: list[weakref.ref[Page]] = []
 
-    class Failing:
+    class Failing(Source):
         name = noun = "pods"
-        essential = True
-        proves = False
-        server = ""
-
-        def credentials(self) -> object:
-            return None
-
-        def fallback(self) -> None:
-            return None
 
         def run(self, attempt: Attempt) -> None:
             page = Page([b"x"])

@@ -13,7 +13,7 @@ import pytest
 from agentctl.engine.messages import ObjectKey
 from agentctl.errors import DisconnectedError, NotFoundError, ServerError
 from agentctl.kube import discovery
-from agentctl.kube.listwatch import CUT_BYTES, ListWatch, WatchBatch, WatchSettings
+from agentctl.kube.listwatch import CUT_BYTES, Batch, ListWatch, WatchSettings
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import Seen
 from agentctl.net.endpoint import Timeouts
@@ -184,7 +184,7 @@ def test_a_line_that_never_ends_is_given_up_after_the_watchs_term() -> None:
     clock = FakeClock()
     source, _ = listwatch(clock, lambda path, query: Answer(dribble(clock, b"x", 1.0)))
     batches = source.watch("1")
-    assert next(batches) == WatchBatch((), "1")
+    assert next(batches) == Batch((), "1")
     started = clock.elapsed
     with pytest.raises(DisconnectedError, match="longer than the watch"):
         list(batches)

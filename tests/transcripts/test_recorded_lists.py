@@ -12,7 +12,7 @@ from agentctl.errors import ServerError
 from agentctl.kube import discovery
 from agentctl.kube.cuts.objects import Endpoints, Lease, Workload
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.listwatch import Listing, TooLargeVersionError
+from agentctl.kube.listwatch import Batch, TooLargeVersionError
 from agentctl.kube.source import KubePollSource
 from agentctl.model import Status
 from tests.transcripts.replay import (
@@ -32,7 +32,7 @@ LEASE = "{kind: lease, name: agents-controller-leader}"
 ENDPOINTS = "{kind: endpoints, service: agents-grpc, port: 50051}"
 
 
-def names(listing: Listing) -> list[str]:
+def names(listing: Batch) -> list[str]:
     return [change.key.name for change in listing.changes]
 
 

@@ -9,7 +9,7 @@ from agentctl.engine.messages import Alive, Change, Changed, Message, Replaced, 
 from agentctl.engine.stream import EventStream
 from agentctl.kube.cuts.objects import Workload
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.listwatch import WatchBatch
+from agentctl.kube.listwatch import Batch
 from agentctl.kube.source import KubeSource
 from agentctl.kube.state import KubeState
 from agentctl.kube.watchevents import ExpiredError
@@ -33,15 +33,15 @@ WIDGETS = "widgets.lab.example.com"
 CRDS = f"{{kind: crds, names: [{WIDGETS}]}}"
 
 
-def watched(check: str, source: str, recording: str, version: str) -> list[WatchBatch]:
+def watched(check: str, source: str, recording: str, version: str) -> list[Batch]:
     """All that the client reads of one recorded watch that it opens from ``version``."""
     with listwatch(spec_for(check, source), recording) as reader:
         batches = list(reader.watch(version))
-    assert batches[0] == WatchBatch((), version), "accepted, and nothing else yet"
+    assert batches[0] == Batch((), version), "accepted, and nothing else yet"
     return batches[1:]
 
 
-def changes_of(batches: list[WatchBatch]) -> list[Change]:
+def changes_of(batches: list[Batch]) -> list[Change]:
     return [change for batch in batches for change in batch.changes]
 
 
