@@ -14,7 +14,13 @@ from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.engine.policy import Notice, SourceVitals
-from agentctl.errors import DisconnectedError, RefusedError, SourceError, StartingError
+from agentctl.errors import (
+    DisconnectedError,
+    RefusedError,
+    SourceError,
+    StartingError,
+    UnauthorizedError,
+)
 from agentctl.model import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -90,6 +96,11 @@ class SourceHealth:
     def lost(self) -> bool:
         """Down for want of a connection, not of a permission."""
         return self.down and not isinstance(self.failure, RefusedError)
+
+    @property
+    def away(self) -> bool:
+        """Down for want of what all sources of a server share: a connection, credentials."""
+        return self.lost or (self.down and isinstance(self.failure, UnauthorizedError))
 
     def silence(self, waited_s: float) -> str:
         """In words, that nothing at all has come of it for so long."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 from agentctl.duration import format_duration
 from agentctl.engine.health import WAKE_S, SourceHealth
 from agentctl.engine.policy import Notice
-from agentctl.errors import RefusedError, ServerError, SourceError, StartingError
+from agentctl.errors import RefusedError, ServerError, SourceError, StartingError, UnauthorizedError
 from agentctl.model import ErrorCode
 
 SETTLE_S = 0.5
@@ -43,6 +43,8 @@ class _Outage(NamedTuple):
     names: tuple[str, ...]
     since: float
     tell_at: Optional[float]
+    code: Optional[ErrorCode] = None
+    """As what it was told last."""
 
 
 class ServerHealth:
@@ -113,12 +115,15 @@ class ServerHealth:
         now: float,
     ) -> None:
         """An attempt is over: an outage, a refusal, or, unless it is ``news``, the same again."""
-        if isinstance(failure, RefusedError):
+        unauthorized = isinstance(failure, UnauthorizedError)
+        if isinstance(failure, RefusedError) and not unauthorized:
             self._refused(health, now)
             if news:
                 self._tell(Notice(health.name, failure.code, failure.message, retry_in))
         elif news:
             self.fell(health, now)
+            if unauthorized:
+                self._tell_again(ErrorCode.UNAUTHORIZED, now)
         if not isinstance(failure, (RefusedError, ServerError)):
             self._unreachable(health, now)
         elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
@@ -134,6 +139,12 @@ class ServerHealth:
             self._outage = _Outage((), now, None if told else now + SETTLE_S)
         if health.name not in self._outage.names:
             self._outage = self._outage._replace(names=(*self._outage.names, health.name))
+
+    def _tell_again(self, code: ErrorCode, now: float) -> None:
+        """The outage has another cause now, and one that somebody has to mend."""
+        outage = self._outage
+        if outage is not None and outage.tell_at is None and outage.code is not code:
+            self._outage = outage._replace(tell_at=now + SETTLE_S)
 
     def _refused(self, health: SourceHealth, now: float) -> None:
         """It answered, and the answer was no: that is another matter, told by itself."""
@@ -204,12 +215,12 @@ class ServerHealth:
         outage = self._outage
         if outage is None:
             return
-        down = {health.name: health for health in self.members if health.lost}
+        down = {health.name: health for health in self.members if health.away}
         over = not any(name in down for name in outage.names)
-        everyone = all(one.lost for one in self._watchers)
+        everyone = all(one.away for one in self._watchers)
         if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
-            self._tell_loss(outage, down, now)
-            outage = self._outage = outage._replace(tell_at=None)
+            code = self._tell_loss(outage, down, now)
+            outage = self._outage = outage._replace(tell_at=None, code=code)
         if over:
             self._outage = None
             self._tell_end(outage, now)
@@ -220,14 +231,20 @@ class ServerHealth:
         text = f"{_listed(names)}: back after {format_duration(max(1, round(lasted)))}"
         self._tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
 
-    def _tell_loss(self, outage: _Outage, down: dict[str, SourceHealth], now: float) -> None:
+    def _tell_loss(
+        self, outage: _Outage, down: dict[str, SourceHealth], now: float
+    ) -> Optional[ErrorCode]:
+        """As what it was told: refused credentials before all else, as nobody's but theirs."""
         names = self._shown(outage.names)
         health = next(one for one in self.members if one.name == names[0])
         failure = health.failure or health.last_failure
+        refused = (one.failure for one in down.values() if one.name in outage.names)
+        failure = next((one for one in refused if isinstance(one, UnauthorizedError)), failure)
         waits = [one.retry_at - now for one in down.values() if one.retry_at is not None]
         if failure is not None:
             retry_in = max(0.0, min(waits)) if waits else None
             self._tell(Notice(names[0], failure.code, failure.message, retry_in, names))
+        return failure.code if failure is not None else None
 
     def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
         """In the order of the sources; the proof of life only where nothing else is."""

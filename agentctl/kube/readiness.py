@@ -115,9 +115,11 @@ class Startup:
             return error
         if isinstance(error, StartingError) or error.retry_after is not None:
             return error
-        # Credentials that were never good are not tried for long: it gets hosts banned.
-        never_good = isinstance(error, UnauthorizedError) and not self._worked
-        readiness = self.ask(api, anonymous=never_good)
+        # Refused credentials are not tried for long, and not at all for this: it gets hosts
+        # banned. Whoever was good a moment ago may be so again when the server has started.
+        unauthorized = isinstance(error, UnauthorizedError)
+        never_good = unauthorized and not self._worked
+        readiness = self.ask(api, anonymous=unauthorized)
         if not isinstance(error, RefusedError):
             self._doubted_since = None  # a balancer's word: nobody starts there yet
         if readiness is Readiness.STARTING:

@@ -169,6 +169,37 @@ def test_a_source_refused_in_an_outage_does_not_hold_up_its_end(make: Any) -> No
     assert ErrorCode.RECOVERED in [event.code for event in errors(events)]
 
 
+def test_a_revoked_token_is_one_error_for_all_and_one_recovery(make: Any) -> None:
+    bench = make(heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    told = []
+    for name in NAMES:  # as their watches end
+        told += bench.step(bench.ended(name, UnauthorizedError(f"cannot list {name}")))
+        told += bench.advance(0.05)
+    (told,) = errors(told)
+    assert (told.code, told.source, told.sources) == (ErrorCode.UNAUTHORIZED, "a", NAMES)
+    assert errors(bench.advance(5)) == []
+    events = [event for name in NAMES for event in bench.step(bench.listed(name))]
+    (back,) = errors(events)
+    assert (back.code, back.sources) == (ErrorCode.RECOVERED, NAMES)
+
+
+def test_an_outage_that_ends_in_refused_credentials_is_told_as_that_once_and_is_not_over(
+    make: Any,
+) -> None:
+    bench = make(heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.lose_all()
+    told = []
+    for name in NAMES:
+        bench.engine.sources[name].start(bench.engine.inbox, bench.clock.elapsed)
+        told += bench.step(bench.ended(name, UnauthorizedError(f"cannot list {name}")))
+        told += bench.advance(0.3)
+    assert [(one.code, one.sources) for one in errors(told)] == [(ErrorCode.UNAUTHORIZED, NAMES)]
+    (back,) = errors([event for name in NAMES for event in bench.step(bench.listed(name))])
+    assert (back.code, back.sources) == (ErrorCode.RECOVERED, NAMES)
+
+
 def test_a_resync_of_eight_that_found_nothing_different_is_told_once_as_that(make: Any) -> None:
     bench = make(heartbeat_s=None)
     bench.begin()

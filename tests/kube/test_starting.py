@@ -156,6 +156,16 @@ def test_credentials_refused_later_do_not_count_for_half_a_minute(clock: FakeClo
         assert isinstance(ending(rig.start()), UnauthorizedError)
 
 
+def test_a_token_revoked_at_a_server_that_is_ready_is_not_tried_on_as_if_it_started() -> None:
+    """Each question to /readyz with it was refused as well, seven a second."""
+    with Rig(tokens={"good"}, token="good") as rig:
+        rig.start().until(Replaced)
+        rig.double.tokens = {"other"}
+        assert isinstance(ending(rig.start()), UnauthorizedError)
+        questions = [one for one in rig.double.requests if one.path == "/readyz"]
+        assert ["authorization" in one.headers for one in questions] == [False]
+
+
 @pytest.mark.parametrize("code", [500, 502, 504])
 def test_a_failure_of_a_starting_server_is_looked_at_again_soon(rig: Rig, code: int) -> None:
     rig.double.restart(start=Start(ready_s=5))
