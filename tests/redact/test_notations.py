@@ -245,9 +245,9 @@ def test_any_value_goes_whole_in_any_notation(secret: str) -> None:
         quote(f"password={quote(secret, safe='')}&user=bob", safe=""),
         f"password: |\n  {secret}\n  {secret}\nuser: bob",
     ):
-        found = redact(text)
-        assert "Zq7" not in found, text
-        assert secret[-6:] not in found or secret[-6:] in redact(text.replace(secret, "")), text
+        left = redact(text).replace(MARK, "")
+        assert "Zq7" not in left, text
+        assert secret[-6:] not in left or secret[-6:] in text.replace(secret, ""), text
 
 
 @pytest.mark.parametrize(
