@@ -11,23 +11,22 @@ _PASSES = 4
 """A replacement may uncover the next; two passes are the rule, the last only confirms."""
 
 _KEYS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "sess", "connect.sid")
-_QUOTED = ("password", "authorization", "cookie", "-key", "-token")
-_HINTS = {
-    "": ("bearer ", "bearer:", "basic ", "basic:", "negotiate ", "identified by"),
-    "=": (*_KEYS, "sig=", "signature", "cfg", "digest", "hawk", "hmac", "mac "),
-    ":": (*_KEYS, "signature", "dockerc"),
-    ">": _KEYS,
+_BEFORE_VALUES = ("=", ":", "--", ">", "',", '",', " -", "'-", '"-', "assword '", 'assword "')
+_SPOKEN = (
+    *("bearer", "basic", "negotiate", "ssws", "apikey", "sharedkey"),
+    *("aws4-", "hmac-", "signature", "cfg", "dockerc", "identified by", " password "),
+    *("-u ", "-u,", "-u=", "-u'", '-u"', "-u`", "-u\n", "-u\\", "-user"),
+)
+_MARKED = {
+    "=": ("sig", "digest", "hawk", "oauth", "vapid", "mac "),
     "@": ("://", "@("),
-    "-": ("--", "-pass", "-token", "-secret", "-key", "-cred", "-auth", "-cookie", "-u"),
-    "'": _QUOTED,
-    '"': _QUOTED,
-    "\\": ("\\u00", "\\x"),
+    "-": ("-----",),
+    "\\": ("\\u00", "\\x", "\\n", "\\r", "\\t"),
     "%": ("%2", "%3", "%4", "%5", "%6", "%7"),
     "&": ("&#", "&quot;", "&apos;", "&lt;", "&amp;"),
-    "s": ("ssws ", "apikey ", "sharedkey", " password "),
 }
-"""By a character that they need: a text in which none is found (in lower case) holds
-nothing that any pattern finds."""
+"""By a character that they need: a text in which none is found (in lower case), nor a key
+and what may stand before its value, holds nothing that any pattern finds."""
 
 
 def redact(text: str, limit: int = LIMIT) -> str:
@@ -60,7 +59,16 @@ def is_suspect(text: str) -> bool:
     """Whether any pattern may find something; for every text, so without a pattern."""
     plain = looks_like(text)
     lowered = plain.lower()
-    for needed, hints in _HINTS.items():
+    for word in _SPOKEN:
+        if word in lowered:
+            return True
+    for key in _KEYS:
+        if key in lowered:
+            for mark in _BEFORE_VALUES:
+                if mark in lowered:
+                    return True
+            break
+    for needed, hints in _MARKED.items():
         if needed in lowered:
             for hint in hints:
                 if hint in lowered:

@@ -69,14 +69,20 @@ def may_hold_a_token(text: str) -> bool:
                 for family in _BY_HEAD[word[:2]]:
                     if word.startswith(family.prefix):
                         return True
-    words = text.translate(_BOUNDS).split()
-    return max(map(len, words), default=0) >= _WORD and any(map(_is_odd, words))
+    return _holds_an_odd_word(text)
+
+
+def _holds_an_odd_word(text: str) -> bool:
+    for word in text.split():
+        if len(word) >= _WORD:
+            for part in word.translate(_BOUNDS).split():
+                if len(part) >= _WORD and _is_odd(part):
+                    return True
+    return False
 
 
 def _is_odd(word: str) -> bool:
     """Whether a word may be a token by what is within: names of objects are lower case."""
-    if len(word) < _WORD:
-        return False
     if "/12" in word and ":" in word:
         return True
     return not word.islower() or _may_be_lower(word) or _may_be_lower(word.rpartition("/")[2])
