@@ -14,7 +14,7 @@ from agentctl.cli.config.parser import guess
 from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import children, end_all
-from agentctl.cli.host.stderr import complain, debug_to
+from agentctl.cli.host.stderr import complain, debug_to, tell_end
 from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 from agentctl.threads import refusal_of, reserve_little
@@ -46,7 +46,7 @@ def main(argv: Sequence[str], process: Process) -> int:
     """
     code = int(_code(argv, process))
     if process.stdout.lost:
-        complain(process, f"nobody reads the output: {process.stdout.lost} not written", code)
+        complain(process, f"nobody reads the output: {process.stdout.lost} not written")
     return code
 
 
@@ -68,10 +68,7 @@ def _code(argv: Sequence[str], process: Process) -> int:
 def _failed(argv: Sequence[str], process: Process, outcome: Outcome) -> int:
     from agentctl.cli.output.outputs import failed
 
-    outcome = failed(argv, process, outcome)
-    if not outcome.message:
-        return int(outcome.exit_code)
-    return complain(process, outcome.message, outcome.exit_code)
+    return tell_end(process, failed(argv, process, outcome))
 
 
 def _unforeseen(error: Exception) -> Outcome:

@@ -11,6 +11,8 @@ from typing import NamedTuple, Optional
 from agentctl.clock import format_time
 from agentctl.model import ItemKey, JSONObject, Status
 
+MAX_LABEL = 32
+
 
 class SpanState(Enum):
     """What is known of a component at one moment; the later one wins where one must show."""
@@ -84,6 +86,17 @@ class Row:
         whole = sum(self.totals.values())
         return self.totals[state] / whole if whole else 0.0
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Availability, the parts in which it was unknown and unseen, and its transitions."""
+        unknown, unseen = self.share(SpanState.UNKNOWN), self.share(SpanState.UNSEEN)
+        return (
+            percent(self.availability),
+            percent(unknown) if unknown else "",
+            percent(unseen) if unseen else "",
+            str(self.transitions),
+        )
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -109,6 +122,11 @@ class Timeline:
         """The component's name, with its namespace where there are several."""
         several = len({one.key.namespace for one in self.rows}) > 1
         return f"{row.key.namespace}/{row.key.component}" if several else row.key.component
+
+    def short_label(self, row: Row, ellipsis: str = "…") -> str:
+        """The same, no longer than a picture has room for."""
+        label = self.label(row)
+        return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + ellipsis
 
     def to_json(self) -> JSONObject:
         return {

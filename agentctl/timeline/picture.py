@@ -7,7 +7,7 @@ from itertools import groupby
 from agentctl.duration import format_duration
 from agentctl.timeline.axis import period, ticks
 from agentctl.timeline.buckets import columns
-from agentctl.timeline.facts import Row, SpanState, Timeline, percent
+from agentctl.timeline.facts import SpanState, Timeline
 
 BLOCKS = {
     SpanState.HEALTHY: "▂",
@@ -42,7 +42,6 @@ _RESET = "\x1b[0m"
 
 NUMBERS = ("AVAILABLE", "UNKNOWN", "UNSEEN", "CHANGES")
 MIN_COLUMNS = 10
-MAX_NAME = 32
 MAX_GAPS = 8
 _BETWEEN_TICKS = 12
 
@@ -50,8 +49,8 @@ _BETWEEN_TICKS = 12
 def draw(timeline: Timeline, width: int, *, color: bool, blocks: bool) -> list[str]:
     """The lines, at most ``width`` columns wide unless that leaves no room for anything."""
     ellipsis = "…" if blocks else "~"
-    labels = [_cut(timeline.label(row), ellipsis) for row in timeline.rows]
-    numbers = [_numbers(row) for row in timeline.rows]
+    labels = [timeline.short_label(row, ellipsis) for row in timeline.rows]
+    numbers = [row.numbers for row in timeline.rows]
     name_width = max(map(len, ("COMPONENT", *labels)))
     widths = [max(len(line[at]) for line in (NUMBERS, *numbers)) for at in range(len(NUMBERS))]
     room = max(MIN_COLUMNS, width - name_width - 2 - sum(each + 2 for each in widths))
@@ -98,16 +97,6 @@ def _paint(shown: list[SpanState], color: bool, blocks: bool) -> str:
     return "".join(parts)
 
 
-def _numbers(row: Row) -> tuple[str, ...]:
-    unknown, unseen = row.share(SpanState.UNKNOWN), row.share(SpanState.UNSEEN)
-    return (
-        percent(row.availability),
-        percent(unknown) if unknown else "",
-        percent(unseen) if unseen else "",
-        str(row.transitions),
-    )
-
-
 def _legend(timeline: Timeline, width: int, color: bool, blocks: bool) -> list[str]:
     """What the glyphs mean, of those that are there."""
     there = {state for row in timeline.rows for state, total in row.totals.items() if total}
@@ -138,7 +127,3 @@ def _notes(timeline: Timeline) -> list[str]:
     if not timeline.rows:
         notes.append("no component is told of")
     return notes
-
-
-def _cut(label: str, ellipsis: str) -> str:
-    return label if len(label) <= MAX_NAME else label[: MAX_NAME - 1] + ellipsis

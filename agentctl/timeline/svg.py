@@ -68,7 +68,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 
 def draw(timeline: Timeline) -> str:
     """The whole document."""
-    labels = [_cut(timeline.label(row)) for row in timeline.rows]
+    labels = [timeline.short_label(row) for row in timeline.rows]
     left = SIDE + max([80, *(7.6 * len(label) + 16 for label in labels)])
     left = round(left)
     width = left + PLOT + sum(each for _, each in _NUMBERS) + SIDE
@@ -133,15 +133,8 @@ def _row(timeline: Timeline, row: Row, label: str, left: int, top: int) -> Itera
     for run in runs(row.spans, timeline.span, PLOT):
         if run.state is not SpanState.ABSENT:
             yield _bar(timeline, run, left, top)
-    unknown, unseen = row.share(SpanState.UNKNOWN), row.share(SpanState.UNSEEN)
-    texts = (
-        percent(row.availability),
-        percent(unknown) if unknown else "",
-        percent(unseen) if unseen else "",
-        str(row.transitions),
-    )
     x = left + PLOT
-    for (kind, each), text in zip(_NUMBERS, texts):
+    for (kind, each), text in zip(_NUMBERS, row.numbers):
         x += each
         bad = kind == "available" and row.availability is not None and row.availability < 1
         look = "number bad" if bad else "number"
@@ -181,10 +174,6 @@ def _legend(left: int, y: int) -> Iterator[str]:
         )
         yield f'<text class="quiet" x="{x + 25}" y="{y}">{state.value}</text>'
         x += 25 + 7 * len(state.value) + 26
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= 32 else label[:31] + "…"
 
 
 def _text(text: str) -> str:

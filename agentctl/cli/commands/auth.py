@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from agentctl.cli.config.flags import add_cluster, add_selection
+from agentctl.cli.config.flags import add_choice, add_cluster, add_selection
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
@@ -23,8 +23,6 @@ What is missing, as an administrator would grant it:
 
   agentctl auth can-watch -o yaml > missing.yaml; kubectl apply -f missing.yaml"""
 
-FORMATS = ("table", "json", "yaml")
-
 
 def configure(parser: Parser) -> None:
     parser.add_argument(
@@ -32,14 +30,8 @@ def configure(parser: Parser) -> None:
     )
     add_selection(parser, several=True)
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "-o",
-        "--output",
-        type=one_of(*FORMATS),
-        default="table",
-        metavar="|".join(FORMATS),
-        help="table for people, json for programs, yaml for kubectl apply (default table)",
-    )
+    about = "table for people, json for programs, yaml for kubectl apply (default table)"
+    add_choice(group, "-o", "--output", of=("table", "json", "yaml"), help=about)
     group.add_argument("--debug", action="store_true", help="log to stderr, never a token")
     add_cluster(parser.add_argument_group("connection"))
 
@@ -59,7 +51,8 @@ def run(args: Namespace, process: Process) -> int:
     access = access_of(one_shot_limit(process).prepared(lambda: watched(settings, wanted, process)))
     process.stdout.write(render(access, args.output))
     for hint in bind_hint(access):
-        complain(process, hint, ExitCode.OK)
+        complain(process, hint)
     if not access.missing:
         return ExitCode.OK
-    return complain(process, summary(access), ExitCode.REFUSED)
+    complain(process, summary(access))
+    return ExitCode.REFUSED

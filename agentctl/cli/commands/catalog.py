@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
+from agentctl.cli.config.flags import add_choice
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
@@ -29,14 +30,8 @@ def configure(parser: Parser) -> None:
         metavar="NAME",
         help="the namespaces that permissions are for (default agents; may be repeated)",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=one_of("yaml", "json"),
-        default="yaml",
-        metavar="yaml|json",
-        help="a catalog file, or the same for programs (default yaml)",
-    )
+    about = "a catalog file, or the same for programs (default yaml)"
+    add_choice(parser, "-o", "--output", of=("yaml", "json"), help=about)
 
 
 def run(args: Namespace, process: Process) -> int:

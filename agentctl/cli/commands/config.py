@@ -7,7 +7,7 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.config.flags import add_connection, add_setting
+from agentctl.cli.config.flags import add_choice, add_connection, add_setting
 from agentctl.cli.config.parser import Parser, guess, one_of
 from agentctl.cli.config.table import BY_KEY
 from agentctl.cli.host.process import Process
@@ -45,14 +45,8 @@ def configure(parser: Parser) -> None:
         help="what is in force, and where it comes from",
         description="Show what 'agentctl status' with the same flags would use, and why.",
     )
-    view.add_argument(
-        "-o",
-        "--output",
-        type=one_of("table", "json"),
-        default="table",
-        metavar="table|json",
-        help="a table for people, or one object for programs (default table)",
-    )
+    about = "a table for people, or one object for programs (default table)"
+    add_choice(view, "-o", "--output", of=("table", "json"), help=about)
     get = actions.add_parser(
         "get",
         help="print one value that is in force",
@@ -206,4 +200,4 @@ def _typed() -> str:
 def _warn(process: Process, message: str) -> None:
     from agentctl.cli.host.stderr import complain
 
-    complain(process, f"warning: {message}", ExitCode.OK)
+    complain(process, f"warning: {message}")

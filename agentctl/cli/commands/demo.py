@@ -6,7 +6,7 @@ import signal
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.config.flags import WATCH_FLAGS, add_output, add_selection, add_watch
+from agentctl.cli.config.flags import add_output, add_selection, add_watch, refuse_watch_flags
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
@@ -64,7 +64,7 @@ def run(args: Namespace, process: Process) -> int:
     from agentctl.demo import DemoControlPlane
 
     if args.api_only:
-        refuse_watch_flags(args)
+        refuse_watch_flags(args, "{0} has no meaning with --api-only")
     try:
         demo = DemoControlPlane(port=args.port, script=not args.no_script)
         demo.start()
@@ -80,12 +80,6 @@ def run(args: Namespace, process: Process) -> int:
         )
     finally:
         demo.stop()
-
-
-def refuse_watch_flags(args: Namespace) -> None:
-    for flag in WATCH_FLAGS:
-        if getattr(args, flag[2:].replace("-", "_")) is not None:
-            raise UsageError(f"{flag} has no meaning with --api-only")
 
 
 def watch(args: Namespace, url: str, process: Process) -> int:

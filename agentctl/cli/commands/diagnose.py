@@ -7,15 +7,15 @@ from argparse import Namespace
 from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
-    WATCH_FLAGS,
     add_connection,
     add_output,
     add_selection,
     add_watch,
+    refuse_watch_flags,
 )
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
-from agentctl.errors import ExitCode, SourceError, UsageError
+from agentctl.errors import ExitCode, SourceError
 
 NAME = "diagnose"
 HELP = "as status, with the cause of what is not well and what to do about it"
@@ -48,9 +48,8 @@ def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.run.stream import stream
 
     if not args.watch:
-        for flag in WATCH_FLAGS:
-            if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
-                raise UsageError(f"{flag} needs a stream: agentctl diagnose --watch {flag} ...")
+        why = "{0} needs a stream: agentctl diagnose --watch {0} ..."
+        refuse_watch_flags(args, why, "--timeout")
     code = stream(args, process, args.watch)
     if code == ExitCode.REFUSED:
         tell_what_is_missing(args, process)
@@ -77,4 +76,4 @@ def tell_what_is_missing(args: Namespace, process: Process) -> None:
     if access.missing:
         if args.output == "table":
             process.stdout.write(render(access, "table"))
-        complain(process, summary(access), ExitCode.REFUSED)
+        complain(process, summary(access))

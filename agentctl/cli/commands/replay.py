@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError, Namespace
+from functools import partial
 
-from agentctl.cli.config.flags import add_output
+from agentctl.cli.config.flags import add_components, add_output
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 
@@ -55,27 +56,18 @@ def configure(parser: Parser) -> None:
         const=1.0,
         help="as it was; the same as --speed 1",
     )
-    group.add_argument(
-        "--component",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only these components, as in 'runtime:*' (may be repeated)",
-    )
+    add_components(group)
     add_output(parser)
 
 
 def run(args: Namespace, process: Process) -> int:
     from agentctl import renderers
-    from agentctl.cli.host.stderr import complain
+    from agentctl.cli.host.stderr import complain, tell_end
     from agentctl.cli.recording.play import Player
     from agentctl.cli.recording.read import Input, Reading
     from agentctl.cli.run.runner import Runner
     from agentctl.engine.stream import Sink
     from agentctl.remote.state import Selecting
-
-    def tell(text: str) -> None:
-        complain(process, text, 0)
 
     style = renderers.Style(color=process.color(args.color), stream=True)
     # A pager has all the time that it wants: this waits for its reader, until a signal.
@@ -83,8 +75,8 @@ def run(args: Namespace, process: Process) -> int:
     if args.component:
         sink = Selecting(sink, args.component)
     with Input(args.file) as source:
-        player = Player(source, Reading(source, tell), sink, args.speed, process.clock)
+        player = Player(
+            source, Reading(source, partial(complain, process)), sink, args.speed, process.clock
+        )
         outcome = Runner(player, process.stdout.fd).run()
-    if outcome.message:
-        tell(outcome.message)
-    return int(outcome.exit_code)
+    return tell_end(process, outcome)

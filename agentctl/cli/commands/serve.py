@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Optional
 
-from agentctl.cli.config.flags import add_cluster, add_persistence, add_selection
-from agentctl.cli.config.parser import Parser, duration, one_of
+from agentctl.cli.config.flags import add_choice, add_cluster, add_persistence, add_selection
+from agentctl.cli.config.parser import Parser, duration
 from agentctl.cli.host.process import Process
 
 if TYPE_CHECKING:
@@ -70,13 +70,8 @@ def configure(parser: Parser) -> None:
     _add_admission(parser)
     add_selection(parser, several=True)
     group = parser.add_argument_group("cluster")
-    group.add_argument(
-        "--source",
-        type=one_of("kube", "demo"),
-        default="kube",
-        metavar="kube|demo",
-        help="demo embeds a control plane that things happen to (default kube)",
-    )
+    about = "demo embeds a control plane that things happen to (default kube)"
+    add_choice(group, "--source", of=("kube", "demo"), help=about)
     add_cluster(group)
     add_persistence(group)
     _add_streams(parser)

@@ -7,11 +7,11 @@ from argparse import Namespace
 from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
-    WATCH_FLAGS,
     add_connection,
     add_output,
     add_selection,
     add_watch,
+    refuse_watch_flags,
 )
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
@@ -53,9 +53,7 @@ def run(args: Namespace, process: Process) -> int:
     if watch:
         refuse_one_shot_output(args)
     else:
-        for flag in WATCH_FLAGS:
-            if flag != "--timeout" and getattr(args, flag[2:].replace("-", "_")) is not None:
-                raise UsageError(f"{flag} needs a stream: agentctl status watch {flag} ...")
+        refuse_watch_flags(args, "{0} needs a stream: agentctl status watch {0} ...", "--timeout")
     return stream(args, process, watch)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from argparse import ArgumentTypeError, Namespace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.config.flags import add_choice, add_color, add_components
+from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 
@@ -42,47 +44,26 @@ def columns(text: str) -> int:
 
 def configure(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="the recording, - for stdin")
-    parser.add_argument(
-        "--component",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only these components, as in 'runtime:*' (may be repeated)",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=one_of("table", "json"),
-        default="table",
-        metavar="table|json",
-        help="a picture, or the facts for programs (default table)",
-    )
+    add_components(parser)
+    about = "a picture, or the facts for programs (default table)"
+    add_choice(parser, "-o", "--output", of=("table", "json"), help=about)
     parser.add_argument(
         "--svg", metavar="OUT", help="write a standalone SVG too (- for stdout, and only that)"
     )
     parser.add_argument(
         "--width", type=columns, metavar="N", help="columns (default the terminal's, or 80)"
     )
-    parser.add_argument(
-        "--color",
-        type=one_of("auto", "always", "never"),
-        default="auto",
-        metavar="auto|always|never",
-        help="blocks and colour, or ASCII; auto means on a terminal without NO_COLOR",
-    )
+    add_color(parser, "blocks and colour, or ASCII; auto means on a terminal without NO_COLOR")
 
 
 def run(args: Namespace, process: Process) -> int:
-    from agentctl.cli.host.stderr import complain
+    from agentctl.cli.host.stderr import complain, tell_end
     from agentctl.cli.recording.read import Input, Reading
     from agentctl.timeline.fold import timeline
 
-    def tell(text: str) -> None:
-        complain(process, text, 0)
-
     with Input(args.file) as source:
         refuse_itself(source, args.svg)
-        reading = Reading(source, tell)
+        reading = Reading(source, partial(complain, process))
         found = timeline(reading.entries(), args.component)
         outcome = reading.outcome()
     if found is not None:
@@ -91,9 +72,7 @@ def run(args: Namespace, process: Process) -> int:
         show(found, args, process)
     elif not outcome.message:
         raise UsageError(f"{source.name}: it holds no events: nothing to draw")
-    if outcome.message:
-        tell(outcome.message)
-    return int(outcome.exit_code)
+    return tell_end(process, outcome)
 
 
 def refuse_itself(source: Input, svg: str) -> None:

@@ -6,7 +6,8 @@ import json
 from argparse import Namespace
 
 from agentctl import __version__
-from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.config.flags import add_choice
+from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
 
@@ -20,14 +21,8 @@ PACKAGES = ("urllib3", "PyYAML", "kubernetes", "requests", "grpcio", "protobuf")
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=one_of("text", "json"),
-        default="text",
-        metavar="text|json",
-        help="lines for people, or one object for programs (default text)",
-    )
+    about = "lines for people, or one object for programs (default text)"
+    add_choice(parser, "-o", "--output", of=("text", "json"), help=about)
     parser.add_argument(
         "--client",
         "--client-only",

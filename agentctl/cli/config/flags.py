@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from agentctl import renderers
 from agentctl.cli.config.parser import Parser, boolean, duration, one_of, positive_duration
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS, TRANSPORTS
+from agentctl.errors import UsageError
 from agentctl.model import Status
 
 
@@ -16,12 +18,12 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
     group = parser.add_argument_group("output")
     formats = renderers.names(streams=not one_shot)
     more = ", nagios and prom for monitoring" if one_shot else ""
-    group.add_argument(
+    add_choice(
+        group,
         "-o",
         "--output",
-        type=one_of(*formats),
+        of=formats,
         default="table",
-        metavar="|".join(formats),
         help=f"table for people, ndjson for programs, json for reading{more} (default table)",
     )
     if one_shot:
@@ -30,13 +32,7 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
             metavar="FILE",
             help="write to this file, whole or not at all, instead of stdout (one shot only)",
         )
-    group.add_argument(
-        "--color",
-        type=one_of("auto", "always", "never"),
-        default="auto",
-        metavar="auto|always|never",
-        help="colour the table; auto means on a terminal without NO_COLOR",
-    )
+    add_color(group, "colour the table; auto means on a terminal without NO_COLOR")
     group.add_argument(
         "--no-color",
         dest="color",
@@ -48,6 +44,28 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
         "--debug",
         action="store_true",
         help="log the transport, cursors and each reconnect to stderr, never a token",
+    )
+
+
+def add_choice(
+    group: argparse._ActionsContainer, *flags: str, of: Sequence[str], help: str, default: str = ""
+) -> None:
+    """A flag whose value is one of a few words, by default the first of them."""
+    words = "|".join(of)
+    group.add_argument(*flags, type=one_of(*of), default=default or of[0], metavar=words, help=help)
+
+
+def add_color(group: argparse._ActionsContainer, text: str) -> None:
+    add_choice(group, "--color", of=("auto", "always", "never"), help=text)
+
+
+def add_components(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these components, as in 'runtime:*' (may be repeated)",
     )
 
 
@@ -69,13 +87,7 @@ def add_selection(parser: Parser, variables: bool = True, several: bool = False)
         metavar="FILE",
         help="a catalog of your own; see 'agentctl catalog show'",
     )
-    group.add_argument(
-        "--component",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only these components, as in 'runtime:*' (may be repeated)",
-    )
+    add_components(group)
 
 
 def add_connection(parser: Parser) -> None:
@@ -135,6 +147,13 @@ WATCH_FLAGS = (
     "--record-append",
 )
 """What makes sense on a stream only."""
+
+
+def refuse_watch_flags(args: argparse.Namespace, why: str, *but: str) -> None:
+    """Where there is no stream. Raises UsageError; ``{0}`` in ``why`` is the flag."""
+    for flag in WATCH_FLAGS:
+        if flag not in but and getattr(args, flag[2:].replace("-", "_")) is not None:
+            raise UsageError(why.format(flag))
 
 
 TIMEOUT = "end after this time, the start included: 0 if connected then, 5 if not (default none)"

@@ -9,7 +9,6 @@ from typing import Optional
 
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.stderr import complain
-from agentctl.errors import ExitCode
 
 
 def warn_of_token_file(given: Optional[str], process: Process) -> None:
@@ -17,7 +16,7 @@ def warn_of_token_file(given: Optional[str], process: Process) -> None:
     path = os.path.expanduser(given or "")
     if path and is_for_all_to_read(path):
         message = f"warning: --token-file {path} can be read by every user here: chmod o-r it"
-        complain(process, message, ExitCode.OK)
+        complain(process, message)
 
 
 def is_for_all_to_read(path: str) -> bool:

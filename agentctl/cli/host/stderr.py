@@ -5,15 +5,22 @@ from __future__ import annotations
 import logging
 
 from agentctl.cli.host.process import Process
+from agentctl.engine.policy import Outcome
 
 
-def complain(process: Process, message: str, code: int) -> int:
-    """One line on stderr, redacted; returns the code."""
+def complain(process: Process, message: str) -> None:
+    """One line on stderr, redacted."""
     from agentctl.redact import redact
 
     process.stderr.write(f"agentctl: {redact(message)}\n")
     process.stderr.flush()
-    return int(code)
+
+
+def tell_end(process: Process, outcome: Outcome) -> int:
+    """Say how a run ended, if there is something to say; returns the exit code."""
+    if outcome.message:
+        complain(process, outcome.message)
+    return int(outcome.exit_code)
 
 
 def debug_to(process: Process) -> None:

@@ -11,11 +11,10 @@ from agentctl.model import JSONObject
 from agentctl.redact import redact
 
 COLUMNS = ("RESOURCE", "NAMESPACE", "NAME", "NEEDED", "MISSING")
-FORMATS = ("table", "json", "yaml")
 
 
 def render(access: Access, form: str) -> str:
-    """In one of ``FORMATS``; ``yaml`` is what has to be applied and nothing else."""
+    """``table``, ``json``, or ``yaml``, which is what has to be applied and nothing else."""
     if form == "json":
         return json.dumps(to_json(access), indent=2, ensure_ascii=False) + "\n"
     manifests = to_apply(access)

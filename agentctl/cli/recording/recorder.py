@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 
 from agentctl import __version__
 from agentctl.cli.config.settings import Settings
@@ -10,7 +11,7 @@ from agentctl.cli.host.process import Process
 from agentctl.cli.host.stderr import complain
 from agentctl.cli.recording.unrecorded import Unrecorded
 from agentctl.engine.policy import StreamPolicy
-from agentctl.errors import ExitCode, UsageError
+from agentctl.errors import UsageError
 
 
 def recorder(
@@ -37,7 +38,4 @@ def recorder(
 
     file = RecordingFile(args.record, bool(args.record_append), process.stdout.fd)
 
-    def tell(text: str) -> None:
-        complain(process, text, ExitCode.OK)
-
-    return Recorder(file, header, process.clock, tell)
+    return Recorder(file, header, process.clock, partial(complain, process))

@@ -15,7 +15,7 @@ from agentctl.cli.config.settings import Settings, namespaces
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.rlimit import room_for
 from agentctl.cli.host.secret_file import warn_of_token_file
-from agentctl.cli.host.stderr import complain, log_to
+from agentctl.cli.host.stderr import complain, log_to, tell_end
 from agentctl.cli.host.systemd import service_of
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
@@ -88,9 +88,7 @@ def serve(args: Namespace, process: Process) -> int:
         greet(args, process, names, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
             outcome = Runner(app, None, SERVER_STOP_S, stopping).run()
-    if outcome.message:
-        complain(process, outcome.message, outcome.exit_code)
-    return int(outcome.exit_code)
+    return tell_end(process, outcome)
 
 
 def resolve(args: Namespace, process: Process) -> tuple[list[str], Settings]:
@@ -122,7 +120,7 @@ def limits(args: Namespace, process: Process) -> StreamLimits:
             f"--max-streams is {streams} instead of {args.max_streams}: this process may open "
             "no more files; raise its limit (ulimit -Hn, LimitNOFILE=)"
         )
-        complain(process, message, ExitCode.OK)
+        complain(process, message)
     return StreamLimits(streams, args.max_streams_per_peer)
 
 

@@ -10,7 +10,7 @@ from typing import Optional
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.secret_file import warn_of_token_file
-from agentctl.cli.host.stderr import complain
+from agentctl.cli.host.stderr import complain, tell_end
 from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
 from agentctl.cli.output.outputs import Output, output
@@ -67,13 +67,10 @@ def show(
         require(threads + SPARE_THREADS, "this run")
         recording.begin()
         if greeting:
-            complain(process, greeting, ExitCode.OK)
+            complain(process, greeting)
         outcome = _run(engine, out, service, process, limit)
         recording.ended(outcome.exit_code)
-    outcome = out.conclude(outcome)
-    if outcome.message:
-        complain(process, outcome.message, outcome.exit_code)
-    return int(outcome.exit_code)
+    return tell_end(process, out.conclude(outcome))
 
 
 def _live(args: Namespace, settings: Settings, process: Process) -> Optional[Output]:
