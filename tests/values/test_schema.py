@@ -283,7 +283,7 @@ def test_it_is_read_from_a_zip_file_too(tmp_path: Path) -> None:
     root = Path(agentctl.__file__).parent
     archive = tmp_path / "agentctl.zip"
     with zipfile.ZipFile(archive, "w") as made:
-        for name in ("__init__.py", "schema/__init__.py", "schema/events.schema.json"):
+        for name in ("__init__.py", "package.py", "schema/__init__.py", f"schema/{schema.WRITTEN}"):
             made.write(root / name, f"agentctl/{name}")
     code = "import sys; from agentctl import schema; sys.stdout.write(schema.text())"
     done = subprocess.run(
