@@ -1,4 +1,4 @@
-"""Items and events: what the stream carries, and its JSON form.
+"""Items and events: what the stream carries, its JSON form, and how states differ.
 
 The JSON form is the contract with every consumer: key order as written here,
 times in UTC with whole seconds, ``details`` and ``removed`` left out when empty.
@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple, Optional, Union
-
-from agentctl.clock import format_time
 
 JSONObject = dict[str, Any]
 
@@ -192,3 +190,63 @@ class StreamError:
 
 
 Event = Union[Snapshot, Delta, Heartbeat, StreamError]
+
+
+class Difference(NamedTuple):
+    """What turns one state into another; falsy when they are the same."""
+
+    changes: tuple[Item, ...]
+    removed: tuple[ItemKey, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.removed)
+
+
+def diff(old: Mapping[ItemKey, Item], new: Mapping[ItemKey, Item]) -> Difference:
+    """What is new or other in ``new``, in its order, and what is gone, in ``old``'s."""
+    changes = []
+    for key, item in new.items():
+        before = old.get(key)
+        if before is not item and before != item:
+            changes.append(item)
+    removed = tuple(key for key in old if key not in new)
+    return Difference(tuple(changes), removed)
+
+
+def fold(state: Mapping[ItemKey, Item], event: Event) -> dict[ItemKey, Item]:
+    """The state after an event; the one given is not touched."""
+    if isinstance(event, Snapshot):
+        return {item.key: item for item in event.items}
+    folded = dict(state)
+    if isinstance(event, Delta):
+        for key in event.removed:
+            folded.pop(key, None)
+        for item in event.changes:
+            folded[item.key] = item
+    return folded
+
+
+def format_time(moment: datetime) -> str:
+    """UTC, whole seconds, ``Z``: the one form of a time in events and messages.
+
+    >>> format_time(datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc))
+    '2026-01-30T18:15:00Z'
+    """
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time as Kubernetes writes it, with or without a fraction.
+
+    Raises ValueError for anything else, a time without an offset included.
+    """
+    body = text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text
+    # fromisoformat took only 3 or 6 fraction digits before Python 3.11.
+    head, dot, rest = body.partition(".")
+    if dot:
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        body = f"{head}.{rest[:digits][:6].ljust(6, '0')}{rest[digits:]}"
+    moment = datetime.fromisoformat(body)
+    if moment.tzinfo is None:
+        raise ValueError(f"time without an offset: {text!r}")
+    return moment.astimezone(timezone.utc)

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Union
 
-from agentctl.clock import parse_time
-from agentctl.model import Event, JSONObject
+from agentctl.model import Event, JSONObject, parse_time
 from agentctl.redact import redact
 from agentctl.sanitize import harmless, name
 from agentctl.wire.namespaces import Namespaces

@@ -11,8 +11,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import Optional
 
-from agentctl.diff import fold
-from agentctl.model import Delta, Item, ItemKey
+from agentctl.model import Delta, Item, ItemKey, fold
 from agentctl.wire import statusjson
 from agentctl.wire.namespaces import Namespaces
 from bench.blast_server import SIZE

@@ -27,7 +27,6 @@ LAYERS = (
     "redact",
     "model",
     "errors",
-    "diff",
     "cursortext",
     "cursor",
     "sanitize",
@@ -52,7 +51,7 @@ LAYERS = (
 """What stands directly in agentctl/, lowest first."""
 
 PURE = (
-    *("model", "diff", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
+    *("model", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
     *("engine.backlog", "engine.verdict", "engine.stream"),
     *("kube.check", "kube.cuts", "kube.explain", "kube.evaluate"),
     *("diagnosis.explain", "diagnosis.text"),

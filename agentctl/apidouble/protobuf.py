@@ -12,8 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Union
 
 from agentctl.apidouble.failures import ApiFailure
-from agentctl.clock import format_time
-from agentctl.model import JSONObject
+from agentctl.model import JSONObject, format_time
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"

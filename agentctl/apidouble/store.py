@@ -27,8 +27,8 @@ from agentctl.apidouble.objects import (
     finalizers_of,
     normal,
 )
-from agentctl.clock import Clock, SystemClock, format_time
-from agentctl.model import JSONObject
+from agentctl.clock import Clock, SystemClock
+from agentctl.model import JSONObject, format_time
 
 HISTORY = 1000
 """Changes kept for each resource; more than any test makes, few enough to hold."""

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any, Callable, NamedTuple, Union
 
 from agentctl.apidouble.kinds import Kind
-from agentctl.clock import parse_time
 from agentctl.kube.selectors import LabelSelector
-from agentctl.model import JSONObject
+from agentctl.model import JSONObject, parse_time
 
 NONE = "<none>"
 Cell = Union[str, int]

@@ -16,9 +16,8 @@ from agentctl.apidouble.objects import Stored
 from agentctl.apidouble.patching import APPLY, patched
 from agentctl.apidouble.reading import Selection
 from agentctl.apidouble.store import Store
-from agentctl.clock import format_time
 from agentctl.kube.selectors import LabelSelector
-from agentctl.model import JSONObject
+from agentctl.model import JSONObject, format_time
 
 CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 

@@ -13,12 +13,11 @@ from typing import Any
 from agentctl.apidouble.kinds import CRDS, DEPLOYMENTS, ENDPOINTSLICES, LEASES, PODS
 from agentctl.apidouble.store import Store
 from agentctl.apidouble.writing import ObjectWriter
-from agentctl.clock import format_time
 from agentctl.demo import bodies, workloads
 from agentctl.demo.bodies import Endpoint
 from agentctl.demo.crds import DEFINITIONS, SIGNALS, crd
 from agentctl.demo.warnings import warn
-from agentctl.model import JSONObject
+from agentctl.model import JSONObject, format_time
 
 LEASE = "agents-controller-leader"
 LEASE_DURATION_S = 30

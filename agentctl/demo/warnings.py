@@ -7,8 +7,7 @@ import zlib
 from agentctl.apidouble.kinds import EVENTS
 from agentctl.apidouble.objects import Stored
 from agentctl.apidouble.store import Store
-from agentctl.clock import format_time
-from agentctl.model import JSONObject
+from agentctl.model import JSONObject, format_time
 
 
 def warn(store: Store, about: Stored, reason: str, message: str, component: str) -> None:

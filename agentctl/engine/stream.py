@@ -14,7 +14,6 @@ from typing import Optional, Protocol, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
-from agentctl.diff import diff
 from agentctl.engine.policy import Notice
 from agentctl.model import (
     Delta,
@@ -25,6 +24,7 @@ from agentctl.model import (
     ItemKey,
     Snapshot,
     StreamError,
+    diff,
 )
 from agentctl.redact import redact
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Optional
 
-from agentctl.clock import parse_time
 from agentctl.errors import ConfigError
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.model import parse_time
 from agentctl.net.token import checked_token
 from agentctl.redact import redact
 

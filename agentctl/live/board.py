@@ -12,10 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Optional
 
-from agentctl.clock import format_time
 from agentctl.engine.verdict import GOOD
 from agentctl.live.text import Piece, clean, cut, line, width
-from agentctl.model import Delta, Event, Heartbeat, Item, ItemKey, Snapshot, Status, StreamError
+from agentctl.model import (
+    Delta,
+    Event,
+    Heartbeat,
+    Item,
+    ItemKey,
+    Snapshot,
+    Status,
+    StreamError,
+    format_time,
+)
 
 COLUMNS = ("COMPONENT", "NAMESPACE", "STATUS", "AGE", "LAST CHANGE", "MESSAGE")
 MESSAGE = COLUMNS.index("MESSAGE")

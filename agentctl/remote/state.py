@@ -28,6 +28,7 @@ from agentctl.model import (
     Snapshot,
     Status,
     StreamError,
+    fold,
 )
 from agentctl.remote.receiver import SOURCE
 
@@ -60,10 +61,8 @@ class RemoteState:
                 return event
             known = (before.source, before.code) == (event.source, event.code)
             return None if known or _is_again(event) else event
-        if isinstance(event, Snapshot):
-            self._see({item.key: item for item in event.items})
-        elif isinstance(event, Delta):
-            self._see(self._folded(event))
+        if isinstance(event, (Snapshot, Delta)):
+            self._see(fold(self._items, event))
         else:
             self._amiss = None
         if len(self._items) > MAX_ITEMS:
@@ -108,13 +107,6 @@ class RemoteState:
 
     def _see(self, items: dict[ItemKey, Item]) -> None:
         self._items, self._blind, self._shown = items, "", None
-
-    def _folded(self, delta: Delta) -> dict[ItemKey, Item]:
-        items = dict(self._items)
-        for key in delta.removed:
-            items.pop(key, None)
-        items.update((item.key, item) for item in delta.changes)
-        return items
 
     def _as_seen(self, item: Item) -> Item:
         if not self._blind:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agentctl.clock import format_time
 from agentctl.diagnosis.text import reasons, sections
 from agentctl.duration import format_duration
 from agentctl.model import (
@@ -19,6 +18,7 @@ from agentctl.model import (
     Snapshot,
     Status,
     StreamError,
+    format_time,
 )
 from agentctl.renderers import Style, TextSink
 

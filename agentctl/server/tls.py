@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from agentctl.clock import Clock, format_time
+from agentctl.clock import Clock
 from agentctl.errors import ConfigError
+from agentctl.model import format_time
 from agentctl.server.der import validity
 from agentctl.server.reloading import Named, Reloading
 

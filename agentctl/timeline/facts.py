@@ -8,8 +8,7 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple, Optional
 
-from agentctl.clock import format_time
-from agentctl.model import ItemKey, JSONObject, Status
+from agentctl.model import ItemKey, JSONObject, Status, format_time
 
 MAX_LABEL = 32
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from agentctl.clock import format_time
 from agentctl.duration import format_duration
+from agentctl.model import format_time
 from agentctl.timeline.axis import period, ticks
 from agentctl.timeline.buckets import Run, runs
 from agentctl.timeline.facts import Row, Span, SpanState, Timeline, percent

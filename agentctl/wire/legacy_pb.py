@@ -22,9 +22,8 @@ from typing import Optional
 
 from google.protobuf.message import Message
 
-from agentctl.clock import format_time, parse_time
 from agentctl.lenient_json import text, texts
-from agentctl.model import Item, JSONObject, Snapshot, Status, StreamError
+from agentctl.model import Item, JSONObject, Snapshot, Status, StreamError, format_time, parse_time
 from agentctl.rpc.agentctl_pb2 import (
     ControllerHealth,
     DatabaseHealth,

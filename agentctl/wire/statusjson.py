@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
-from agentctl.clock import parse_time
 from agentctl.lenient_json import mappings, text, texts
 from agentctl.model import (
     Delta,
@@ -26,6 +25,7 @@ from agentctl.model import (
     Snapshot,
     Status,
     StreamError,
+    parse_time,
 )
 from agentctl.wire import legacy_items
 from agentctl.wire.namespaces import Namespaces

@@ -19,8 +19,7 @@ from typing import Any, Optional
 import pytest
 
 from agentctl.demo import workloads as bodies
-from agentctl.diff import fold
-from agentctl.model import Delta, Event, ItemKey, Snapshot
+from agentctl.model import Delta, Event, ItemKey, Snapshot, fold
 from tests.apidouble.faulty import FaultyDouble
 from tests.campaign.balancer import Balancer
 from tests.cli.program import PATIENCE_S, Program

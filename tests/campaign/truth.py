@@ -6,10 +6,9 @@ from typing import Any
 
 from agentctl.apidouble.store import Store
 from agentctl.catalog.loader import Catalog
-from agentctl.diff import fold
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import SERVED, Seen
-from agentctl.model import Delta, Event, Item, ItemKey, Snapshot
+from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, fold
 from agentctl.redact import redact
 
 

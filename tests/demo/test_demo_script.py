@@ -8,10 +8,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from agentctl.apidouble.store import Store
-from agentctl.clock import parse_time
 from agentctl.demo import ControlPlane, Script
 from agentctl.demo.crds import SIGNALS
 from agentctl.demo.script import LAP_S, LEASE_DURATION_S, TIMELINE, ScriptPlayer
+from agentctl.model import parse_time
 
 LEASE = ("leases", "agents", "agents-controller-leader")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentctl.clock import format_time
+from agentctl.model import format_time
 from tests.e2e.cluster import Cluster, before
 from tests.e2e.process import CHECKS, run, states, watching
 

@@ -8,7 +8,6 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.diff import fold
 from agentctl.engine.backlog import ERRORS_KEPT, Backlog
 from agentctl.model import (
     Delta,
@@ -20,6 +19,7 @@ from agentctl.model import (
     Snapshot,
     Status,
     StreamError,
+    fold,
 )
 from tests.strategies import EVENTS, STATES
 

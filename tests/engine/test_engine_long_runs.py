@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentctl.diff import fold
 from agentctl.engine.attempt import Attempt
 from agentctl.engine.engine import Engine
 from agentctl.engine.messages import Alive, Change, Changed, Ended, ObjectKey, Replaced, Warned
@@ -26,7 +25,7 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
-from agentctl.model import Delta, ErrorCode, Heartbeat, ItemKey, Snapshot, Status
+from agentctl.model import Delta, ErrorCode, Heartbeat, ItemKey, Snapshot, Status, fold
 from tests.engine.test_engine import Bench, kinds
 from tests.fakes import FakeClock, FakeSource, FakeState, Recorder
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agentctl.clock import format_time
 from agentctl.kube.resources import Seen
 from agentctl.kube.state import KubeState
 from agentctl.kube.view import RENEWED_SOON_S, RENEWED_WITHIN_S
+from agentctl.model import format_time
 from tests.kube.judged import EPOCH, Cluster, component, named
 
 LEASE = component("{kind: lease, name: leader}")

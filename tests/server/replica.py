@@ -7,8 +7,7 @@ from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.cursor import scope_of
-from agentctl.diff import fold
-from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status
+from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status, fold
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.fanout.entry import Entry

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 
-from agentctl.clock import SystemClock, format_time, parse_time
+from agentctl.clock import SystemClock
+from agentctl.model import format_time, parse_time
 from tests.strategies import TIMES
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)

@@ -6,8 +6,7 @@ from datetime import datetime, timezone
 
 from hypothesis import given
 
-from agentctl.diff import diff, fold
-from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status
+from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status, diff, fold
 from tests.strategies import EVENTS, STATES
 
 NOW = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from agentctl.clock import format_time, parse_time
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import Labels, LabelSelector, labels_of
 from agentctl.lenient_json import mapping, mappings, number, text
+from agentctl.model import format_time, parse_time
 
 MAX_PHASE = 80
 MAX_HOLDER = 253

@@ -28,10 +28,9 @@ from agentctl.cli.main import main
 from agentctl.cli.output.outputs import StreamOutput
 from agentctl.clock import SystemClock
 from agentctl.demo import DemoControlPlane
-from agentctl.diff import fold
 from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
-from agentctl.model import Item, ItemKey, Status, StreamError
+from agentctl.model import Item, ItemKey, Status, StreamError, fold
 from agentctl.renderers import Style
 from tests.cli.program import COMMAND, environment
 from tests.cli.unread import Reader, UnreadPipe
