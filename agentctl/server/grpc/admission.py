@@ -139,37 +139,44 @@ class _Refusal:
             raise Refused(*self._how)
 
 
-class _Answer:
+class _Method:
+    """What answers the calls of a method; ``handle`` is as it was added."""
+
     def __init__(
         self,
         admission: Admission,
         kind: CallClass,
-        request: type[M],
-        answer: Callable[[M], Message],
+        request: type[Message],
+        handle: Callable[..., Any],
     ) -> None:
         self.experimental_thread_pool = kind.pool
-        self._admission, self._kind, self._request, self._answer = admission, kind, request, answer
+        self._admission, self._kind, self._request = admission, kind, request
+        self._handle = handle
 
+    def _begin(self, context: grpc.ServicerContext) -> None:
+        """Count a call until its client has the answer, which may take so long and no longer."""
+
+        def ended() -> None:
+            self._admission.timeouts.end(context)
+            self._kind.leave()
+
+        self._admission.timeouts.begin(context, self._kind.lasts_s)
+        if not context.add_callback(ended):
+            ended()
+
+
+class _Answer(_Method):
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        _until_it_ends(self._admission, self._kind, context)
+        self._begin(context)
         with _Telling(self._admission, context):
-            return self._answer(_only(requests, self._request)).SerializeToString()
+            answer: Message = self._handle(_only(requests, self._request))
+            return answer.SerializeToString()
         return b""
 
 
-class _Stream:
+class _Stream(_Method):
     experimental_non_blocking = True
     """grpcio then gives us a callback, and wants no iterator that would keep a thread."""
-
-    def __init__(
-        self,
-        admission: Admission,
-        kind: CallClass,
-        request: type[M],
-        begin: Callable[[M, AdmittedCall, Send], None],
-    ) -> None:
-        self.experimental_thread_pool = kind.pool
-        self._admission, self._kind, self._request, self._begin = admission, kind, request, begin
 
     def __call__(
         self, requests: Iterator[bytes], context: grpc.ServicerContext, send: Send
@@ -179,36 +186,21 @@ class _Stream:
             with _Telling(self._admission, context):
                 timeouts.begin(context, self._kind.lasts_s)
                 request = _only(requests, self._request)
-                self._begin(request, _call(self._admission, context), send)
+                self._handle(request, _call(self._admission, context), send)
         finally:
             timeouts.end(context)
             self._kind.leave()
 
 
-class _Dialogue:
-    def __init__(
-        self,
-        admission: Admission,
-        kind: CallClass,
-        request: type[M],
-        answers: Callable[[Iterator[M], grpc.ServicerContext], Iterable[Message]],
-    ) -> None:
-        self.experimental_thread_pool = kind.pool
-        self._admission, self._kind, self._request, self._answers = (
-            admission,
-            kind,
-            request,
-            answers,
-        )
-
+class _Dialogue(_Method):
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        _until_it_ends(self._admission, self._kind, context)
+        self._begin(context)
         return self._talk(requests, context)
 
     def _talk(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         with _Telling(self._admission, context):
             parsed = (_parsed(data, self._request) for data in requests)
-            for answer in self._answers(parsed, context):
+            for answer in self._handle(parsed, context):
                 _call(self._admission, context)
                 yield answer.SerializeToString()
 
@@ -246,18 +238,6 @@ class _Telling:
             message = "the server failed on this call; its log says why"
             self._context.abort(grpc.StatusCode.INTERNAL, message)
         return False
-
-
-def _until_it_ends(admission: Admission, kind: CallClass, context: grpc.ServicerContext) -> None:
-    """Count a call until its client has the answer, which may take so long and no longer."""
-
-    def ended() -> None:
-        admission.timeouts.end(context)
-        kind.leave()
-
-    admission.timeouts.begin(context, kind.lasts_s)
-    if not context.add_callback(ended):
-        ended()
 
 
 def _call(admission: Admission, context: grpc.ServicerContext) -> AdmittedCall:

@@ -16,15 +16,16 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from datetime import datetime
+from typing import Any, Optional, Union
 
 from agentctl.server.http.connection import AGAIN, ConnectionEnded, HttpConnection
 from agentctl.server.http.deadlines import NEVER, Deadlines
 from agentctl.server.http.h11_parser import RequestHead
 from agentctl.server.http.listener import Listening
-from agentctl.server.http.router import Outcome, Router, StreamOpening
+from agentctl.server.http.router import Outcome, Router
 from agentctl.server.http.sockets import close, peer_of, prepare, reset
-from agentctl.server.http.stream_socket import StreamSocket
+from agentctl.server.http.stream_socket import StreamOpening, StreamSocket
 from agentctl.server.http.wakeup import Wakeup
 from agentctl.server.services import Services
 from agentctl.server.tls import ServerTls
@@ -113,7 +114,7 @@ class Acceptor:
             self._advance(connection)
         now = self._clock.monotonic()
         while (late := self._deadlines.pop(now)) is not None:
-            self._expire(late)
+            self._step(late, late.expire)
         if now >= self._listening.paused_until:
             self._listening.resume()
 
@@ -143,10 +144,16 @@ class Acceptor:
         self._again.append(connection)
 
     def _advance(self, connection: HttpConnection) -> None:
-        if connection not in self._connections:
-            return
+        if connection in self._connections:
+            self._step(connection, connection.advance)
+
+    def _step(
+        self,
+        connection: HttpConnection,
+        step: Callable[[float, datetime], Union[int, StreamOpening]],
+    ) -> None:
         try:
-            wants = connection.advance(self._clock.monotonic(), self._clock.now())
+            wants = step(self._clock.monotonic(), self._clock.now())
             if isinstance(wants, StreamOpening):
                 self._hand_over(connection, wants)
             else:
@@ -172,26 +179,7 @@ class Acceptor:
 
     def _hand_over(self, connection: HttpConnection, opening: StreamOpening) -> None:
         self._forget(connection)
-        self._begin(
-            StreamSocket(
-                connection.sock,
-                opening.head,
-                opening.subscription,
-                opening.form,
-                connection.peer,
-                opening.ticket,
-                opening.began_at,
-            )
-        )
-
-    def _expire(self, connection: HttpConnection) -> None:
-        try:
-            wants = connection.expire(self._clock.monotonic(), self._clock.now())
-            self._await(connection, wants)
-        except ConnectionEnded:
-            self._drop(connection)
-        except OSError:
-            self._drop(connection)
+        self._begin(StreamSocket(connection.sock, connection.peer, opening))
 
     def _drop(self, connection: HttpConnection) -> None:
         self._forget(connection)

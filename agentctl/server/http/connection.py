@@ -14,8 +14,9 @@ from agentctl.server.http.answer import HttpAnswer
 from agentctl.server.http.deadlines import NEVER
 from agentctl.server.http.h11_parser import H11Parser, RequestHead
 from agentctl.server.http.request import Refusal
-from agentctl.server.http.router import Outcome, StreamOpening
+from agentctl.server.http.router import Outcome
 from agentctl.server.http.sockets import NOT_NOW
+from agentctl.server.http.stream_socket import StreamOpening
 
 READ_SIZE = 16 * 1024
 

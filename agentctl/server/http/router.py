@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from email.utils import format_datetime
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.hosts import AllowedHosts
@@ -28,7 +28,7 @@ from agentctl.server.http.request import (
     stream_request,
 )
 from agentctl.server.http.routes import STREAM, Routes
-from agentctl.server.http.stream_socket import StreamFormat
+from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
 
@@ -57,16 +57,6 @@ KINDS = {401: "unauthorized", 408: "timeout", 429: "limit", 431: "limit"}
 
 _LOGGED = 100
 """Characters of a path."""
-
-
-class StreamOpening(NamedTuple):
-    """A stream that begins: its head's bytes, and what it is written from."""
-
-    head: bytes
-    subscription: Subscription
-    form: StreamFormat
-    ticket: bytes
-    began_at: float
 
 
 Outcome = Union[HttpAnswer, StreamOpening]

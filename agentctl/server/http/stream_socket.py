@@ -45,6 +45,16 @@ class StreamFormat(NamedTuple):
         return chunk(data) if self.chunked else data
 
 
+class StreamOpening(NamedTuple):
+    """A stream that begins: its head's bytes, and what it is written from."""
+
+    head: bytes
+    subscription: Subscription
+    form: StreamFormat
+    ticket: bytes
+    began_at: float
+
+
 class Gone(Exception):
     """The peer has closed, or has said too much."""
 
@@ -70,26 +80,17 @@ class StreamSocket:
         "written_at",
     )
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        head: bytes,
-        subscription: Subscription,
-        form: StreamFormat,
-        peer: str,
-        ticket: bytes,
-        began_at: float,
-    ) -> None:
+    def __init__(self, sock: socket.socket, peer: str, opening: StreamOpening) -> None:
         self.sock = sock
-        self.pending: Optional[bytes] = head
+        self.pending: Optional[bytes] = opening.head
         """What is being written, shared with other readers; nothing more is queued."""
         self.sent = 0
         """How much of that the kernel has taken."""
-        self.subscription = subscription
-        self.form = form
+        self.subscription = opening.subscription
+        self.form = opening.form
         self.peer = peer
-        self.ticket = ticket
-        self.began_at = began_at
+        self.ticket = opening.ticket
+        self.began_at = opening.began_at
         self.ending = False
         """It gets no more events: what is pending is its last."""
         self.surplus = 0
@@ -97,7 +98,7 @@ class StreamSocket:
         """What the selector watches for."""
         self.made_at = 0.0
         """When a live delta that is pending was made; 0 for anything else."""
-        self.written_at = began_at
+        self.written_at = opening.began_at
         """When (monotonic) it was last sent anything."""
         self.due = self.queued = NEVER
 

@@ -11,7 +11,7 @@ import pytest
 from agentctl.model import Item, Status
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.http.router import FORMS
-from agentctl.server.http.stream_socket import SURPLUS_MAX, StreamSocket
+from agentctl.server.http.stream_socket import SURPLUS_MAX, StreamOpening, StreamSocket
 from agentctl.server.http.streams import QUIET_S, STUCK_S, OpenStreams
 from tests.server.http_rig import Site
 from tests.server.replica import item
@@ -42,7 +42,8 @@ class Bench:
         subscription = Subscription(self.site.replica.channel, now, None, 60.0)
         written = FORMS[form, chunks]
         assert self.site.services.count.enter(written.transport, "peer") is None
-        reader = StreamSocket(near, b"head", subscription, written, "peer", b"", now)
+        opening = StreamOpening(b"head", subscription, written, b"", now)
+        reader = StreamSocket(near, "peer", opening)
         self.streams.add(reader)
         self.streams.serve([reader])
         return reader, far
