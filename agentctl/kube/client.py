@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Optional
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,7 +15,6 @@ from agentctl.clock import Clock
 from agentctl.errors import ConfigError, ServerError, UnauthorizedError
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.net.endpoint import HttpEndpoint, Timeouts
-from agentctl.net.failures import header
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget
 from agentctl.net.origin import Origin, is_loopback
@@ -129,7 +127,7 @@ class ApiSession:
         if 300 <= response.status < 400:
             # Credentials are not for whom it may point to.
             response.close()
-            elsewhere = urlsplit(header(response.headers, "Location")).netloc.rpartition("@")[2]
+            elsewhere = urlsplit(response.headers.get("location", "")).netloc.rpartition("@")[2]
             raise ServerError(
                 f"{response.where}: answered with a redirect to {elsewhere or 'nowhere'}, which "
                 "is not followed; is this an API server's address?"
@@ -139,10 +137,5 @@ class ApiSession:
     def __enter__(self) -> ApiSession:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -7,9 +7,7 @@ costs a tenth of a one-shot's time.
 from __future__ import annotations
 
 import errno
-import http.client
 import importlib
-import io
 import os
 import select
 import socket
@@ -22,6 +20,7 @@ from agentctl.net.keepalive import keep_alive
 from agentctl.net.kill_switch import Lifeline
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import Proxy
+from agentctl.net.timed_stream import TimedStream
 from agentctl.net.tls_settings import TlsSettings
 
 if TYPE_CHECKING:
@@ -86,54 +85,6 @@ def socks_module() -> Any:
         raise ConfigError(
             "a socks5 proxy needs the package PySocks; install it or use an http proxy"
         ) from error
-
-
-class TimedReader(io.RawIOBase):
-    """A socket's bytes, with a deadline for all of them besides the socket's own timeout."""
-
-    def __init__(self, sock: socket.socket, clock: Clock) -> None:
-        super().__init__()
-        self._sock = sock
-        self._clock = clock
-        self._raw: Any = sock.makefile("rb", buffering=0)
-        self._timeout: Optional[float] = None
-        self._deadline: Optional[float] = None
-        self.ended = False
-        """Whether the peer has closed its side."""
-
-    def limit(self, timeout: Optional[float], deadline: Optional[float] = None) -> None:
-        """At most ``timeout`` seconds for one read; none at all after ``deadline``."""
-        self._timeout = timeout
-        self._deadline = deadline
-        self._sock.settimeout(timeout)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Optional[int]:
-        if self._deadline is not None:
-            left = self._deadline - self._clock.monotonic()
-            if left <= 0:
-                raise socket.timeout("timed out")
-            self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
-        count: Optional[int] = self._raw.readinto(buffer)
-        self.ended = count == 0
-        return count
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
-
-
-class SocketFile:
-    """What http.client needs of a socket: a file that is ours, read ``buffer`` bytes at a time."""
-
-    def __init__(self, reader: TimedReader, buffer: int) -> None:
-        self._file: Any = io.BufferedReader(reader, buffer)
-
-    def makefile(self, mode: str) -> Any:
-        return self._file
 
 
 class _Dialler:
@@ -235,21 +186,12 @@ class _Dialler:
         target = Origin("", route.host, route.port).authority
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
-        sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-        reader = TimedReader(sock, self._clock)
-        reader.limit(None, self._deadline)
-        # A byte at a time: what follows the headers is the server's.
-        source: Any = SocketFile(reader, 1)
-        answer = http.client.HTTPResponse(source, method="CONNECT")
-        try:
-            answer.begin()
-            if reader.ended:
-                raise http.client.IncompleteRead(b"")
-            if not 200 <= answer.status < 300:
-                raise OSError(f"the proxy refused to connect: {answer.status} {answer.reason}")
-        finally:
-            answer.close()
-            reader.close()
+        stream = TimedStream(sock, self._clock)
+        stream.limit(None, self._deadline)
+        stream.send("\r\n".join([*lines, "", ""]).encode("ascii"))
+        answer = stream.head(1)  # a byte at a time: what follows is the server's
+        if not 200 <= answer.status < 300:
+            raise OSError(f"the proxy refused to connect: {answer.status} {answer.reason}")
 
     def _left(self, deadline: Optional[float] = None) -> float:
         left = (self._deadline if deadline is None else deadline) - self._clock.monotonic()

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Optional, Protocol
+from typing import Optional, Union
 
-from agentctl.errors import (
-    AgentctlError,
-    DisconnectedError,
-    ForbiddenError,
-    NotFoundError,
-    ServerError,
-    SourceError,
-    UnauthorizedError,
-)
+from agentctl.errors import AgentctlError, DisconnectedError
+from agentctl.net.chunked import ChunkError
+from agentctl.net.http1 import CutShort, NoAnswer, NotHttp
 from agentctl.net.tls_settings import TlsSettings
 
 MAX_RETRY_AFTER_S = 300.0
 """Longest wait that a server may ask for; who asks for more is asked again by then."""
 
-MAX_MESSAGE = 300
-
+_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
 _NOT_SHOWN = re.compile(
     r"<(script|style|head)\b[^>]{0,500}>.*?</\1\s*>|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE
@@ -32,70 +26,40 @@ _NOT_SHOWN = re.compile(
 _TITLE = re.compile(r"<title[^>]{0,100}>([^<]{1,300})", re.IGNORECASE)
 
 
-class Headers(Protocol):
-    """An answer's headers, whatever the case of their names."""
+def status_line(status: int) -> str:
+    """``HTTP 503 Service Unavailable``; the number alone where it has no name."""
+    from http import HTTPStatus
 
-    def items(self) -> Iterable[tuple[str, str]]: ...
+    known = status in HTTPStatus._value2member_map_
+    return f"HTTP {status} {HTTPStatus(status).phrase}" if known else f"HTTP {status}"
 
 
-def failure_of(
-    status: int,
-    headers: Headers,
-    body: bytes,
-    verb: str,
-    noun: str,
-    now: Optional[datetime] = None,
-) -> SourceError:
-    """The error for an answer that is not 200: ``cannot list deployments: forbidden``.
+def retry_after(headers: Mapping[str, str], now: Optional[datetime] = None) -> Optional[float]:
+    """The Retry-After header (RFC 9110, 10.2.3) in seconds from 0 to 300; None without one.
 
-    ``body`` may be a Status object, HTML or plain text. ``now`` is what a Retry-After
-    date is counted from where the answer has no Date.
+    ``headers`` have names in lower case; ``now`` is what a date is counted from where the
+    answer has none.
     """
-    what = f"cannot {verb} {noun}"
-    details, message = _status_of(body)
-    kubernetes_said = details is not None
-    because = f": {message}" if message else ""
-    if status == 401:
-        return UnauthorizedError(f"{what}: unauthorized; log in again or give another user")
-    if status == 403:
-        # An RBAC refusal only repeats the question; anybody else's needs showing.
-        return ForbiddenError(f"{what}: forbidden" + ("" if kubernetes_said else because))
-    if status == 404:
-        return NotFoundError(f"{what}: not found{because}")
-    if b"HTTP request to an HTTPS server" in body:
-        return ServerError(f"{what}: the server speaks TLS; its URL must begin with https://")
-    wait = retry_after(headers, now)
-    if wait is None and details is not None:
-        wait = _capped(str(details.get("retryAfterSeconds", "")))
-    from http.client import responses
-
-    phrase = responses.get(status, "")
-    message = f"{what}: HTTP {status} {phrase}".rstrip() + because
-    return ServerError(message, wait, put_off=bool(wait))
-
-
-def retry_after(headers: Headers, now: Optional[datetime] = None) -> Optional[float]:
-    """The Retry-After header (RFC 9110, 10.2.3) in seconds from 0 to 300; None without one."""
-    value = header(headers, "Retry-After")
-    wait = _capped(value)
+    value = headers.get("retry-after", "")
+    wait = capped(value)
     if wait is not None or not value:
         return wait
     until = http_date(value)
-    since = http_date(header(headers, "Date")) or now or datetime.now(timezone.utc)
+    since = http_date(headers.get("date", "")) or now or datetime.now(timezone.utc)
     if until is None:
         return None
     return min(max((until - since).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
 
 
-def header(headers: Headers, name: str) -> str:
-    """The first header of that name, in whatever case; empty if there is none."""
-    wanted = name.lower()
-    return next((value for key, value in headers.items() if key.lower() == wanted), "")
-
-
 def http_date(text: str) -> Optional[datetime]:
     """An HTTP date as an aware datetime; None if it is none."""
-    from email.utils import parsedate_to_datetime
+    usual = _DATE.fullmatch(text)
+    if usual:
+        day, month, year, hour, minute, second = usual.groups()
+        with suppress(ValueError):
+            date = int(year), _MONTHS.index(month) // 3 + 1, int(day)
+            return datetime(*date, int(hour), int(minute), int(second), tzinfo=timezone.utc)
+    from email.utils import parsedate_to_datetime  # for what is seldom seen, and not cheap
 
     try:
         moment = parsedate_to_datetime(text)
@@ -104,35 +68,29 @@ def http_date(text: str) -> Optional[datetime]:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _capped(seconds: str) -> Optional[float]:
+def capped(seconds: str) -> Optional[float]:
+    """Seconds that a server asks for, up to 300; None for what is no number of them."""
     match = _SECONDS.fullmatch(seconds)
     return min(float(match[1]), MAX_RETRY_AFTER_S) if match else None
 
 
-def _status_of(body: bytes) -> tuple[Optional[dict[str, Any]], str]:
-    """A Status object's details and message; details None if it is no Status."""
-    try:
-        status = json.loads(body)
-    except (ValueError, RecursionError):
-        status = None
-    if isinstance(status, dict) and status.get("kind") == "Status":
-        details = status.get("details")
-        message = status.get("message")
-        return (
-            details if isinstance(details, dict) else {},
-            _line(message) if isinstance(message, str) else "",
-        )
+def visible_text(body: bytes) -> str:
+    """What a person would see of a body: a page's title, or its text; it may have lines."""
     text = body[:20_000].decode("utf-8", "replace")
     if "<" in text[:200]:
         title = _TITLE.search(text)
         text = title[1] if title else _NOT_SHOWN.sub(" ", text)
-    return None, _line(text)
+    return text
 
 
-def _line(text: str) -> str:
-    """One line of at most 300 characters."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:5_000]).split())
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+_REASONS: tuple[tuple[Union[type[BaseException], tuple[type[BaseException], ...]], str], ...] = (
+    (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
+    (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
+    (NoAnswer, "closed the connection without an answer; is a server behind it?"),
+    ((ConnectionResetError, BrokenPipeError), "connection reset by the server"),
+    (CutShort, "the connection was lost in the middle of an answer"),
+    ((NotHttp, ChunkError), "what it answered is not HTTP; is its URL meant to be https://?"),
+)
 
 
 class TimedOut(DisconnectedError):
@@ -151,29 +109,12 @@ def explain(error: BaseException, where: str, timeouts: str, tls: TlsSettings) -
 
 
 def _reason(error: BaseException) -> str:
-    for kind, reason in _reasons():
-        if isinstance(error, kind):
+    for kinds, reason in _REASONS:
+        if isinstance(error, kinds):
             return reason
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     return f"{type(error).__name__}: {error}"
-
-
-def _reasons() -> tuple[tuple[type[BaseException], str], ...]:
-    from http import client
-
-    return (
-        (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
-        (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
-        (
-            client.RemoteDisconnected,
-            "closed the connection without an answer; is a server behind it?",
-        ),
-        (ConnectionResetError, "connection reset by the server"),
-        (BrokenPipeError, "connection reset by the server"),
-        (client.IncompleteRead, "the connection was lost in the middle of an answer"),
-        (client.HTTPException, "what it answered is not HTTP; is its URL meant to be https://?"),
-    )
 
 
 def _tls_reason(error: BaseException, settings: TlsSettings) -> str:

@@ -18,7 +18,6 @@ from requests.structures import CaseInsensitiveDict
 from agentctl.clock import Clock
 from agentctl.errors import ServerError
 from agentctl.net.endpoint import HttpEndpoint, Timeouts
-from agentctl.net.failures import header
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.origin import Origin
 from agentctl.net.response import Response
@@ -106,19 +105,18 @@ class NetAdapter(BaseAdapter):
     @property
     def _shown(self) -> str:
         """Where the last answer redirects to."""
-        location = "" if self._last is None else header(self._last.headers, "Location")
+        location = "" if self._last is None else self._last.headers.get("location", "")
         return redact(location, MAX_SHOWN)
 
     def _for_requests(
         self, found: Response, request: requests.PreparedRequest
     ) -> requests.Response:
         response = requests.Response()
-        response.status_code, response.reason = found.status, found.reason
+        response.status_code = found.status
         response.url = request.url or ""
         response.request = request
         response.raw = found
-        # The first of its kind counts.
-        response.headers = CaseInsensitiveDict(reversed(found.headers.items()))
+        response.headers = CaseInsensitiveDict(found.headers)
         if found.status in REDIRECTS:
             # requests would read the body to its end, if it has any.
             found.close()

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import DisconnectedError, ServerError
-from agentctl.net.chunked import ChunkDecoder, ChunkError
-from agentctl.net.failures import TimedOut, explain, header, http_date
+from agentctl.net.chunked import ChunkDecoder
+from agentctl.net.failures import TimedOut, explain, http_date
+from agentctl.net.http1 import CutShort, Head
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import Share
+from agentctl.net.timed_stream import READ_BYTES
 
 if TYPE_CHECKING:
-    import http.client
-    from email.message import Message
-
     from agentctl.net.connection import Connection
     from agentctl.net.endpoint import HttpEndpoint
-
-READ_BYTES = 1 << 16
 
 GRACE_S = 5.0
 """How much longer than one wait a streamed body may last: whoever reads it as lines ends
@@ -39,28 +35,27 @@ class Response:
     def __init__(
         self,
         conn: Connection,
-        answer: http.client.HTTPResponse,
+        head: Head,
         endpoint: HttpEndpoint,
         body_timeout: Optional[float],
         switch: KillSwitch,
         clock: Clock,
         keep: Callable[[Connection, HttpEndpoint], None],
     ) -> None:
-        self.status: int = answer.status
-        self.reason: str = answer.reason
-        self.headers: Message = answer.headers
+        self.status, self.headers = head.status, head.headers
         self.where = endpoint.where
         self.endpoint = endpoint
         self._keep = keep
         self._conn: Optional[Connection] = conn
-        self._answer = answer
+        self._closes = head.closes
+        self._left = head.length
+        self._ended = False
         self._switch = switch
         self._clock = clock
         self._body_timeout = body_timeout
         self._step = "" if body_timeout is None else f"after {body_timeout:g}s without data"
-        # http.client gives one chunk at a time: on a busy watch, one event.
-        self._chunks = ChunkDecoder() if answer.chunked else None
-        self._read1 = answer.read1 if self._chunks is None else self._read_chunks
+        # On a busy watch a read brings many chunks, an event each: they come out at once.
+        self._chunks = ChunkDecoder() if head.chunked else None
         self._server_time: Optional[float] = None
         self._read_server_time = False
         if body_timeout is not None:
@@ -70,13 +65,13 @@ class Response:
     @property
     def content_type(self) -> str:
         """In lower case, without parameters."""
-        return header(self.headers, "Content-Type").partition(";")[0].strip().lower()
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def server_time(self) -> Optional[float]:
         """The server's clock when it answered, in seconds since 1970; None if it did not say."""
         if not self._read_server_time:
-            moment = http_date(header(self.headers, "Date"))
+            moment = http_date(self.headers.get("date", ""))
             self._server_time = None if moment is None else moment.timestamp()
             self._read_server_time = True
         return self._server_time
@@ -137,38 +132,41 @@ class Response:
         """Let go of the connection; it is kept only if the body was read to its end."""
         conn, self._conn = self._conn, None
         if conn is not None:
-            self._answer.close()
             conn.end()
 
     def __enter__(self) -> Response:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _limit(self, deadline: float) -> None:
-        if self._conn is not None and self._conn.reader is not None:
-            self._conn.reader.limit(self._body_timeout, deadline)
+        if self._conn is not None:
+            self._conn.stream.limit(self._body_timeout, deadline)
 
-    def _read_chunks(self, n: int) -> bytes:
+    def _read1(self, n: int) -> bytes:
+        conn, chunks = self._conn, self._chunks
+        if self._ended:
+            return b""
+        if conn is None:
+            raise CutShort
+        if chunks is not None:
+            return self._read_chunks(conn, chunks, n)
+        if self._left is None:
+            return conn.stream.read(n)
+        data = conn.stream.read(min(n, self._left)) if self._left else b""
+        if self._left and not data:
+            raise CutShort
+        self._left -= len(data)
+        return data
+
+    def _read_chunks(self, conn: Connection, chunks: ChunkDecoder, n: int) -> bytes:
         """What the next piece of a chunked body carries; b"" at its end."""
-        import http.client
-
-        chunks = self._chunks
-        assert chunks is not None
         while not chunks.ended:
-            piece = self._answer.fp.read1(n)
+            piece = conn.stream.read(n)
             if not piece:
-                raise http.client.IncompleteRead(b"")
-            try:
-                data = chunks.feed(piece)
-            except ChunkError as error:
-                raise http.client.HTTPException(str(error)) from error
+                raise CutShort
+            data = chunks.feed(piece)
             if data:
                 return data
         return b""
@@ -177,12 +175,11 @@ class Response:
         conn = self._conn
         if conn is None:
             return
-        if self._switch.killed or self._answer.length:
-            import http.client
-
-            raise self._failed(http.client.IncompleteRead(b""))
-        self._answer.close()
-        if conn.sock is None or (self._chunks is not None and self._chunks.surplus):
+        if self._switch.killed:
+            raise self._failed(CutShort())
+        self._ended = True
+        surplus = conn.stream.surplus or (self._chunks is not None and self._chunks.surplus)
+        if self._closes or surplus:
             self.close()
             return
         self._conn = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import socket
-from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
 from agentctl.net.endpoint import HttpEndpoint, Timeouts
 from agentctl.net.failures import explain
+from agentctl.net.http1 import NoAnswer
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.response import Response
 
@@ -75,12 +75,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _keep(self, conn: Connection, endpoint: HttpEndpoint) -> None:
@@ -102,8 +97,6 @@ class Session:
 
 def _may_be_stale(error: Exception) -> bool:
     """Whether a server that closed a kept connection meanwhile would explain ``error``."""
-    import http.client
-
     if isinstance(error, socket.timeout):
         return False
-    return isinstance(error, (OSError, http.client.RemoteDisconnected))
+    return isinstance(error, (OSError, NoAnswer))

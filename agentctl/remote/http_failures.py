@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from http import HTTPStatus
-from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import (
@@ -17,7 +14,7 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
-from agentctl.net.failures import header, retry_after
+from agentctl.net.failures import retry_after, status_line, visible_text
 from agentctl.net.response import Response
 from agentctl.redact import redact
 from agentctl.wire.statusjson import error_of
@@ -31,9 +28,6 @@ MAX_SAID = 200
 NO_STREAM = (404, 405, 406, 501)
 """What servers and proxies without the stream answer."""
 
-_TITLE = re.compile(r"<title[^<>]{0,100}>([^<]{1,300})", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{0,500}>")
-
 
 def refusal(response: Response, clock: Clock, *, streaming: bool) -> SourceError:
     """What a status that is not 200 means; takes the body for it."""
@@ -41,7 +35,7 @@ def refusal(response: Response, clock: Clock, *, streaming: bool) -> SourceError
     body = _beginning(response, clock)
     said, ours = error_of(body.decode("utf-8", "replace"))
     because = f": {_line(said)}" if said else ""
-    phrase = _phrase(status)
+    phrase = status_line(status)
     if status == 401:
         return UnauthorizedError(f"{where}: unauthorized; check --token or --token-file")
     if status == 403:
@@ -72,7 +66,7 @@ def wrong_type(response: Response, expected: str, clock: Clock) -> ServerError:
 
 def refuse_coding(response: Response) -> None:
     """Raise ServerError for a body that is compressed."""
-    coding = header(response.headers, "Content-Encoding").strip().lower()
+    coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
         raise ServerError(
             f"{response.where}: the answer is compressed ({coding[:20]}), which was not asked "
@@ -100,19 +94,8 @@ def _beginning(response: Response, clock: Clock) -> bytes:
 
 def seen_in(body: bytes) -> str:
     """What a person would see of it: a page's title, or the beginning of the text."""
-    text = body[:20_000].decode("utf-8", "replace")
-    if "<" in text[:200]:
-        title = _TITLE.search(text)
-        text = title[1] if title else _TAG.sub(" ", text)
-    return _line(text)
+    return _line(visible_text(body))
 
 
 def _line(text: str) -> str:
     return redact(" ".join(text[:5_000].split()), MAX_SAID)
-
-
-def _phrase(status: int) -> str:
-    found: Optional[HTTPStatus] = None
-    if status in HTTPStatus._value2member_map_:
-        found = HTTPStatus(status)
-    return f"HTTP {status}" + (f" {found.phrase}" if found else "")

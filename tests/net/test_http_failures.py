@@ -12,16 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.errors import ForbiddenError, NotFoundError, ServerError, UnauthorizedError
-from agentctl.net.failures import failure_of, retry_after
+from agentctl.kube.api_failures import failure_of
+from agentctl.net.failures import retry_after
 
 DATA = Path(__file__).parent.parent / "data"
+
+
+def _lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def recorded(name: str) -> tuple[int, dict[str, str], bytes]:
     response: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text())["response"]
     body = response["body"]
     text = body if isinstance(body, str) else json.dumps(body)
-    return response["status"], response["headers"], text.encode()
+    return response["status"], _lower(response["headers"]), text.encode()
 
 
 @pytest.mark.parametrize(
@@ -95,17 +100,21 @@ def test_the_message_is_limited_and_is_one_line() -> None:
         ("Fri, 30 Jan 2026 18:15:30 GMT", 30.0),
         ("Fri, 30 Jan 2026 18:14:00 GMT", 0.0),
         ("Sat, 30 Jan 2027 18:14:00 GMT", 300.0),
+        ("Friday, 30-Jan-26 18:15:09 GMT", 9.0),
+        ("Fri Jan 30 18:15:09 2026", 9.0),
+        ("Fri, 31 Feb 2026 18:15:09 GMT", None),
+        ("Fri, 30 Xyz 2026 18:15:09 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_within_bounds(value: str, wait: object) -> None:
-    headers = {"retry-AFTER": value, "Date": "Fri, 30 Jan 2026 18:15:00 GMT"}
+    headers = {"retry-after": value, "date": "Fri, 30 Jan 2026 18:15:00 GMT"}
     assert retry_after(headers) == wait
     assert failure_of(429, headers, b"", "list", "pods").retry_after == wait
 
 
 def test_a_retry_after_date_counts_from_now_without_a_date_header() -> None:
     now = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
-    assert retry_after({"Retry-After": "Fri, 30 Jan 2026 18:15:07 GMT"}, now) == 7.0
+    assert retry_after({"retry-after": "Fri, 30 Jan 2026 18:15:07 GMT"}, now) == 7.0
 
 
 def test_the_status_says_when_to_retry_where_no_header_does() -> None:
@@ -113,7 +122,7 @@ def test_the_status_says_when_to_retry_where_no_header_does() -> None:
     assert failure_of(429, {}, body, "list", "pods").retry_after == 4.0
 
 
-@given(st.integers(300, 599), st.dictionaries(st.just("Retry-After"), st.text()), st.binary())
+@given(st.integers(300, 599), st.dictionaries(st.just("retry-after"), st.text()), st.binary())
 def test_no_answer_can_break_it(status: int, headers: dict[str, str], body: bytes) -> None:
     failure = failure_of(status, headers, body, "list", "pods")
     assert failure.message.startswith("cannot list pods: ")

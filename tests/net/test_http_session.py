@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from agentctl.clock import SystemClock
 from agentctl.errors import ConfigError, DisconnectedError, ServerError
 from agentctl.kube.access import ClusterAccess
+from agentctl.net.dial import Route, dial
 from agentctl.net.endpoint import Timeouts
-from agentctl.net.kill_switch import KillSwitch
+from agentctl.net.kill_switch import KillSwitch, Lifeline
 from tests.net.tinyserver import (
     CHUNKED,
     OK,
@@ -252,7 +254,7 @@ def test_the_server_clock_is_read_from_the_date_header() -> None:
         for _ in range(3):
             with get(session) as response:
                 times.append(response.server_time)
-                assert response.headers.get("CONTENT-length") == "2"
+                assert response.headers["content-length"] == "2"
                 response.read_all(10)
     assert times == [1769796900.0, None, None]
 
@@ -273,16 +275,17 @@ def test_what_is_no_http_is_said_to_be_none() -> None:
 
 
 def test_keepalive_and_nodelay_are_on() -> None:
-    with asking(answer(OK)) as (_server, session), get(session) as response:
-        assert response._conn is not None
-        sock = response._conn.sock
+    clock = SystemClock()
+    with serving(answer(OK)) as server:
+        route = Route("127.0.0.1", server.port)
+        sock = dial(route, Lifeline(), clock, clock.monotonic() + 5)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         if hasattr(socket, "TCP_KEEPIDLE"):
             options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
             values = [sock.getsockopt(socket.IPPROTO_TCP, option) for option in options]
             assert values == [15, 5, 3]
-        response.read_all(10)
+        sock.close()
 
 
 def test_the_next_address_is_tried_when_the_first_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
