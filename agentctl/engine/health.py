@@ -143,7 +143,7 @@ class SourceHealth:
         return SourceVitals(
             self.name,
             self.up,
-            self.lost,
+            self.away,
             self.last_alive,
             self.epoch,
             failure.message if failure is not None else "",

@@ -93,7 +93,7 @@ class SourceVitals(NamedTuple):
     name: str
     up: bool
     lost: bool
-    """Down for want of a connection, not of a permission."""
+    """Down for want of a connection or of good credentials, not of a permission."""
     last_alive: float
     attempts: int
     failure: str
@@ -112,7 +112,7 @@ class Vitals(NamedTuple):
 
     @property
     def lost(self) -> list[SourceVitals]:
-        """The sources that are down for want of a connection."""
+        """The sources that are down for want of what they share with all others."""
         return [source for source in self.sources if source.lost]
 
     @property

@@ -179,6 +179,7 @@ def test_a_revoked_token_is_one_error_for_all_and_one_recovery(make: Any) -> Non
     (told,) = errors(told)
     assert (told.code, told.source, told.sources) == (ErrorCode.UNAUTHORIZED, "a", NAMES)
     assert errors(bench.advance(5)) == []
+    assert not bench.engine.vitals().ready
     events = [event for name in NAMES for event in bench.step(bench.listed(name))]
     (back,) = errors(events)
     assert (back.code, back.sources) == (ErrorCode.RECOVERED, NAMES)
