@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
 from agentctl.kube.evaluate import Component, Evaluator, verdict
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.resources import WatchSpec
 from agentctl.model import Item, Status
-
-GOOD = (Status.HEALTHY, Status.CONFIGURED)
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,7 @@ class Explainer:
 
 def needs_diagnosis(item: Item) -> bool:
     """Whether there is anything to explain."""
-    fixed = item.status is Status.UNKNOWN and item.details.get("static") is True
-    return item.status not in GOOD and not fixed
+    return item.status not in GOOD and bool(decisive([item]))
 
 
 def kind_of(check: Check) -> str:

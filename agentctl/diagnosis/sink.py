@@ -155,11 +155,8 @@ def _events_grant(where: str, subject: str) -> tuple[Kubectl, Kubectl]:
 
 
 def _words(permission: Permission) -> str:
-    resource = ",".join(permission.urls) or permission.resource
-    if permission.group:
-        resource += f".{permission.group}"
     where = f" in namespace {permission.namespace}" if permission.namespace else ""
-    return f"{','.join(permission.verbs)} on {resource}{where}"
+    return f"{','.join(permission.verbs)} on {permission.noun}{where}"
 
 
 def _event(warned: WarningEvent) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Check: what every kind of check is made of, a rule from cut objects to a verdict.
 
 A kind is a module of ``kube.checks`` with ``KIND = "name"``, ``FIELDS``, the names it takes in the
-catalog, a frozen dataclass that implements ``Check`` and a function
+catalog, a frozen dataclass derived from ``Check`` and a function
 ``parse(fields: Fields) -> Check``. The catalog loader finds it by its file (those that
 start with an underscore are no kinds); nothing else has to be changed to add one, but
 ``docs/catalog.md`` should tell of it. Checks do no I/O, own no thread and read no
@@ -47,17 +47,20 @@ class Context:
     """The components judged before this one, by name (see ``Check.follows``)."""
 
 
-class Check(Protocol):
+class Check:
     """A rule, configured by the catalog."""
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         """What it wants to know of the cluster."""
+        raise NotImplementedError
 
     def follows(self) -> tuple[str, ...]:
         """The components whose results it reads."""
+        return ()
 
     def evaluate(self, context: Context) -> Result:
         """Judge; never raises for anything an API server may say."""
+        raise NotImplementedError
 
 
 def blind(message: str) -> Result:

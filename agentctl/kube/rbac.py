@@ -32,6 +32,13 @@ class Permission:
     urls: tuple[str, ...] = ()
     """``nonResourceURLs``, in place of group and resource."""
 
+    @property
+    def noun(self) -> str:
+        """As kubectl names it: ``deployments.apps``, or the URLs."""
+        if self.urls:
+            return ",".join(self.urls)
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
     def rule(self) -> dict[str, Any]:
         """The row as a PolicyRule."""
         if self.urls:

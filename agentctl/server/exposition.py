@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from agentctl.server.metrics import BOUNDS_S
 from agentctl.server.services import Services
@@ -68,21 +68,17 @@ class _Families:
         )
 
         counts = self._services.metrics.counts()
+        open_now = {**dict.fromkeys(TRANSPORTS, 0), **self._services.count.active()}
         watches = GaugeMetricFamily(
             "agentctl_active_watches", "Streams that are open now.", labels=["transport"]
         )
-        open_now = {**dict.fromkeys(TRANSPORTS, 0), **self._services.count.active()}
-        for transport, active in sorted(open_now.items()):
-            watches.add_metric([transport], active)
-        yield watches
+        yield _filled(watches, sorted(open_now.items()))
         errors = CounterMetricFamily(
             "agentctl_stream_errors",
             "Streams and requests that were refused, cut or lost.",
             labels=["kind"],
         )
-        for kind, count in sorted(counts.errors.items()):
-            errors.add_metric([kind], count)
-        yield errors
+        yield _filled(errors, sorted(counts.errors.items()))
         total, buckets = 0, []
         for bound, count in zip([*map(str, BOUNDS_S), "+Inf"], counts.buckets):
             total += count
@@ -106,17 +102,13 @@ class _Families:
         events = CounterMetricFamily(
             "agentctl_events", "Events made for readers, of all namespaces.", labels=["type"]
         )
-        for type_, count in sorted(made.items()):
-            events.add_metric([type_], count)
-        yield events
+        yield _filled(events, sorted(made.items()))
         resumes = CounterMetricFamily(
             "agentctl_resumes",
             "Readers that came with a cursor, by what they were given for it.",
             labels=["outcome"],
         )
-        for outcome, count in sorted(resumed.items()):
-            resumes.add_metric([outcome], count)
-        yield resumes
+        yield _filled(resumes, sorted(resumed.items()))
 
     def _sources(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -138,10 +130,14 @@ class _Families:
             "1 while what the source says can be relied on.",
             labels=["source"],
         )
-        for source in vitals.sources:
-            attempts.add_metric([source.name], source.attempts)
-            silence.add_metric([source.name], max(0.0, now - source.last_alive))
-            up.add_metric([source.name], float(source.up))
-        yield attempts
-        yield silence
-        yield up
+        sources = vitals.sources
+        yield _filled(attempts, [(one.name, one.attempts) for one in sources])
+        yield _filled(silence, [(one.name, max(0.0, now - one.last_alive)) for one in sources])
+        yield _filled(up, [(one.name, one.up) for one in sources])
+
+
+def _filled(family: Any, values: Iterable[tuple[str, float]]) -> Any:
+    """A family with a series for each value of its one label."""
+    for value, count in values:
+        family.add_metric([value], float(count))
+    return family

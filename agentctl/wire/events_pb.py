@@ -18,7 +18,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from agentctl.model import (
     Delta,
-    ErrorCode,
     Event,
     Heartbeat,
     Item,
@@ -33,11 +32,8 @@ from agentctl.rpc.agentctl_pb2 import (
     RemovedItem,
 )
 from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import Read
+from agentctl.wire.statusjson import MAX_ITEMS, Read, code_of
 from agentctl.wire.structs import from_struct, to_struct
-
-MAX_ITEMS = 100_000
-"""In what is read: two bytes may be an item, and each costs hundreds here."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NANOS = 10**9
@@ -53,7 +49,6 @@ _TO_STATUS = {
     Status.ERROR: ControlPlaneStatusItem.STATUS_ERROR,
 }
 _FROM_STATUS = {int(number): status for status, number in _TO_STATUS.items()}
-_CODES = {code.value: code for code in ErrorCode}
 
 
 def encode(event: Event) -> bytes:
@@ -184,11 +179,7 @@ def _item(message: ControlPlaneStatusItem) -> Item:
 
 
 def _error(message: ControlPlaneStatusEvent, at: datetime) -> StreamError:
-    """A code that is not known here is told in the message: the error is what counts."""
-    code, text = _CODES.get(message.code), message.message
-    if code is None:
-        code = ErrorCode.SERVER
-        text = f"{message.code}: {text}" if message.code else text
+    code, text = code_of(message.code, message.message)
     retry_in = _seconds(message.retry_in) if message.HasField("retry_in") else None
     lasted = _seconds(message.lasted) if message.HasField("lasted") else None
     sources = tuple(_few(message.sources))

@@ -20,7 +20,7 @@ NAMESPACE, DATABASE, GRPC = "namespace", "database", "grpc"
 RUNTIME = "runtime:"
 
 DISABLED = "disabled"
-_FINE = (Status.HEALTHY, Status.CONFIGURED)
+FINE = (Status.HEALTHY, Status.CONFIGURED)
 STATUSES = {**{status.value: status for status in Status}, DISABLED: Status.CONFIGURED}
 """By the word that a server uses."""
 
@@ -61,7 +61,7 @@ def _grpc_item(grpc: Mapping[str, Any], where: str) -> Item:
     """The message of one that is fine is its address."""
     address = text(grpc, "address")
     item = _told(GRPC, where, grpc, {"address": address} if address else {})
-    return replace(item, message=address) if item.status in _FINE else item
+    return replace(item, message=address) if item.status in FINE else item
 
 
 def _told(component: str, where: str, one: Mapping[str, Any], details: JSONObject) -> Item:
@@ -76,7 +76,7 @@ def _item(component: str, where: str, word: str, message: str, details: Mapping[
         return Item(
             component, where, Status.UNKNOWN, f"{why}: {message}" if message else why, details
         )
-    if status in _FINE:
+    if status in FINE:
         noted = {**details, "note": message} if message else details
         return Item(component, where, status, "", noted)
     return Item(component, where, status, message or f"{word}, no reason given", details)

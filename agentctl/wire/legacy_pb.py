@@ -42,6 +42,7 @@ from agentctl.wire.events_pb import (
 from agentctl.wire.legacy_items import (
     DATABASE,
     DISABLED,
+    FINE,
     GRPC,
     NAMESPACE,
     RUNTIME,
@@ -51,9 +52,8 @@ from agentctl.wire.namespaces import Namespaces
 SERVICE = "agentctl"
 """What this server says it is; older ones say ``jangar``."""
 
-_FINE = (Status.HEALTHY, Status.CONFIGURED)
 _BAD = (Status.DEGRADED, Status.ERROR)
-_RUNNING = (*_FINE, Status.DEGRADED)
+_RUNNING = (*FINE, Status.DEGRADED)
 _CRD_TROUBLES = ("missing_crds", "deleting_crds", "unestablished_crds", "unserved_crds")
 
 
@@ -133,7 +133,7 @@ def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
 
 
 def _located(item: Item) -> Item:
-    if item.status in _FINE or not item.message:
+    if item.status in FINE or not item.message:
         return item
     message = f"{item.namespace}: {item.message}"
     return Item(item.component, item.namespace, item.status, message, item.details)
@@ -166,7 +166,7 @@ def _runtime(item: Item) -> RuntimeAdapterHealth:
         endpoint = details.get("value")
     return RuntimeAdapterHealth(
         name=item.component[len(RUNTIME) :],
-        available=item.status in _FINE,
+        available=item.status in FINE,
         status=_word(item.status),
         message=item.message,
         endpoint=endpoint if isinstance(endpoint, str) else "",
@@ -189,7 +189,7 @@ def _grpc(item: Optional[Item]) -> GrpcHealth:
     """Never left out: a client may not expect that."""
     if item is None:
         return GrpcHealth(status=DISABLED, message="not watched")
-    fine = item.status in _FINE
+    fine = item.status in FINE
     return GrpcHealth(
         enabled=True,
         address=text(item.details, "address") or (item.message if fine else ""),
@@ -203,7 +203,7 @@ def _namespaces(items: Sequence[Item]) -> Iterator[NamespaceHealth]:
     for namespace in dict.fromkeys(item.namespace for item in items):
         inside = [item for item in items if item.namespace == namespace]
         bad = [item.component for item in inside if item.status in _BAD]
-        fine = any(item.status in _FINE for item in inside)
+        fine = any(item.status in FINE for item in inside)
         unseen = any(
             item.component == NAMESPACE and item.status is Status.UNKNOWN for item in inside
         )

@@ -34,7 +34,7 @@ TYPES = frozenset((Snapshot.type, Delta.type, Heartbeat.type, StreamError.type))
 """Of events."""
 
 MAX_ITEMS = 100_000
-"""Of one event; no control plane has as many."""
+"""Of one event; no control plane has as many, and in protobuf two bytes may be one."""
 
 MAX_DIGITS = 100
 """Of a whole number: int() of a long text is slow, and none means one so large."""
@@ -210,18 +210,22 @@ def _keys(data: JSONObject, wrong: list[str], namespaces: Namespaces) -> tuple[I
 
 
 def _error(data: Mapping[str, Any], at: datetime, cursor: str) -> StreamError:
-    """A code that is not known here is told in the message: the error is what counts."""
-    message, word = text(data, "message"), data.get("code")
-    code = _CODES.get(word) if isinstance(word, str) else None
-    if code is None:
-        code = ErrorCode.SERVER
-        message = f"{word}: {message}" if isinstance(word, str) and word else message
-        if not message:
-            raise ValueError("without 'message'")
+    word = text(data, "code")
+    code, message = code_of(word, text(data, "message"))
+    if word not in _CODES and not message:
+        raise ValueError("without 'message'")
     sources = tuple(texts(data, "sources")[:MAX_SOURCES])
     source = text(data, "source")
     waits = _seconds(data.get("retry_in")), _seconds(data.get("lasted"))
     return StreamError(at, message, code, source, waits[0], cursor, sources, waits[1])
+
+
+def code_of(word: str, message: str) -> tuple[ErrorCode, str]:
+    """A code that is not known here is told in the message: the error is what counts."""
+    code = _CODES.get(word)
+    if code is not None:
+        return code, message
+    return ErrorCode.SERVER, f"{word}: {message}" if word else message
 
 
 def _seconds(value: object) -> Optional[float]:

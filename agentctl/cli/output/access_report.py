@@ -40,15 +40,7 @@ def summary(access: Access) -> str:
 def described(permission: Permission) -> str:
     """``list,watch pods in agents``."""
     where = f" in {permission.namespace}" if permission.namespace else ""
-    return f"{','.join(permission.verbs)} {resource(permission)}{where}"
-
-
-def resource(permission: Permission) -> str:
-    """As kubectl names it: ``deployments.apps``, or the URLs."""
-    if permission.urls:
-        return ",".join(permission.urls)
-    group = permission.group
-    return f"{permission.resource}.{group}" if group else permission.resource
+    return f"{','.join(permission.verbs)} {permission.noun}{where}"
 
 
 def table(access: Access) -> list[str]:
@@ -60,7 +52,7 @@ def table(access: Access) -> list[str]:
 def _row(grant: Grant) -> tuple[str, ...]:
     permission = grant.permission
     return (
-        resource(permission),
+        permission.noun,
         permission.namespace or "-",
         ",".join(permission.names) or "-",
         ",".join(permission.verbs),
@@ -74,7 +66,7 @@ def to_json(access: Access) -> JSONObject:
         "user": redact(access.subject),
         "permissions": [
             {
-                "resource": resource(grant.permission),
+                "resource": grant.permission.noun,
                 "namespace": grant.permission.namespace,
                 "names": list(grant.permission.names),
                 "needed": list(grant.permission.verbs),

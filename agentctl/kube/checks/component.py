@@ -13,7 +13,7 @@ FIELDS = ("name",)
 
 
 @dataclass(frozen=True)
-class ComponentCheck:
+class ComponentCheck(Check):
     name: str
 
     def needs(self, namespace: str) -> tuple[Need, ...]:

@@ -22,7 +22,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class CrdsCheck:
+class CrdsCheck(Check):
     """``names`` are full ones, ``plural.group``."""
 
     names: tuple[str, ...]
@@ -33,9 +33,6 @@ class CrdsCheck:
             Need(CRDS, "", cut_crd, names=names),
             Need(SERVED, "", cut_served, names=names),
         )
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         view = context.view

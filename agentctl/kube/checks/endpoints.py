@@ -26,7 +26,7 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True)
-class EndpointsCheck:
+class EndpointsCheck(Check):
     """``port`` is the Service's, and only shown: slices know the pods' ports instead.
 
     With ``unless`` and ``variables`` the check is passed over when one of these is set
@@ -46,9 +46,6 @@ class EndpointsCheck:
         if self.unless is None:
             return (slices,)
         return (slices, *self.unless.needs(namespace, namespace, cut_env))
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         if self.unless is not None:

@@ -17,7 +17,7 @@ FIELDS = ("workload", "kinds", "variables", "default", "namespace")
 
 
 @dataclass(frozen=True)
-class EnvCheck:
+class EnvCheck(Check):
     """Any one of ``variables`` will do; ``default`` is what holds when none is set."""
 
     workload: Names
@@ -27,9 +27,6 @@ class EnvCheck:
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         return self.workload.needs(namespace, place(self.namespace, namespace), cut_env)
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         where = place(self.namespace, context.namespace)

@@ -21,7 +21,7 @@ FIELDS = ("name", "max_age", "namespace")
 
 
 @dataclass(frozen=True)
-class LeaseCheck:
+class LeaseCheck(Check):
     """``max_age`` in seconds takes the place of the lease's own duration."""
 
     name: str
@@ -31,9 +31,6 @@ class LeaseCheck:
     def needs(self, namespace: str) -> tuple[Need, ...]:
         names = frozenset((fill(self.name, namespace),))
         return (Need(LEASES, place(self.namespace, namespace), cut_lease, names=names),)
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         where = place(self.namespace, context.namespace)

@@ -17,7 +17,7 @@ FIELDS = ("name",)
 
 
 @dataclass(frozen=True)
-class NamespaceCheck:
+class NamespaceCheck(Check):
     """``name`` is empty for the watched namespace."""
 
     name: str = ""
@@ -25,9 +25,6 @@ class NamespaceCheck:
     def needs(self, namespace: str) -> tuple[Need, ...]:
         names = frozenset((place(self.name, namespace),))
         return (Need(NAMESPACES, "", cut_namespace, names=names),)
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         if reason := context.view.blind(NAMESPACES, ""):

@@ -13,14 +13,11 @@ FIELDS = ("status", "message")
 
 
 @dataclass(frozen=True)
-class StaticCheck:
+class StaticCheck(Check):
     status: Status
     message: str
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
-        return ()
-
-    def follows(self) -> tuple[str, ...]:
         return ()
 
     def evaluate(self, context: Context) -> Result:

@@ -33,7 +33,7 @@ FIELDS = ("names", "labels", "kinds", "pods", "namespace")
 
 
 @dataclass(frozen=True)
-class WorkloadCheck:
+class WorkloadCheck(Check):
     """Either the first of ``names`` that exists, or the worst of all with ``labels``.
 
     ``pods`` narrows the pods that are watched; those of a workload are told by its own
@@ -55,9 +55,6 @@ class WorkloadCheck:
             Need(KINDS[kind], where, cut_workload, labels=self.labels) for kind in self.kinds
         )
         return (*workloads, pods)
-
-    def follows(self) -> tuple[str, ...]:
-        return ()
 
     def evaluate(self, context: Context) -> Result:
         if self.labels is not None:
