@@ -2,30 +2,30 @@
 
 A cursor holds when it was made, which stream it belongs to, how far each source was,
 and a hash of what each item looked like, so that any process that knows the present
-state can tell what has changed since. Hashes are the first bytes of SHA-256: the same
-in every process, and there on hosts in FIPS mode, which BLAKE2 is not. ``cursortext``
-has its form as text.
+state can tell what has changed since. ``cursortext`` makes them, and has their form as
+text; here is what they are compared with.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple, Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from agentctl.cursortext import (
-    HASH_BYTES,
     MAX_ITEMS,
     MAX_LENGTH,
     MAX_VERSION_BYTES,
-    SCOPE_BYTES,
     Cursor,
+    CursorClock,
+    ItemHashes,
     Position,
     decode,
     digest_of,
     encode,
-    sha256,
+    item_hash,
+    key_hash,
+    make,
+    scope_of,
 )
 from agentctl.model import Item, ItemKey
 
@@ -50,66 +50,6 @@ __all__ = [
     "resume",
     "scope_of",
 ]
-
-
-class CursorClock:
-    """Makes positions that only grow, also when the wall clock goes back."""
-
-    def __init__(self) -> None:
-        self._last = Position(0, 0)
-
-    def next(self, now: datetime) -> Position:
-        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
-        self._last = Position(time_ms, self._last.sequence + 1)
-        return self._last
-
-
-def scope_of(namespaces: Iterable[str], catalog_hash: str, globs: Iterable[str]) -> bytes:
-    """What streams must share for their cursors to be comparable; order does not matter."""
-    parts = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
-    return sha256(_canonical(parts))[:SCOPE_BYTES]
-
-
-class ItemHashes:
-    """The hashes of items, worked out once for each item that stays the same."""
-
-    def __init__(self) -> None:
-        self._known: dict[ItemKey, tuple[Item, int, int]] = {}
-
-    def of(self, items: Iterable[Item]) -> dict[int, int]:
-        """Key hash to content hash, in the items' order; forgets all other items."""
-        known = {}
-        for item in items:
-            before = self._known.get(item.key)
-            if before is None or before[0] is not item:
-                before = (item, key_hash(item.key), item_hash(item))
-            known[item.key] = before
-        self._known = known
-        return {key: content for _, key, content in known.values()}
-
-
-def make(
-    position: Position,
-    scope: bytes,
-    versions: Mapping[str, str],
-    items: Iterable[Item],
-    known: Optional[ItemHashes] = None,
-) -> Cursor:
-    """The cursor of a state; ``known`` spares the hashing of what has not changed."""
-    hashes = (known or ItemHashes()).of(items)
-    if len(hashes) > MAX_ITEMS:
-        return Cursor(position, scope, versions, digest=digest_of(hashes))
-    return Cursor(position, scope, versions, hashes)
-
-
-def key_hash(key: ItemKey) -> int:
-    """32 bits of an item's key."""
-    return _hash32(_canonical([key.namespace, key.component]))
-
-
-def item_hash(item: Item) -> int:
-    """32 bits of what a reader sees of an item beside its key."""
-    return _hash32(_canonical([item.status.value, item.message, item.details]))
 
 
 class Nothing(NamedTuple):
@@ -187,20 +127,3 @@ def _as_number(version: str) -> Optional[int]:
     if len(version) <= MAX_VERSION_BYTES and version.isascii() and version.isdigit():
         return int(version)
     return None
-
-
-def _hash32(data: bytes) -> int:
-    return int.from_bytes(sha256(data)[:HASH_BYTES], "big")
-
-
-def _plain(value: Any) -> Any:
-    """Any other mapping as a dict; what JSON does not know as text."""
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def _canonical(value: Any) -> bytes:
-    """The one JSON text of a value, in ASCII."""
-    return _ENCODER.encode(value).encode("ascii")

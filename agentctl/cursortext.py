@@ -1,16 +1,21 @@
 """Cursor text: format, time, sequence, scope, versions, hashes or digest, checksum.
 
-URL-safe, bounded, and never believed when it is damaged.
+URL-safe, bounded, and never believed when it is damaged. Hashes are the first bytes of
+SHA-256: the same in every process, and there on hosts in FIPS mode, which BLAKE2 is not.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from datetime import datetime
+from typing import Any, NamedTuple, Optional
+
+from agentctl.model import Item, ItemKey
 
 MAX_LENGTH = 1024
 """Characters of an encoded cursor: it goes into URLs, headers and shell variables."""
@@ -53,6 +58,66 @@ class Cursor:
     versions: Mapping[str, str]
     hashes: Mapping[int, int] = field(default_factory=dict)
     digest: Optional[int] = None
+
+
+class CursorClock:
+    """Makes positions that only grow, also when the wall clock goes back."""
+
+    def __init__(self) -> None:
+        self._last = Position(0, 0)
+
+    def next(self, now: datetime) -> Position:
+        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
+        self._last = Position(time_ms, self._last.sequence + 1)
+        return self._last
+
+
+def scope_of(namespaces: Iterable[str], catalog_hash: str, globs: Iterable[str]) -> bytes:
+    """What streams must share for their cursors to be comparable; order does not matter."""
+    parts = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
+    return sha256(_canonical(parts))[:SCOPE_BYTES]
+
+
+class ItemHashes:
+    """The hashes of items, worked out once for each item that stays the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[ItemKey, tuple[Item, int, int]] = {}
+
+    def of(self, items: Iterable[Item]) -> dict[int, int]:
+        """Key hash to content hash, in the items' order; forgets all other items."""
+        known = {}
+        for item in items:
+            before = self._known.get(item.key)
+            if before is None or before[0] is not item:
+                before = (item, key_hash(item.key), item_hash(item))
+            known[item.key] = before
+        self._known = known
+        return {key: content for _, key, content in known.values()}
+
+
+def make(
+    position: Position,
+    scope: bytes,
+    versions: Mapping[str, str],
+    items: Iterable[Item],
+    known: Optional[ItemHashes] = None,
+) -> Cursor:
+    """The cursor of a state; ``known`` spares the hashing of what has not changed."""
+    hashes = (known or ItemHashes()).of(items)
+    if len(hashes) > MAX_ITEMS:
+        return Cursor(position, scope, versions, digest=digest_of(hashes))
+    return Cursor(position, scope, versions, hashes)
+
+
+def key_hash(key: ItemKey) -> int:
+    """32 bits of an item's key."""
+    return _hash32(_canonical([key.namespace, key.component]))
+
+
+def item_hash(item: Item) -> int:
+    """32 bits of what a reader sees of an item beside its key."""
+    return _hash32(_canonical([item.status.value, item.message, item.details]))
 
 
 def digest_of(hashes: Mapping[int, int]) -> int:
@@ -192,3 +257,20 @@ def sealed(body: bytes) -> str:
 
 def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def _hash32(data: bytes) -> int:
+    return int.from_bytes(sha256(data)[:HASH_BYTES], "big")
+
+
+def _plain(value: Any) -> Any:
+    """Any other mapping as a dict; what JSON does not know as text."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _canonical(value: Any) -> bytes:
+    """The one JSON text of a value, in ASCII."""
+    return _ENCODER.encode(value).encode("ascii")

@@ -23,11 +23,10 @@ from agentctl.errors import (
     SourceError,
     StreamingUnsupported,
 )
+from agentctl.kube.decode import ExpiredError, LineSplitter, LineTooLong, WatchDecoder
 from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
-from agentctl.kube.watchevents import ExpiredError, WatchDecoder
 from agentctl.net.endpoint import Timeouts
-from agentctl.net.lines import LineSplitter, LineTooLong
 from agentctl.net.memory_budget import Share
 from agentctl.net.response import Response
 

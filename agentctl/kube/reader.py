@@ -16,7 +16,7 @@ from typing import Any, Optional
 from agentctl.errors import ServerError, SourceError
 from agentctl.kube.api_failures import failure_of
 from agentctl.kube.client import JSON, ApiClient, ApiSession
-from agentctl.kube.managed_fields import parse
+from agentctl.kube.decode import parse
 from agentctl.net.endpoint import Timeouts
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget

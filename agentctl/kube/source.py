@@ -28,11 +28,11 @@ from agentctl.errors import (
     StreamingUnsupported,
 )
 from agentctl.kube.client import ApiClient
+from agentctl.kube.decode import ExpiredError
 from agentctl.kube.listwatch import ListWatch, TooLargeVersionError, WatchSettings
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Startup
 from agentctl.kube.resources import WatchSpec
-from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import ErrorCode
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from typing import Optional, Union
 
 from agentctl.errors import AgentctlError, DisconnectedError
-from agentctl.net.chunked import ChunkError
 from agentctl.net.http1 import CutShort, NoAnswer, NotHttp
+from agentctl.net.timed_stream import ChunkError
 from agentctl.net.tls_settings import TlsSettings
 
 MAX_RETRY_AFTER_S = 300.0

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import DisconnectedError, ServerError
-from agentctl.net.chunked import ChunkDecoder
 from agentctl.net.failures import TimedOut, explain, http_date
 from agentctl.net.http1 import CutShort, Head
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import Share
-from agentctl.net.timed_stream import READ_BYTES
+from agentctl.net.timed_stream import READ_BYTES, ChunkDecoder
 
 if TYPE_CHECKING:
     from agentctl.net.connection import Connection

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.kube.managed_fields import parse, without_managed_fields
+from agentctl.kube.decode import parse, without_managed_fields
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.net.chunked import MAX_LINE, ChunkDecoder, ChunkError
+from agentctl.net.timed_stream import MAX_LINE, ChunkDecoder, ChunkError
 
 
 def encode(chunks: list[bytes]) -> bytes:

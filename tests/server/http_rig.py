@@ -14,7 +14,7 @@ from typing import Any, Optional
 from agentctl.clock import Clock
 from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.model import Event
-from agentctl.net.chunked import ChunkDecoder
+from agentctl.net.timed_stream import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
 from agentctl.server.hosts import AllowedHosts

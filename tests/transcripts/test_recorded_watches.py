@@ -8,11 +8,11 @@ from agentctl.clock import SystemClock
 from agentctl.engine.messages import Alive, Change, Changed, Message, Replaced, Warned
 from agentctl.engine.stream import EventStream
 from agentctl.kube.cuts.objects import Workload
+from agentctl.kube.decode import ExpiredError
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import Batch
 from agentctl.kube.source import KubeSource
 from agentctl.kube.state import KubeState
-from agentctl.kube.watchevents import ExpiredError
 from agentctl.model import Delta, ErrorCode, Snapshot, Status
 from tests.fakes import Recorder
 from tests.transcripts.replay import (

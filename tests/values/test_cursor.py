@@ -275,7 +275,7 @@ def test_a_digest_says_nothing_or_everything() -> None:
 
 
 def test_two_items_with_one_hash_take_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors, "key_hash", lambda key: 1)
+    monkeypatch.setattr(cursortext, "key_hash", lambda key: 1)
     state = state_of(2)
     found = cursors.resume(cursor_of(state), SCOPE, list(state.values()), ())
     assert found == Full("two items with one hash")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from agentctl.model import Delta, Event, Heartbeat, Item, Status
-from agentctl.net.chunked import ChunkDecoder
+from agentctl.net.timed_stream import ChunkDecoder
 from agentctl.renderers.ndjson import NdjsonRenderer
 from agentctl.wire.sse_encode import (
     LAST_CHUNK,

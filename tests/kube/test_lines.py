@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.net.lines import LineSplitter, LineTooLong
+from agentctl.kube.decode import LineSplitter, LineTooLong
 
 
 def split(data: bytes, cuts: list[int], limit: int = 1000) -> tuple[list[bytes], int]:
