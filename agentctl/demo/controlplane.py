@@ -120,29 +120,6 @@ class ControlPlane:
         self._set_pod(self.controller_pods[1], workloads.pod_status)
         self._set_available("agents-controllers", 2)
 
-    def rollout_stalls(self) -> None:
-        """A new image of the controllers cannot be pulled, and the deadline has passed."""
-        pod, name = self.controller_pods[1], "agents-controllers"
-        self._set_pod(pod, workloads.image_missing_pod_status)
-        self._set_available(name, 1)
-        stalled = workloads.stalled_condition(pod.rpartition("-")[0], self._now())
-
-        def change(found: JSONObject) -> None:
-            found["status"]["conditions"] = [stalled, *found["status"]["conditions"][1:]]
-
-        self.store.update(DEPLOYMENTS, self.namespace, name, change)
-        self._warn(self.namespace, pod, "Failed", f'Failed to pull image "{IMAGE}": not found')
-
-    def database_unset(self) -> None:
-        """Somebody removed DATABASE_URL."""
-
-        def change(found: JSONObject) -> None:
-            app = found["spec"]["template"]["spec"]["containers"][0]
-            app["env"] = [one for one in app["env"] if one["name"] != "DATABASE_URL"]
-
-        self.store.update(DEPLOYMENTS, self.namespace, "agents", change)
-        self._set_available("agents", 2)
-
     def grpc_degrades(self, not_ready: int = 1) -> None:
         """So many of the two ``agents`` pods are no longer ready."""
         self._set_endpoints(self.namespace, self.agents_pods, not_ready)

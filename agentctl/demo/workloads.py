@@ -178,27 +178,6 @@ def crashing_pod_status(
     return _pod_status(image, address, started, now, restarts, waiting, last, False)
 
 
-def image_missing_pod_status(
-    image: str, address: str, started: str, now: str, restarts: int
-) -> JSONObject:
-    """A pod whose only container waits for an image that is not there."""
-    why = f'Back-off pulling image "{image}"'
-    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": why}}
-    return _pod_status(image, address, started, now, restarts, waiting, {}, False)
-
-
-def stalled_condition(replicaset: str, now: str) -> JSONObject:
-    """A Deployment's Progressing, once its deadline has passed."""
-    return {
-        "type": "Progressing",
-        "status": "False",
-        "lastUpdateTime": now,
-        "lastTransitionTime": now,
-        "reason": "ProgressDeadlineExceeded",
-        "message": f'ReplicaSet "{replicaset}" has timed out progressing.',
-    }
-
-
 def _pod_status(
     image: str,
     address: str,

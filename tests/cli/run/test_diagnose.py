@@ -20,6 +20,7 @@ from tests.apidouble.faulty import FaultyDouble
 from tests.cli.inprocess import Done, call
 from tests.cli.program import Program, run
 from tests.deploy.authorizer import Asked, Granted
+from tests.incidents import database_unset, rollout_stalls
 from tests.kube.rig import eventually
 from tests.kubectl import KUBECTL, NO_KUBECTL
 
@@ -174,7 +175,7 @@ FAULTS = {
         "-n agents describe pod agents-5cb7dcc7-5wcxb",
     ),
     "ProgressDeadlineExceeded": Fault(
-        lambda cluster: cluster.plane.rollout_stalls(),
+        lambda cluster: rollout_stalls(cluster.plane),
         "agents-controller",
         (
             "condition Progressing=False ProgressDeadlineExceeded: ReplicaSet",
@@ -187,7 +188,7 @@ FAULTS = {
         "rollout undo deployment/agents-controllers",
     ),
     "the database is not set": Fault(
-        lambda cluster: cluster.plane.database_unset(),
+        lambda cluster: database_unset(cluster.plane),
         "database",
         (
             "env: DATABASE_URL is not set on deployment agents",
@@ -281,7 +282,7 @@ def test_a_missing_namespace_is_created(cluster: Cluster) -> None:
 
 @needs_kubectl
 def test_the_database_is_set(cluster: Cluster) -> None:
-    cluster.plane.database_unset()
+    database_unset(cluster.plane)
     (reason,) = cluster.items()["database"]["details"]["diagnosis"]
     line = reason["commands"][0].partition("--from")[0] + "DATABASE_URL=postgres://db/agents"
     assert cluster.shell(line).returncode == 0
@@ -362,7 +363,7 @@ def test_a_watch_tells_the_reasons_with_each_update(cluster: Cluster) -> None:
     args = ("diagnose", "--watch", "--component", "agents-controller")
     with Program(*args, home=cluster.folder, extra=cluster.extra) as program:
         assert program.wait_lines(3)[2] == "---"
-        cluster.plane.rollout_stalls()
+        rollout_stalls(cluster.plane)
         lines = program.wait_lines(8)
         while not any("remedy: " in line for line in lines):
             lines = program.wait_lines(len(lines) + 1)
