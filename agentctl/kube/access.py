@@ -30,26 +30,16 @@ EXPIRY_MARGIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, repr=False)
-class ClusterAccess:
+class ClusterAccess(TlsSettings):
     """All that is needed to talk to one API server. Empty text means "not given".
 
-    ``*_data`` is PEM text. A token, a password, a key or a proxy's user info is
-    never part of the ``repr``.
+    ``*_data`` is PEM text; ``description`` is ``context "dev" of /home/me/.kube/config``. A
+    token, a password, a key or a proxy's user info is never part of the ``repr``.
     """
 
-    server: str
-    description: str = ""
-    """Where it came from, for people: ``context "dev" of /home/me/.kube/config``."""
+    server: str = ""
     context: str = ""
     namespace: str = ""
-    ca_file: str = ""
-    ca_data: str = ""
-    insecure_skip_tls_verify: bool = False
-    tls_server_name: str = ""
-    client_cert_file: str = ""
-    client_cert_data: str = ""
-    client_key_file: str = ""
-    client_key_data: str = ""
     token: str = ""
     token_file: str = ""
     """Where ``token`` is read again from; a failure keeps the token read before."""
@@ -80,20 +70,6 @@ class ClusterAccess:
             "impersonation": self.impersonation,
         }
         return ", ".join(kind for kind, given in kinds.items() if given) or "none"
-
-    @property
-    def tls(self) -> TlsSettings:
-        return TlsSettings(
-            self.description,
-            self.ca_file,
-            self.ca_data,
-            self.client_cert_file,
-            self.client_cert_data,
-            self.client_key_file,
-            self.client_key_data,
-            self.insecure_skip_tls_verify,
-            self.tls_server_name,
-        )
 
     def __repr__(self) -> str:
         return (

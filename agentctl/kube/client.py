@@ -75,7 +75,7 @@ class ApiClient:
             )
         return HttpEndpoint.at(
             origin,
-            access.tls,
+            access,
             tuple(headers),
             proxy_url=access.proxy_url,
             prefix=urlsplit(access.server).path.rstrip("/"),

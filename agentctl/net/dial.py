@@ -60,7 +60,7 @@ class Route:
             if proxy is not None and proxy.scheme == "https":
                 proxy_tls = proxy_context(tls)
                 _tls_inside_tls()  # imported now, not on the connect timeout's time
-        name = tls.server_name or origin.host.partition("%")[0].rstrip(".")
+        name = tls.tls_server_name or origin.host.partition("%")[0].rstrip(".")
         return cls(origin.host, origin.port, context, name, proxy, proxy_tls, path)
 
     @property

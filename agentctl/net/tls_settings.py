@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class TlsSettings:
     """Files or PEM text; empty for what was not given. Imports no ``ssl``."""
 
-    description: str
+    description: str = ""
     """Where they came from, for messages."""
     ca_file: str = ""
     ca_data: str = ""
@@ -18,7 +18,7 @@ class TlsSettings:
     client_key_file: str = ""
     client_key_data: str = ""
     insecure_skip_tls_verify: bool = False
-    server_name: str = ""
+    tls_server_name: str = ""
     """What the server's certificate must be for, if not for its host."""
     trust_hint: str = "check certificate-authority in the kubeconfig"
     """What to do about a server that nobody vouches for."""

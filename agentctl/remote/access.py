@@ -93,7 +93,7 @@ class ClientTls:
             ca_file=self.ca,
             client_cert_file=self.certificate,
             client_key_file=self.key,
-            server_name=self.server_name,
+            tls_server_name=self.server_name,
             trust_hint="give its CA with --tls-ca",
             name_hint="check the address, or give --tls-server-name",
         )
