@@ -11,9 +11,8 @@ blocks, quoted values, URLs) is done by hand.
 
 from __future__ import annotations
 
-from agentctl.redact.details import MAX_DEPTH, MAX_NODES, redact_value
 from agentctl.redact.printable import ELLIPSIS, LIMIT, MARK, WINDOW
-from agentctl.redact.text import redact
+from agentctl.redact.text import MAX_DEPTH, MAX_NODES, redact, redact_value
 
 __all__ = [
     "ELLIPSIS",

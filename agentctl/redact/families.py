@@ -7,6 +7,8 @@ have been cut. A prefix that could begin a pod's name asks for what no name hold
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 ALPHABETS = {
     "alnum": "[A-Za-z0-9]",
     "word": "[A-Za-z0-9_]",
@@ -420,3 +422,40 @@ telegram_bot        \d{8,10}:AA[A-Za-z0-9_\-]{32,35}
 terraform_cloud     [A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{40,}
 zoho                1000\.[0-9a-f]{32}\.[0-9a-f]{32}
 """
+
+
+class Family(NamedTuple):
+    """Tokens of one issuer and one kind."""
+
+    name: str
+    prefix: str
+    alphabet: str
+    least: int
+    """Characters after the prefix, at least."""
+
+
+def _stem(prefix: str) -> str:
+    """The letters and digits that a prefix begins with."""
+    for at, char in enumerate(prefix):
+        if not char.isalnum():
+            return prefix[:at]
+    return prefix
+
+
+def _families() -> tuple[Family, ...]:
+    rows = (line.split() for line in PREFIXED.splitlines() if line)
+    return tuple(Family(name, prefix, body, int(least)) for name, prefix, body, least in rows)
+
+
+FAMILIES = _families()
+
+BY_STEM: dict[str, list[Family]] = {}
+"""By the letters and digits that stand before the first other character of a prefix."""
+BY_HEAD: dict[str, list[Family]] = {}
+"""By the first two characters of a prefix that has no other."""
+for _family in FAMILIES:
+    _start = _stem(_family.prefix)
+    if _start == _family.prefix:
+        BY_HEAD.setdefault(_start[:2], []).append(_family)
+    else:
+        BY_STEM.setdefault(_start, []).append(_family)

@@ -10,7 +10,7 @@ NAMES = frozenset({"name", "key"})
 VALUES = frozenset({"value", "val", "stringvalue"})
 """Of a record that holds the name of something and, beside it, its value."""
 
-_SHORT = 128
+SHORT = 128
 """Characters of a key that is kept in mind; what is longer is no key."""
 
 _SWITCHES = ("no-", "skip-", "use-", "with-", "disable-", "enable-", "allow-", "require-")
@@ -18,7 +18,7 @@ _SWITCHES = ("no-", "skip-", "use-", "with-", "disable-", "enable-", "allow-", "
 
 def holds_a_secret(key: str) -> bool:
     """Whether a key that is assigned to (``key=...``, ``"key": "..."``) holds a secret."""
-    return _holds(key) if len(key) <= _SHORT else _holds.__wrapped__(key)
+    return _holds(key) if len(key) <= SHORT else _holds.__wrapped__(key)
 
 
 @lru_cache(maxsize=512)
@@ -30,7 +30,7 @@ def _holds(key: str) -> bool:
 
 def ends_as_a_secret(key: str) -> bool:
     """The same of a word before a colon, which may as well be a pod or a resource."""
-    return _ends(key) if len(key) <= _SHORT else _ends.__wrapped__(key)
+    return _ends(key) if len(key) <= SHORT else _ends.__wrapped__(key)
 
 
 @lru_cache(maxsize=512)

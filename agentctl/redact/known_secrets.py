@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentctl.redact.arguments import find_arguments, find_header_items
 from agentctl.redact.credentials import find_schemes
 from agentctl.redact.dialled import find_dialled, find_user_infos
@@ -15,14 +17,15 @@ from agentctl.redact.tokens import find_tokens
 _ARGUMENTS = ("--", " -", "'-", '"-', "assword ", "identified by", "IDENTIFIED BY", "login ")
 
 
-def replace_secrets(text: str) -> str:
+def replace_secrets(text: str, may_hold_a_token: Callable[[str], bool]) -> str:
+    """``may_hold_a_token`` spares most texts the search for tokens, which costs most."""
     spans: list[Span] = []
     for reading in readings(text):
-        spans += [reading.span(*span) for span in _find(reading)]
+        spans += [reading.span(*span) for span in _find(reading, may_hold_a_token)]
     return without(text, spans) if spans else text
 
 
-def _find(reading: TextReading) -> list[Span]:
+def _find(reading: TextReading, may_hold_a_token: Callable[[str], bool]) -> list[Span]:
     """Every finder that may find something: each needs some character to begin with."""
     text = reading.text
     spans: list[Span] = []
@@ -41,5 +44,6 @@ def _find(reading: TextReading) -> list[Span]:
     if "<" in text:
         spans += find_elements(text)
     spans += find_schemes(text)
-    spans += find_tokens(text)
+    if may_hold_a_token(text):
+        spans += find_tokens(text)
     return spans

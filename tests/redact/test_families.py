@@ -9,9 +9,8 @@ import pytest
 from kubernetes_messages import messages
 
 from agentctl.redact import MARK, redact
-from agentctl.redact.families import PREFIXED, UUID, WITHIN
+from agentctl.redact.families import FAMILIES, PREFIXED, UUID, WITHIN, Family
 from agentctl.redact.text import is_suspect
-from agentctl.redact.tokens import FAMILIES, Family
 
 UPPER, LOWER, DIGITS, HEX = (
     "ABCDEFGHJKMNPQRSTUVWXYZ",
