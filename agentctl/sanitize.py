@@ -7,9 +7,9 @@ keep every printable character, texts pass ``redact``, which twice is the same a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, StreamError
 from agentctl.redact import redact
@@ -22,15 +22,35 @@ MAX_DEPTH = 50
 """Of details; what we write is a few levels deep."""
 
 
-def harmless(event: Event) -> Event:
-    """The same event, printable. Raises ValueError for details that are nested too deeply."""
+Details = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def details_of(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Printable, and redacted. Raises ValueError for what is nested too deeply."""
+    return {name(key): _value(value, 0) for key, value in details.items()}
+
+
+def harmless(event: Event, details: Details = details_of) -> Event:
+    """The same event, printable; ``details`` says what becomes of those of items."""
+
+    def clean(items: Iterable[Item]) -> tuple[Item, ...]:
+        return tuple(
+            Item(
+                name(item.component),
+                name(item.namespace),
+                item.status,
+                redact(item.message) if item.message else "",
+                details(item.details) if item.details else {},
+            )
+            for item in items
+        )
+
     cursor = name(event.cursor)
     if isinstance(event, Snapshot):
-        return replace(event, items=tuple(map(_item, event.items)), cursor=cursor)
+        return replace(event, items=clean(event.items), cursor=cursor)
     if isinstance(event, Delta):
         removed = tuple(ItemKey(*map(name, key)) for key in event.removed)
-        changes = tuple(map(_item, event.changes))
-        return replace(event, changes=changes, removed=removed, cursor=cursor)
+        return replace(event, changes=clean(event.changes), removed=removed, cursor=cursor)
     if isinstance(event, StreamError):
         return replace(
             event,
@@ -47,16 +67,6 @@ def name(text: str) -> str:
     if not text.isprintable():
         text = printable(text).replace("\n", " ")
     return text[:MAX_NAME]
-
-
-def _item(item: Item) -> Item:
-    return Item(
-        name(item.component),
-        name(item.namespace),
-        item.status,
-        redact(item.message),
-        {name(key): _value(value, 0) for key, value in item.details.items()},
-    )
 
 
 def _value(value: Any, depth: int) -> Any:

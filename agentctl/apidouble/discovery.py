@@ -154,8 +154,14 @@ def _group(kinds: Sequence[Kind], name: str) -> JSONObject:
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _verbs(kind: Kind) -> list[str]:
-    return ["create"] if kind in REVIEWS else list(kind.verbs)
+def _common(kind: Kind) -> JSONObject:
+    """What both forms say of a resource by the same names; what is empty is left out."""
+    found: JSONObject = {
+        "verbs": ["create"] if kind in REVIEWS else list(kind.verbs),
+        "shortNames": list(kind.short_names),
+        "categories": list(kind.categories),
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def _aggregated_resource(kind: Kind) -> JSONObject:
@@ -167,12 +173,8 @@ def _aggregated_resource(kind: Kind) -> JSONObject:
         "responseKind": own,
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": _verbs(kind),
+        **_common(kind),
     }
-    if kind.short_names:
-        out["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        out["categories"] = list(kind.categories)
     if kind.subresources:
         out["subresources"] = [
             {
@@ -186,18 +188,13 @@ def _aggregated_resource(kind: Kind) -> JSONObject:
 
 
 def _legacy_resources(kind: Kind) -> Iterable[JSONObject]:
-    entry: JSONObject = {
+    yield {
         "name": kind.plural,
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": _verbs(kind),
+        **_common(kind),
     }
-    if kind.short_names:
-        entry["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        entry["categories"] = list(kind.categories)
-    yield entry
     for name in kind.subresources:
         verbs = ["get", "patch", "update"]
         sub: JSONObject = {"name": f"{kind.plural}/{name}", "singularName": ""}

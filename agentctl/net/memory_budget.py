@@ -8,8 +8,6 @@ could be for ever: who does not get his own fails, and tries again later.
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import Optional
 
 from agentctl.errors import ServerError
 
@@ -66,11 +64,6 @@ class Share:
     def __enter__(self) -> Share:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._budget.give(self._taken)
         self._taken = 0

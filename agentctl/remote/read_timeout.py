@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import Callable, Optional
 
 from agentctl.clock import Clock
@@ -66,12 +65,7 @@ class ReadTimeout:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._over = True
         self._wake.set()
         self._thread.join()

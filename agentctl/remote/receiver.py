@@ -17,10 +17,10 @@ from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt
 from agentctl.engine.messages import Alive, Received, Warned
 from agentctl.errors import DisconnectedError
-from agentctl.model import Delta, ErrorCode, Event, Heartbeat, Item, ItemKey, Snapshot, StreamError
+from agentctl.model import ErrorCode, Event, Heartbeat, Snapshot, StreamError
 from agentctl.redact import redact, redact_value
 from agentctl.remote.access import ServerAccess
-from agentctl.sanitize import name
+from agentctl.sanitize import harmless
 from agentctl.wire.namespaces import Namespaces
 from agentctl.wire.statusjson import Read
 
@@ -134,7 +134,7 @@ class Receiver:
         """Hand one event on. Raises DisconnectedError for a state older than the user's."""
         if isinstance(event, Snapshot):
             self._refuse_the_past(event.cursor)
-        self._attempt.put(Received(SOURCE, self._attempt.epoch, redacted(event)))
+        self._attempt.put(Received(SOURCE, self._attempt.epoch, harmless(event, redact_value)))
 
     def receive_status(self, snapshot: Snapshot, errors: list[StreamError]) -> None:
         """Hand on a whole state that was asked for, and what is wrong with it."""
@@ -151,29 +151,3 @@ class Receiver:
         behind = cursors.is_behind(present.versions, self._since)
         if behind and self._clock.monotonic() < self._patient_until:
             raise DisconnectedError("the server has not seen yet what --since has", 0.5)
-
-
-def redacted(event: Event) -> Event:
-    """The event without secrets and control characters, whatever its server thought of them."""
-    cursor = name(event.cursor)
-    if isinstance(event, Snapshot):
-        return Snapshot(event.generated_at, tuple(map(_clean, event.items)), cursor)
-    if isinstance(event, Delta):
-        removed = tuple(ItemKey(*map(name, key)) for key in event.removed)
-        return Delta(event.generated_at, tuple(map(_clean, event.changes)), removed, cursor)
-    if isinstance(event, StreamError):
-        return replace(
-            event,
-            message=redact(event.message),
-            source=name(event.source),
-            sources=tuple(map(name, event.sources)),
-            cursor=cursor,
-        )
-    return replace(event, cursor=cursor)
-
-
-def _clean(item: Item) -> Item:
-    component, namespace = name(item.component), name(item.namespace)
-    details = redact_value(item.details) if item.details else {}
-    message = redact(item.message) if item.message else ""
-    return Item(component, namespace, item.status, message, details)
