@@ -159,7 +159,7 @@ class AccessProvider:
             return self.refresh(generation)
         if token_due:
             return self._with_token_of(access)
-        if access.expires_at and self._clock.now() >= access.expires_at - EXPIRY_MARGIN:
+        if access.expires_at and self._clock.now() + EXPIRY_MARGIN >= access.expires_at:
             return self.refresh(generation)
         return access, generation
 

@@ -8,6 +8,7 @@ from typing import Optional
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import SERVICE_ACCOUNT_ROOT, ClusterAccess
+from agentctl.kube.console import NOBODY, Console
 from agentctl.kube.kubeconfig import access_from
 
 
@@ -17,13 +18,14 @@ def discover(
     environ: Mapping[str, str],
     home: str,
     root: str = SERVICE_ACCOUNT_ROOT,
+    console: Console = NOBODY,
 ) -> ClusterAccess:
     """Find the cluster as kubectl does: flag, ``KUBECONFIG``, ``~/.kube/config``, the pod's own.
 
     Raises ConfigError, which says what to give when there is nothing to be found.
     """
     if kubeconfig:
-        return access_from([kubeconfig], context, environ)
+        return access_from([kubeconfig], context, environ, console)
     listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     candidates = listed or [os.path.join(home, ".kube", "config")]
     # A file that is listed but missing is passed over, as kubectl does.
@@ -32,7 +34,7 @@ def discover(
     if in_pod and not context and all(_is_blank(path) for path in paths):
         return ClusterAccess.from_service_account(environ, root)
     if paths:
-        return access_from(paths, context, environ)
+        return access_from(paths, context, environ, console)
     said = (
         f"KUBECONFIG names no file that exists ({', '.join(listed)})"
         if listed

@@ -1,7 +1,7 @@
 """Kubeconfig files, read as kubectl does; says clearly what is wrong with them.
 
 What is written out in the file (certificates, tokens, passwords) is read here;
-what must be run or fetched is left to ``kubernetes.config`` (see ``credentials``).
+what must be run or fetched is left to ``credentials``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
+from agentctl.kube.console import NOBODY, Console
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
@@ -95,7 +96,10 @@ class Kubeconfig:
 
 
 def access_from(
-    paths: Sequence[str], context: Optional[str], environ: Mapping[str, str]
+    paths: Sequence[str],
+    context: Optional[str],
+    environ: Mapping[str, str],
+    console: Console = NOBODY,
 ) -> ClusterAccess:
     """From kubeconfig files, merged by kubectl's rules: the first to say a thing wins.
 
@@ -121,7 +125,7 @@ def access_from(
     ):
         from agentctl.kube.credentials import dynamic_values
 
-        values.update(dynamic_values(paths, name, cluster, user))
+        values.update(dynamic_values(paths, name, cluster, user, environ, console))
     values["server"] = _server(cluster, values)
     values["proxy_url"] = values["proxy_url"] or environment_proxy(
         Origin.of(values["server"]), environ

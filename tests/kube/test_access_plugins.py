@@ -15,12 +15,13 @@ import yaml
 from agentctl.clock import SystemClock
 from agentctl.errors import ConfigError
 from agentctl.kube.access import AccessProvider, ClusterAccess
+from agentctl.kube.console import NOBODY, Console
 from agentctl.kube.kubeconfig import access_from
 from tests.net.certs import write
 
-pytest.importorskip("kubernetes.config")
-
 API = "client.authentication.k8s.io/v1"
+BETA = f"{API}beta1"
+EXEC = {"apiVersion": API, "interactiveMode": "Never"}
 
 
 def kubeconfig(folder: Path, user: dict[str, Any]) -> str:
@@ -38,8 +39,7 @@ def plugin(folder: Path, body: str, **settings: Any) -> str:
     script = folder / "plugin"
     script.write_text(f"#!{sys.executable}\nimport json, os, sys\n{body}\n")
     script.chmod(0o755)
-    exec_config = {"apiVersion": API, "command": "./plugin", **settings}
-    return kubeconfig(folder, {"exec": exec_config})
+    return kubeconfig(folder, {"exec": {**EXEC, "command": "./plugin", **settings}})
 
 
 def credential(**status: str) -> str:
@@ -47,13 +47,13 @@ def credential(**status: str) -> str:
     return f"print({json.dumps(json.dumps(answer))})"
 
 
-def load(path: str) -> ClusterAccess:
-    return access_from([path], None, {})
+def load(path: str, console: Console = NOBODY) -> ClusterAccess:
+    return access_from([path], None, {}, console)
 
 
-def complaint(path: str) -> str:
+def complaint(path: str, console: Console = NOBODY) -> str:
     with pytest.raises(ConfigError) as failure:
-        load(path)
+        load(path, console)
     assert "\n" not in failure.value.message
     return failure.value.message
 
@@ -91,11 +91,11 @@ def test_a_static_token_spares_the_plugin(tmp_path: Path) -> None:
 
 def test_refused_credentials_run_the_plugin_again(tmp_path: Path) -> None:
     body = (
-        "with open('runs', 'a') as runs:\n    n = runs.tell()\n    runs.write('x')\n"
+        "with open(sys.argv[1], 'a') as runs:\n    n = runs.tell()\n    runs.write('x')\n"
         f"print(json.dumps({{'apiVersion': {API!r}, 'kind': 'ExecCredential', "
         "'status': {'token': f'run-{n}'}}))"
     )
-    path = plugin(tmp_path, body)
+    path = plugin(tmp_path, body, args=[str(tmp_path / "runs")])
     provider = AccessProvider(lambda: load(path), SystemClock())
     access, generation = provider.current()
     assert access.token == "run-0"
@@ -103,7 +103,7 @@ def test_refused_credentials_run_the_plugin_again(tmp_path: Path) -> None:
 
 
 def test_a_plugin_that_is_missing_shows_its_install_hint(tmp_path: Path) -> None:
-    exec_config = {"apiVersion": API, "command": "no-such-plugin"}
+    exec_config = {**EXEC, "command": "no-such-plugin"}
     path = kubeconfig(tmp_path, {"exec": {**exec_config, "installHint": "Get it\n from us."}})
     assert complaint(path) == (
         f"{path}: user 'dev': the exec plugin 'no-such-plugin' is not installed; Get it from us."
@@ -115,15 +115,24 @@ def test_a_plugin_that_is_missing_shows_its_install_hint(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("sys.exit('please log in\\nfirst')", "returned 1. please log in first"),
-        ("print('hello')", "failed to decode process output"),
-        ("print('{}')", "missing key 'apiVersion'"),
-        ("print('[]')", "failed: "),
+        ("sys.exit('please log in\\nfirst')", "failed with exit code 1: please log in first"),
+        ("print('hello')", "printed what is no JSON; expected an ExecCredential"),
+        ("pass", "printed nothing; expected an ExecCredential"),
+        ("print('[' * 100000)", "printed what is no JSON"),
+        ("sys.stdout.buffer.write(bytes([255]))", "printed what is no JSON"),
+        ("print('{}')", "printed JSON that is no ExecCredential"),
+        ("print('[]')", "printed JSON that is no ExecCredential"),
+        (credential(token="t").replace("ExecC", "C"), "printed JSON that is no ExecCredential"),
+        (f"print(json.dumps({{'apiVersion': {API!r}, 'kind': 'ExecCredential'}}))", "a status"),
+        ("while True: print('x' * 65536)", "printed more than 1 MiB"),
+        ("os.kill(os.getpid(), 9)", "failed with signal SIGKILL"),
+        ("os.kill(os.getpid(), 40)", "failed with signal 40"),
         (credential(), "gave neither a token nor a client certificate"),
         (credential(clientCertificateData="C"), "a client certificate without its key"),
         (credential(token="t", expirationTimestamp="soon"), "expirationTimestamp that is no time"),
         (credential(token="a b"), "is no token: expected visible ASCII"),
-        (credential(token="t").replace("/v1", "/v1beta1"), "does not match"),
+        (credential(token="t", expirationTimestamp="9999-12-31T23:59:59-01:00"), "is no time"),
+        (credential(token="t").replace("/v1", "/v1beta1"), f"in another apiVersion than {API}"),
     ],
 )
 def test_a_plugin_that_fails_says_why(body: str, said: str, tmp_path: Path) -> None:
@@ -140,18 +149,22 @@ def test_no_part_of_a_secret_that_a_plugin_writes_is_told(before: int, tmp_path:
     assert "--password [redacted]" in complaint(plugin(tmp_path, "sys.exit('--password a1 -v')"))
 
 
-def test_without_the_package_it_says_what_to_install(
+def test_an_auth_provider_without_the_package_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "kubernetes.config", None)
-    for user, what in (
-        ({"exec": {"apiVersion": API, "command": "x"}}, "an exec plugin"),
-        ({"auth-provider": {"name": "oidc"}}, "an auth-provider"),
-    ):
-        assert f"{what} needs the package kubernetes" in complaint(kubeconfig(tmp_path, user))
+    monkeypatch.setitem(sys.modules, "kubernetes.client", None)
+    said = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "oidc"}}))
+    assert "an auth-provider needs the package kubernetes" in said
+
+
+def test_a_plugin_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    assert load(plugin(tmp_path, credential(token="t"))).token == "t"
 
 
 def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
+    pytest.importorskip("kubernetes.config")
+
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
@@ -165,5 +178,6 @@ def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
 
 
 def test_an_auth_provider_that_is_not_known_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("kubernetes.config")
     message = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "acme"}}))
     assert "the auth-provider 'acme' gave no token; log in again" in message

@@ -82,7 +82,10 @@ def children() -> frozenset[int]:
 
 
 def end_all(processes: Iterable[int]) -> None:
-    """Ask them to end: nobody waits for what they have to say."""
+    """Ask them to end, with their groups: nobody waits for what they have to say."""
     for process in processes:
         with suppress(OSError):
-            os.kill(process, signal.SIGTERM)
+            if os.getpgid(process) == process:
+                os.killpg(process, signal.SIGTERM)
+            else:
+                os.kill(process, signal.SIGTERM)

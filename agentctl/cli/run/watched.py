@@ -15,6 +15,7 @@ from agentctl.engine.state import Companion
 from agentctl.engine.stream import Outlet
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.console import Console
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.find_access import discover
@@ -70,7 +71,12 @@ def watched(
     """
 
     def configured() -> ClusterAccess:
-        return discover(settings.kubeconfig, settings.context, process.environ, process.home)
+        console = Console(
+            process.has_user, process.stderr.write if process.stderr.isatty() else None
+        )
+        return discover(
+            settings.kubeconfig, settings.context, process.environ, process.home, console=console
+        )
 
     catalog = catalog_of(settings.catalog)
     selected = catalog.select(settings.components)

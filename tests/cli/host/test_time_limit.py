@@ -55,7 +55,8 @@ def plugin(path: Path, command: str) -> str:
     script = path.parent / "plugin"
     script.write_text(f"#!/bin/sh\n{command}\n")
     script.chmod(0o755)
-    user = f'exec: {{apiVersion: client.authentication.k8s.io/v1, command: "{script}"}}'
+    version = "client.authentication.k8s.io/v1"
+    user = f'exec: {{apiVersion: {version}, interactiveMode: Never, command: "{script}"}}'
     path.write_text(KUBECONFIG % user)
     return str(path)
 
@@ -68,7 +69,6 @@ def waiting(kind: str, fifo: Path, folder: Path) -> dict[str, str]:
     if kind == "token file":
         path.write_text(KUBECONFIG % f'tokenFile: "{fifo}"')
         return {"KUBECONFIG": str(path)}
-    pytest.importorskip("kubernetes")
     return {"KUBECONFIG": plugin(path, f'exec cat "{fifo}"'), "PATH": os.environ["PATH"]}
 
 
@@ -137,10 +137,14 @@ def test_a_name_that_is_looked_up_for_ever(
     assert "no answer" in done.stderr
 
 
-def test_a_plugin_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
-    pytest.importorskip("kubernetes")
+@pytest.mark.parametrize(
+    "script", ["echo $$ > {}; exec sleep 1000", "sleep 1000 & echo $! > {}; wait"]
+)
+def test_a_plugin_that_nobody_waits_for_any_more_is_ended_with_its_children(
+    script: str, tmp_path: Path
+) -> None:
     started = tmp_path / "started"
-    kubeconfig = plugin(tmp_path / "kubeconfig", f'echo $$ > "{started}"; exec sleep 1000')
+    kubeconfig = plugin(tmp_path / "kubeconfig", script.format(started))
     done = run("status", "--timeout", "3s", "--kubeconfig", kubeconfig, home=tmp_path)
     assert done.returncode == 5
     if not started.exists():

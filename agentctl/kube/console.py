@@ -1,0 +1,17 @@
+"""What of the caller's terminal a credential plugin may use."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple, Optional
+
+
+class Console(NamedTuple):
+    """By default nobody is there: no stdin, and what a plugin says is kept for its failure."""
+
+    has_user: bool = False
+    """Stdin is a terminal, so that a plugin may ask questions there."""
+    tell: Optional[Callable[[str], object]] = None
+    """Shows what a plugin writes to stderr while it runs, redacted; may be part of a line."""
+
+
+NOBODY = Console()
