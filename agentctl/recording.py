@@ -22,8 +22,7 @@ from typing import Any, NamedTuple, Optional, Union
 from agentctl.model import Event, JSONObject, parse_time
 from agentctl.redact import redact
 from agentctl.sanitize import harmless, name
-from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import event_in, object_of
+from agentctl.wire.statusjson import Namespaces, event_in, object_of
 
 FORMAT = "agentctl-recording/1"
 

@@ -13,7 +13,7 @@ from typing import Optional
 
 from agentctl.model import Delta, Item, ItemKey, fold
 from agentctl.wire import statusjson
-from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Namespaces
 from bench.blast_server import SIZE
 from bench.decoder import SIZES
 from bench.fanout_emitter import items_of, message

@@ -15,7 +15,7 @@ from agentctl.engine.policy import Notice
 from agentctl.errors import SourceError
 from agentctl.model import Event, Item, Status
 from agentctl.wire import statusjson
-from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Namespaces
 
 
 def event_in(line: Union[str, bytes]) -> Event:

@@ -82,11 +82,8 @@ class Received:
     source: str
     epoch: int
     event: Event
-
-    @property
-    def resource_version(self) -> str:
-        """Where to go on from: the server's own cursor."""
-        return self.event.cursor
+    resource_version: str
+    """Where to go on from: the server's own cursor."""
 
 
 @dataclass(frozen=True)

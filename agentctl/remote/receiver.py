@@ -21,8 +21,7 @@ from agentctl.model import ErrorCode, Event, Heartbeat, Snapshot, StreamError
 from agentctl.redact import redact, redact_value
 from agentctl.remote.access import ServerAccess
 from agentctl.sanitize import harmless
-from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import Read
+from agentctl.wire.statusjson import Namespaces, Read
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +133,8 @@ class Receiver:
         """Hand one event on. Raises DisconnectedError for a state older than the user's."""
         if isinstance(event, Snapshot):
             self._refuse_the_past(event.cursor)
-        self._attempt.put(Received(SOURCE, self._attempt.epoch, harmless(event, redact_value)))
+        event = harmless(event, redact_value)
+        self._attempt.put(Received(SOURCE, self._attempt.epoch, event, event.cursor))
 
     def receive_status(self, snapshot: Snapshot, errors: list[StreamError]) -> None:
         """Hand on a whole state that was asked for, and what is wrong with it."""

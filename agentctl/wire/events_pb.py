@@ -31,8 +31,7 @@ from agentctl.rpc.agentctl_pb2 import (
     ControlPlaneStatusItem,
     RemovedItem,
 )
-from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import MAX_ITEMS, Read, code_of
+from agentctl.wire.statusjson import MAX_ITEMS, Namespaces, Read, code_of
 from agentctl.wire.structs import from_struct, to_struct
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -47,7 +47,7 @@ from agentctl.wire.legacy_items import (
     NAMESPACE,
     RUNTIME,
 )
-from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Namespaces
 
 SERVICE = "agentctl"
 """What this server says it is; older ones say ``jangar``."""

@@ -28,7 +28,6 @@ from agentctl.model import (
     parse_time,
 )
 from agentctl.wire import legacy_items
-from agentctl.wire.namespaces import Namespaces
 
 TYPES = frozenset((Snapshot.type, Delta.type, Heartbeat.type, StreamError.type))
 """Of events."""
@@ -59,6 +58,35 @@ class Read(NamedTuple):
     """The type that is not known here."""
 
 
+class Namespaces:
+    """Namespaces that a peer left out of its items, as the specification lets it.
+
+    An item without one is in that of the one known item with this component's name; where
+    there is none, or several, in the one asked for. Known is what the events before said.
+    """
+
+    def __init__(self, asked_for: str = "") -> None:
+        self._asked_for = asked_for
+        self._known: dict[str, set[str]] = {}
+
+    def of(self, component: str) -> str:
+        """The namespace of an item that names none."""
+        known = self._known.get(component, ())
+        return next(iter(known)) if len(known) == 1 else self._asked_for
+
+    def learn(self, event: Event) -> None:
+        """Take what an event says of which items there are."""
+        if isinstance(event, Snapshot):
+            self._known = {}
+            for item in event.items:
+                self._known.setdefault(item.component, set()).add(item.namespace)
+        elif isinstance(event, Delta):
+            for item in event.changes:
+                self._known.setdefault(item.component, set()).add(item.namespace)
+            for key in event.removed:
+                self._known.get(key.component, set()).discard(key.namespace)
+
+
 def event_of(kind: str, text: str, now: datetime, namespaces: Namespaces) -> Read:
     """The event in one message of a stream that came at ``now``.
 
@@ -87,7 +115,9 @@ def _event(data: JSONObject, now: datetime, namespaces: Namespaces) -> Read:
         raise ValueError("without 'type'" if kind is None else "type: expected text")
     if kind not in TYPES:
         return Read(None, (), kind)
-    at, cursor = _time(data, now), text(data, "cursor")
+    at, cursor = _time(data, now), data.get("cursor")
+    if not isinstance(cursor, str):
+        cursor = ""
     if kind == Heartbeat.type:
         return Read(Heartbeat(at, cursor))
     if kind == StreamError.type:
@@ -176,7 +206,7 @@ def _item(data: object, namespaces: Namespaces) -> Item:
     if not isinstance(data, dict):
         raise ValueError(f"expected an object, got {type(data).__name__}")
     component, word = data.get("component"), data.get("status")
-    namespace, details = data.get("namespace"), data.get("details")
+    namespace, details, message = data.get("namespace"), data.get("details"), data.get("message")
     if not isinstance(component, str):
         raise ValueError("without 'component'" if component is None else "component: expected text")
     if not isinstance(namespace, (str, type(None))):
@@ -184,7 +214,8 @@ def _item(data: object, namespaces: Namespaces) -> Item:
     if not isinstance(word, str):
         why = "without 'status'" if word is None else "status: expected text"
         raise ValueError(f"{component[:100]}: {why}")
-    message = text(data, "message")
+    if not isinstance(message, str):
+        message = ""
     status = legacy_items.STATUSES.get(word)
     if status is None:
         status = Status.UNKNOWN
@@ -247,8 +278,9 @@ def _few(data: JSONObject, key: str) -> list[Any]:
 
 
 def _time(data: Mapping[str, Any], now: datetime) -> datetime:
+    moment = data.get("generated_at")
     try:
-        return parse_time(text(data, "generated_at"))
+        return parse_time(moment) if isinstance(moment, str) else now
     except (ValueError, OverflowError):
         return now
 

@@ -74,7 +74,7 @@ class Bench:
         return self.engine.sources[SOURCE].epoch
 
     def receive(self, *events: Event) -> list[Any]:
-        self.engine.step([Received(SOURCE, self.epoch, event) for event in events])
+        self.engine.step([Received(SOURCE, self.epoch, event, event.cursor) for event in events])
         return list(self.sink.take())
 
     def lose(self) -> list[Any]:

@@ -27,7 +27,7 @@ from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
 from agentctl.wire import events_pb
 from agentctl.wire.grpc_contract import SERVICES
-from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Namespaces
 from bench.http2_reader import GrpcStreams
 from tests.server.replica import Replica
 

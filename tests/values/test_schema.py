@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 import agentctl
 from agentctl import schema
 from agentctl.model import Delta, ErrorCode, Event, Status
-from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import Read, event_in
+from agentctl.wire.statusjson import Namespaces, Read, event_in
 from tests.strategies import EVENTS
 
 SCHEMA = json.loads(schema.text())

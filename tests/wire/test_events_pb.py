@@ -25,7 +25,7 @@ from agentctl.redact import MAX_DEPTH, redact_value
 from agentctl.rpc.agentctl_pb2 import ControlPlaneStatusEvent
 from agentctl.wire import events_pb
 from agentctl.wire.events_pb import encode, to_message
-from agentctl.wire.namespaces import Namespaces
+from agentctl.wire.statusjson import Namespaces
 from tests.strategies import EVENTS
 from tests.wire.protobytes import field, fields, varint
 

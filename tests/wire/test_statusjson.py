@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from agentctl.model import Delta, ErrorCode, Item, ItemKey, Snapshot, Status, StreamError
 from agentctl.wire import statusjson
-from agentctl.wire.namespaces import Namespaces
-from agentctl.wire.statusjson import error_of, status_of
+from agentctl.wire.statusjson import Namespaces, error_of, status_of
 from tests.strategies import EVENTS
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
