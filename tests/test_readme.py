@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def test_the_generated_tables_are_current() -> None:
     assert readme.generate(README) == README, "run python tools/readme.py"
 
 
+def test_the_tables_are_made_of_this_checkout_though_no_agentctl_is_installed(
+    tmp_path: Path,
+) -> None:
+    made = [sys.executable, "-S", str(ROOT / "tools" / "readme.py"), "--check"]
+    subprocess.run(made, cwd=tmp_path, check=True, timeout=60)
+
+
 def test_a_table_that_is_out_of_date_is_noticed() -> None:
     stale = README.replace("| `--no-retry` |", "| `--never-retry` |")
     assert stale != README
@@ -108,6 +116,18 @@ def test_every_link_leads_to_a_file(page: str) -> None:
         if not link.startswith(("http://", "https://", "#"))
     ]
     assert [link for link in local if not (here.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *PAGES])
+def test_the_files_and_names_of_the_code_that_a_page_tells_of_are_there(page: str) -> None:
+    prose = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    roots = (ROOT, ROOT / "agentctl", ROOT / "agentctl/kube/checks", ROOT / page / "..")
+    for path in re.findall(r"`(?:python )?([\w/]+\.py)\b[^`]*`", prose):
+        assert any((root / path).exists() for root in roots), path
+    for module, name in re.findall(r"`(?:agentctl\.)?((?:[a-z_]+\.)+)(\w+)`", prose):
+        file = (ROOT / "agentctl" / module.replace(".", "/").rstrip("/")).with_suffix(".py")
+        if file.exists():
+            assert re.search(rf"^(?:def|class) {name}\b", file.read_text("utf-8"), re.M), file
 
 
 def test_the_documents_are_linked() -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
+
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.errors import AgentctlError
 from agentctl.kube.rbac import describe

@@ -12,6 +12,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
+
 from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
 from agentctl.cli.host.process import FdOutput, Process
@@ -73,6 +75,8 @@ def flags(command: str) -> str:
         if hidden or not action.option_strings:
             continue
         metavar = f" {action.metavar}" if action.metavar else ""
+        if action.nargs == "?":
+            metavar = f"[={action.metavar}]"
         names = ", ".join(action.option_strings)
         cell = f"`{names}{metavar}`".replace("|", "\\|")
         rows.append(f"| {cell} | {str(action.help).replace('|', chr(92) + '|')} |")

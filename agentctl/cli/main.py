@@ -119,9 +119,16 @@ def _run(argv: Sequence[str], process: Process) -> int:
 def _spelled_out(argv: Sequence[str]) -> list[str]:
     """``help`` as people type it, and ``--retry`` with its value.
 
-    argparse would take the next word for the value of an optional one, as in
-    ``--retry watch``; with ``=`` alone there is no doubt.
+    argparse would take any next word for the value of an optional one, as in
+    ``--retry watch``; with ``=`` there is no doubt.
     """
     if argv[:1] == ["help"]:
         return [*argv[1:2], "--help"]
-    return ["--retry=true" if word == "--retry" else word for word in argv]
+    words, rest = list[str](), list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--retry":
+            value = rest.pop(0) if rest[:1] in (["true"], ["false"]) else "true"
+            word = f"--retry={value}"
+        words.append(word)
+    return words

@@ -635,6 +635,18 @@ def test_a_bare_retry_does_not_eat_the_next_word(cluster: Cluster) -> None:
     assert cluster.run("status", "--retry", "watch", "--until", "healthy").returncode == 0
 
 
+@pytest.mark.parametrize("retry", [["--retry", "false"], ["--retry=false"]], ids=" ".join)
+def test_retry_takes_its_value_apart_or_joined_as_the_help_has_it(
+    tmp_path: Path, free_port: int, retry: list[str]
+) -> None:
+    cluster = Cluster(tmp_path, port=free_port)
+    with cluster.double:
+        cluster.write()
+    done = cluster.run("status", "watch", *retry)
+    assert done.returncode == 5
+    assert "connection refused" in one_line(done.stderr)
+
+
 def test_a_config_file_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     config = tmp_path / ".config" / "agentctl" / "config.json"
     config.parent.mkdir(parents=True)

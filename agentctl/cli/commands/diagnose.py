@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
     add_selection(parser)
     add_output(parser)
     add_connection(parser)
-    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT)
+    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT, title="watching (with --watch)")
     parser.set_defaults(diagnose=True)
 
 

@@ -43,7 +43,8 @@ def configure(parser: Parser) -> None:
     add_selection(parser)
     add_output(parser, one_shot=True)
     add_connection(parser)
-    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT, live=True)
+    title = "watching (with 'watch' or --watch)"
+    add_watch(parser, timeout=TIMEOUT + ONE_SHOT_TIMEOUT, live=True, title=title)
 
 
 def run(args: Namespace, process: Process) -> int:

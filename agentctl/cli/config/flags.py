@@ -161,10 +161,14 @@ ONE_SHOT_TIMEOUT = "; of one shot, how long it may take (default 10s, for nagios
 
 
 def add_watch(
-    parser: Parser, heartbeat: str = "30s", timeout: str = TIMEOUT, live: bool = False
+    parser: Parser,
+    heartbeat: str = "30s",
+    timeout: str = TIMEOUT,
+    live: bool = False,
+    title: str = "watching",
 ) -> None:
     """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
-    group = parser.add_argument_group("watching (with 'watch' or --watch)")
+    group = parser.add_argument_group(title)
     group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
     group.add_argument(
         "--heartbeat",

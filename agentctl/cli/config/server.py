@@ -67,7 +67,9 @@ def _tls(layers: Layers, address: ServerAddress) -> Optional[ClientTls]:
         why = f"{asking} is for TLS" if asking else "--server https://... is TLS"
         raise UsageError(f"--no-tls asks for plain text, and {why}: give one of them")
     if address.tls is False and asking:
-        raise UsageError("--server http://... is plain text, and --tls is not: use https://")
+        raise UsageError(
+            f"--server http://... is plain text, and {asking} is for TLS: use https://"
+        )
     if not layers.checked("tls"):
         return None
     files = ClientTls(

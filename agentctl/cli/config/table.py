@@ -160,8 +160,14 @@ TLS_PARTS = tuple(key for key in BY_KEY if key.startswith("tls."))
 
 OTHER_VARIABLES = {
     "KUBECONFIG": "kubeconfig files to use, as kubectl does",
-    "HTTPS_PROXY": "proxy to the cluster; HTTP_PROXY and NO_PROXY too, and in lower case",
+    "KUBERNETES_SERVICE_HOST": "in a pod: the cluster, where no kubeconfig is found",
+    "HTTPS_PROXY": "proxy to the cluster and, over sse, to a server; HTTP_PROXY and NO_PROXY too, "
+    "and in lower case",
+    "grpc_proxy": "proxy to a server over grpc; https_proxy, http_proxy and no_proxy too",
     "XDG_CONFIG_HOME": "where agentctl/config.json is (default ~/.config)",
     "NO_COLOR": "set to anything: no colour with --color auto",
+    "COLUMNS": "how wide timeline draws, where not the terminal says it",
+    "LC_ALL": "blocks and not ASCII for timeline, if it names UTF-8; else LC_CTYPE, then LANG",
+    "NOTIFY_SOCKET": "systemd's: where to say how it is; WATCHDOG_USEC, how often",
 }
-"""Those that are no setting of the config file."""
+"""Those that are no setting of the config file; each is read where it is needed."""

@@ -171,6 +171,8 @@ def test_what_asks_for_tls(tmp_path: Path) -> None:
     assert access(server="http://h", environ={"AGENTCTL_CA_CERT": str(ca)}).tls is None
     with pytest.raises(UsageError, match="plain text"):
         access(server="http://host", tls=True)
+    with pytest.raises(UsageError, match=r"--tls-ca is for TLS: use https"):
+        access(server="http://host", tls_ca=str(ca))
 
 
 def test_files_that_are_missing_or_alone_are_told(tmp_path: Path) -> None:
