@@ -36,6 +36,10 @@ AGAIN_S = 1.0
 """How soon an attempt is tried again that could neither begin nor say so."""
 
 
+AWAY_S = 5.0
+"""Who is silent for so long is not slow but was away, and could not be written to either."""
+
+
 @dataclass
 class SourceHealth:
     """Written by the engine's thread only. Times are monotonic seconds."""
@@ -101,6 +105,10 @@ class SourceHealth:
     def away(self) -> bool:
         """Down for want of what all sources of a server share: a connection, credentials."""
         return self.lost or (self.down and isinstance(self.failure, UnauthorizedError))
+
+    def kept_waiting(self, now: float) -> bool:
+        """Whether its server was away until now: it failed, or was silent for long."""
+        return self.last_failure is not None or now - self.began_at > AWAY_S
 
     def silence(self, waited_s: float) -> str:
         """In words, that nothing at all has come of it for so long."""

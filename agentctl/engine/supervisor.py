@@ -216,6 +216,8 @@ class Supervisor:
         elif server.stale:
             return False
         if not health.up and not health.proves:
+            if not health.ever_up and health.kept_waiting(now):
+                self._lost(health.name, -inf, now)
             self._found(health.name, now)
         health.alive(now)
         health.heard_at = now

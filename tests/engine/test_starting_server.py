@@ -150,6 +150,23 @@ def test_what_a_restored_server_tells_is_from_a_time_when_nothing_could_be_renew
     assert "a" not in bench.state.lost_at
 
 
+@pytest.mark.parametrize("away", ["refuses", "hangs", "not at all"])
+def test_what_is_first_seen_when_its_server_is_back_could_not_be_renewed_before(
+    make: Any, away: str
+) -> None:
+    bench = make("a", "b")
+    told: list[float] = []
+    bench.engine.sources._lost = lambda source, since, now: told.append(since)
+    if away == "refuses":
+        bench.step(bench.ended("a", StartingError("not ready", 2.0)))
+        bench.advance(2.0)
+    elif away == "hangs":
+        bench.advance(6.0)
+    bench.step(bench.listed("a"))
+    assert told == ([] if away == "not at all" else [float("-inf")])
+    bench.step(bench.listed("b"))
+
+
 def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:
     bench = make("a", "b", max_staleness_s=120.0)
     bench.begin()

@@ -145,6 +145,22 @@ def test_a_lease_of_a_backup_that_was_put_back_has_the_time_to_be_renewed() -> N
     assert cluster.says(now=1100.0 + RENEWED_WITHIN_S)[0] == "error"
 
 
+def test_a_lease_first_seen_when_its_server_is_back_is_unknown_until_it_could_be_renewed() -> None:
+    """Whoever asks at the end of a long outage knows of no renewal, nor of any that failed."""
+    cluster = Cluster(LEASE)
+    view = cluster.evaluator.view
+    view.sources["leases"].listed = False
+    view.mark_lost("leases", -inf, 1100.0)
+    view.mark_found("leases", 1100.0)
+    cluster.has("leases", lease(EPOCH + 10), seen=Seen(1100.0, EPOCH + 100))
+    status, message = cluster.says(now=1100.0)
+    assert (status, "before its server was back" in message) == ("unknown", True)
+    assert cluster.evaluator.next_recheck == 1100.0 + RENEWED_WITHIN_S
+    assert cluster.says(now=1100.0 + RENEWED_WITHIN_S)[0] == "error"
+    cluster.has("leases", lease(EPOCH + 101), seen=Seen(1101.0, EPOCH + 101))
+    assert cluster.says(now=1101.0) == ("healthy", "")
+
+
 # A watch goes on while its storage is silent, and so does the lease on it.
 
 

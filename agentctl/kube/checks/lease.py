@@ -42,10 +42,15 @@ class LeaseCheck(Check):
             return Result(Status.ERROR, f"lease {name} not found")
         if not lease.holder:
             return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
-        expires_at = lease.expires_at(self.max_age)
-        if expires_at is not None:
-            expires_at = context.view.lapses_at(LEASES, where, expires_at, context.now)
-        return self._judge(name, lease, expires_at, context.now)
+        own = expires_at = lease.expires_at(self.max_age)
+        if own is not None:
+            expires_at = context.view.lapses_at(LEASES, where, own, context.now)
+        found = self._judge(name, lease, expires_at, context.now)
+        waits = own is not None and own <= context.now and found.status is Status.HEALTHY
+        if waits and not context.view.foreknown(LEASES, where):
+            message = f"lease {name} was last renewed {lease.renewed}, before its server was back"
+            return Result(Status.UNKNOWN, message, found.details, found.recheck_at)
+        return found
 
     def explain(self, context: Context, result: Result) -> Finding:
         where = place(self.namespace, context.namespace)
