@@ -34,6 +34,7 @@ PAGES = (
     "docs/cron.md",
     "docs/ci-gate.md",
     "docs/air-gapped.md",
+    "docs/upgrading.md",
 )
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINTED = re.compile(r"^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
