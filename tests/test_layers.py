@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -125,6 +126,12 @@ def circles(edges: Mapping[str, Set[str]]) -> set[tuple[str, str]]:
             ahead += new
         reached[start] = seen
     return {(one, other) for one in edges for other in edges[one] if one in reached.get(other, ())}
+
+
+def test_the_page_on_the_architecture_names_each_layer() -> None:
+    page = (Path(__file__).parent.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)/?`", page))
+    assert set(LAYERS) - named - {"__main__"} == set()
 
 
 @pytest.mark.parametrize("name", sorted(graph()))
