@@ -32,6 +32,8 @@ from tests.kube.test_access_plugins import (
     load,
     plugin,
 )
+from tests.kubectl import KUBECTL, NO_KUBECTL
+from tests.net.certs import Authority, write
 
 
 def reporting(folder: Path, what: str, **settings: Any) -> str:
@@ -147,6 +149,59 @@ def test_the_cluster_is_told_with_what_its_files_hold(tmp_path: Path) -> None:
     }
     path.write_text(yaml.safe_dump(config))
     assert report(str(path))["spec"]["cluster"] == config["clusters"][0]["cluster"]
+
+
+@pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
+@pytest.mark.parametrize("version", [API, BETA])
+def test_it_is_given_what_kubectl_gives(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = tmp_path / "seen"
+    body = f"""
+seen = [{INFO}, os.getcwd(), os.environ['A'], os.environ['B'], sys.argv[2:], sys.stdin.read()]
+with open(sys.argv[1], 'w') as file: json.dump(seen, file)
+sys.exit(7)
+"""
+    (tmp_path / "pki").mkdir()
+    write(tmp_path / "pki" / "root.crt", Authority().pem)
+    (tmp_path / "k").mkdir()
+    path = Path(
+        plugin(
+            tmp_path / "k",
+            body,
+            apiVersion=version,
+            provideClusterInfo=True,
+            args=[str(seen), "a b"],
+            env=[{"name": "A"}, {"name": "B", "value": None}],
+        )
+    )
+    config = yaml.safe_load(path.read_text())
+    config["clusters"][0]["cluster"] = {
+        "server": "https://127.0.0.1:1/x/",
+        "certificate-authority": "../pki/root.crt",
+        "tls-server-name": "inner",
+        "proxy-url": "http://127.0.0.1:1",
+        "disable-compression": True,
+        "extensions": [
+            {"name": "client.authentication.k8s.io/exec", "extension": {"a": [1, None, "x"]}}
+        ],
+    }
+    path.write_text(yaml.safe_dump(config))
+    assert "failed with exit code 7" in complaint(str(path))
+    ours = json.loads(seen.read_text())
+    seen.unlink()
+    done = subprocess.run(
+        [str(KUBECTL), "--kubeconfig", str(path), "get", "namespaces"],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert "failed with exit code 7" in done.stderr
+    assert ours == json.loads(seen.read_text())
 
 
 # Whom it may ask
