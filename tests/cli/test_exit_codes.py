@@ -672,7 +672,8 @@ entry()
 
 
 @pytest.mark.parametrize(
-    "module", ["agentctl.cli.main", "argparse", "agentctl.engine.engine", "yaml", "http.client"]
+    "module",
+    ["agentctl.cli.main", "argparse", "agentctl.engine.engine", "yaml", "agentctl.net.http1"],
 )
 def test_ctrl_c_in_the_middle_of_an_import_leaves_no_traceback(
     cluster: Cluster, module: str
