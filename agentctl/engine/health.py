@@ -112,7 +112,8 @@ class SourceHealth:
 
     def silence(self, waited_s: float) -> str:
         """In words, that nothing at all has come of it for so long."""
-        return f"no answer from {self.name} within {format_duration(round(waited_s, 1))}"
+        waited = format_duration(max(0.1, round(waited_s, 1)))
+        return f"no answer from {self.name} within {waited}"
 
     @property
     def refusal(self) -> Optional[SourceError]:

@@ -78,8 +78,7 @@ class Verdict:
         if until in GOOD:
             return "" if worst.status in GOOD else described(worst)
         assert until is not None
-        best = f"all {len(judged)} components are better"
-        return "" if at_least(worst.status, until) else best
+        return "" if at_least(worst.status, until) else f"{described(worst)}, and nothing is worse"
 
     def _reached(self, judged: Sequence[Item], worst: Optional[Item]) -> str:
         stable = self._goal.stable_for_s

@@ -558,6 +558,13 @@ def test_what_has_not_answered_by_the_end_is_named_with_the_time_that_it_had(mak
     assert bench.engine.outcome.exit_code == ExitCode.DISCONNECTED
 
 
+def test_a_source_that_had_next_to_no_time_is_not_said_to_have_had_none(make: Any) -> None:
+    bench = make("a", "b", timeout_s=0.01, heartbeat_s=None)
+    bench.step(bench.listed("a"))
+    (snapshot,) = bench.advance(0.02)
+    assert snapshot.items[1].message == "no answer from b within 100ms"
+
+
 def test_a_timeout_before_the_first_answer_names_its_own_time(make: Any) -> None:
     bench = make("a", "b", timeout_s=2.5, heartbeat_s=None)
     bench.step(bench.listed("a"))

@@ -132,6 +132,14 @@ def test_a_timeout_says_what_stood_in_the_way(items: Any, missing: str, says: st
     assert outcome.message == f"not healthy before --timeout: {says}"
 
 
+def test_a_timeout_before_a_bad_status_names_what_came_nearest_to_it() -> None:
+    verdict = goal("error")
+    look(verdict, A, B)
+    look(verdict, A_BAD, B)
+    told = "not error before --timeout: a is degraded: 1/2 ready, and nothing is worse"
+    assert verdict.timed_out().message == told
+
+
 def test_a_timeout_is_good_where_nothing_was_to_be_reached() -> None:
     assert goal(fail_on="error").timed_out() == Outcome(ExitCode.OK)
 
