@@ -182,7 +182,8 @@ class Supervisor:
         if health.proves and health.up:  # what nobody can renew does not expire
             for member in server.watches:
                 self._lost(member.name, server.last_proof, now)
-        elif health.up:  # its end may have come long before it was to be seen
+        elif health.ever_up and not health.proves:
+            # Its end may have come long before, or while it was being read anew.
             self._lost(health.name, health.heard_at if server.proves else now, now)
         news = health.fell(now, failure)
         starting = isinstance(failure, StartingError)

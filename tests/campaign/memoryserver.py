@@ -32,6 +32,7 @@ from agentctl.net.memory_budget import MemoryBudget, Share
 from agentctl.net.tls_settings import TlsSettings
 from tests.campaign.virtualtime import Signal, VirtualTime
 
+DISCOVERY = "apis"
 ADDRESS = "10.0.0.1:6443"
 LATENCY_S = (0.001, 0.02)
 BOOKMARK_S = 2.0
@@ -113,11 +114,13 @@ class MemoryServer:
         """Note who had which answer.
 
         Nobody can tell a server's bad answer from that of a balancer, and from a bad one to
-        the proof of life nothing follows: it may be of silent storage.
+        the proof of life nothing follows: it may be of silent storage. What discovery lists
+        beside is not told.
         """
         well = not isinstance(answer, ApiAnswer) or answer.status == 200
+        whole = request.query.get("limit") != "1" or self.source() == PROOF
         plain = "limit" in request.query and "resourceVersion" not in request.query
-        if well and plain:
+        if well and plain and whole and self.source() != DISCOVERY:
             self.storage_answered = self.time.elapsed
         told = self.went is not Away.BALANCER and self.source() != PROOF
         if self.first_answer is None and self.weather.horizon is None and (well or told):

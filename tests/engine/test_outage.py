@@ -534,6 +534,17 @@ def test_a_loss_began_when_the_source_was_last_heard_not_when_it_is_noticed(make
     assert bench.state.lost_at == {"a": heard}
 
 
+def test_what_is_lost_while_it_reads_history_anew_is_lost(make: Any) -> None:
+    """It is not up meanwhile, so that its end is no fall."""
+    bench = make("a", "b", heartbeat_s=None)
+    bench.begin()
+    heard = bench.clock.elapsed
+    bench.advance(5.0)
+    bench.step(Warned("a", bench.epoch("a"), ErrorCode.RESYNC, "history expired"))
+    bench.step(bench.lost("a"))
+    assert bench.state.lost_at == {"a": heard}
+
+
 def test_a_watch_whose_silence_is_to_be_explained_is_opened_anew(make: Any) -> None:
     """Its connection may be dead, and nobody has said so."""
     bench = make("a", "b", heartbeat_s=None)
