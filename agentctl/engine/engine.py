@@ -20,6 +20,7 @@ from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
+from agentctl.engine.health import refused_everywhere
 from agentctl.engine.messages import Alive, Ended, Message, Pending, Stop, Warned
 from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
@@ -233,7 +234,7 @@ class Engine:
         late = now >= self._started_at + self._policy.first_answer_s
         if not (self.sources.answered or late or forced):
             return
-        refused = self.sources.refused_everywhere()
+        refused = refused_everywhere(self.sources)
         if refused is not None:
             self._finish(refused)
             return
@@ -308,7 +309,7 @@ class Engine:
         """The end that was asked for: good, unless a connection is missing now."""
         lost = self.sources.lost
         if not lost:
-            self._finish(self.sources.refused_everywhere() or self._second_hand(prefix))
+            self._finish(refused_everywhere(self.sources) or self._second_hand(prefix))
             return
         failure = lost[0].failure
         waited_s = self._clock.monotonic() - self._started_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
@@ -13,9 +13,10 @@ from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
-from agentctl.engine.policy import Notice, SourceVitals
+from agentctl.engine.policy import Notice, Outcome, SourceVitals
 from agentctl.errors import (
     DisconnectedError,
+    ExitCode,
     RefusedError,
     SourceError,
     StartingError,
@@ -35,6 +36,8 @@ LOOK_AT_CREDENTIALS_S = 1.0
 AGAIN_S = 1.0
 """How soon an attempt is tried again that could neither begin nor say so."""
 
+JOIN_S = 1.0
+"""How long stopping may take, all threads together."""
 
 AWAY_S = 5.0
 """Who is silent for so long is not slow but was away, and could not be written to either."""
@@ -95,6 +98,23 @@ class SourceHealth:
     def down(self) -> bool:
         """Not up; a proof of life is not missing before it has failed."""
         return not self.up and (not self.proves or self.failure is not None)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything at all has come of it."""
+        return self.answered or bool(self.excuse) or self.failure is not None
+
+    @property
+    def calm(self) -> bool:
+        """Nothing is amiss with it, nor follows from the next that it says."""
+        if self.proves:
+            return not self.down
+        return self.up and not (self.idle or self.blind or self.excuse)
+
+    @property
+    def stream_due(self) -> Optional[float]:
+        """When to try the stream again in whose place it polls."""
+        return self.stream_at if self.polling else None
 
     @property
     def lost(self) -> bool:
@@ -173,6 +193,16 @@ class SourceHealth:
         except DisconnectedError as error:
             self._not_begun(error, inbox, now)
 
+    def look(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
+        """Begin what is due."""
+        if self.retry_at is not None and now >= self.retry_at:
+            log.debug("%s: reconnecting", self.name)
+            self.start(inbox, now)
+        if self.stream_due is not None and now >= self.stream_due:
+            log.debug("%s: trying the stream again", self.name)
+            self.source = self.stream
+            self.start(inbox, now)
+
     def stop(self) -> None:
         """Tell the running attempt to end, without waiting for it."""
         self.abandoned = [attempt for attempt in self.abandoned if not attempt.join(0)]
@@ -249,6 +279,25 @@ class SourceHealth:
         news = self.up or before is None or before.code is not failure.code
         self.up, self.up_since = False, None
         return news
+
+
+def stop_all(healths: Iterable[SourceHealth], monotonic: Callable[[], float]) -> None:
+    """Signal all threads first, then wait for all, JOIN_S together."""
+    for health in healths:
+        health.stop()
+    deadline = monotonic() + JOIN_S
+    for health in healths:
+        for attempt in health.abandoned:
+            if not attempt.join(max(0.0, deadline - monotonic())):
+                log.debug("%s: its thread did not end in time", health.name)
+
+
+def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:
+    """An outcome if there is nothing but refusals: nothing will come of waiting."""
+    failures = [health.refusal for health in healths if health.stream.essential]
+    if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
+        return None
+    return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
 
 
 class Renewal:

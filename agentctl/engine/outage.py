@@ -80,6 +80,17 @@ class ServerHealth:
         return any(not health.idle for health in self._provers)
 
     @property
+    def calm(self) -> bool:
+        """Nothing is amiss with any of them, and nothing waits to be told."""
+        told = self._outage is None and self._resync_at is None
+        reached = self._reach is Reach.WELL and not self._unanswered and not self.stale
+        return told and reached and all(health.calm for health in self.members)
+
+    def stale_at(self, health: SourceHealth, limit_s: Optional[float]) -> Optional[float]:
+        """When what rests on one of them stops being believed."""
+        return health.stale_at(limit_s, self.last_proof if self.proves else None)
+
+    @property
     def watches(self) -> list[SourceHealth]:
         """All but the proof of life."""
         return [health for health in self.members if not health.proves]

@@ -17,9 +17,10 @@ from typing import Optional, Union
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import Renewal, SourceHealth
+from agentctl.engine.health import Renewal, SourceHealth, stop_all
 from agentctl.engine.messages import (
     Alive,
+    Changed,
     Ended,
     Message,
     Pending,
@@ -36,7 +37,6 @@ from agentctl.errors import (
     ExitCode,
     ForbiddenError,
     NotFoundError,
-    RefusedError,
     ServerError,
     StartingError,
     StreamingUnsupported,
@@ -45,9 +45,6 @@ from agentctl.errors import (
 from agentctl.model import ErrorCode
 
 log = logging.getLogger(__name__)
-
-JOIN_S = 1.0
-"""How long stopping may take, all threads together."""
 
 
 class Supervisor:
@@ -85,6 +82,8 @@ class Supervisor:
             server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
             server.add(health)
         self._renewal = Renewal()
+        self._calm, self._due = False, inf
+        """Whether the last ``look`` found all well, and until when nothing is due then."""
 
     def __iter__(self) -> Iterator[SourceHealth]:
         return iter(self._health.values())
@@ -105,6 +104,8 @@ class Supervisor:
 
     @property
     def down(self) -> list[SourceHealth]:
+        if self._calm:
+            return []
         return [health for server in self._servers.values() for health in server.down]
 
     @property
@@ -115,7 +116,7 @@ class Supervisor:
     @property
     def settling(self) -> bool:
         """There is an outage that has not been told yet."""
-        return any(server.settling for server in self._servers.values())
+        return not self._calm and any(server.settling for server in self._servers.values())
 
     def fallen(self, health: SourceHealth) -> bool:
         """Whether it is one of those that an outage has taken and not given back."""
@@ -127,7 +128,8 @@ class Supervisor:
 
     def versions(self) -> dict[str, str]:
         """The resourceVersion that each source has got to, where it has one."""
-        return {health.name: health.resource_version for health in self if health.resource_version}
+        known = self._health.items()
+        return {name: one.resource_version for name, one in known if one.resource_version}
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin every source's first attempt."""
@@ -142,13 +144,7 @@ class Supervisor:
 
     def stop(self, monotonic: Callable[[], float]) -> None:
         """Stop all threads: signal all first, then wait for all, a second together."""
-        for health in self:
-            health.stop()
-        deadline = monotonic() + JOIN_S
-        for health in self:
-            for attempt in health.abandoned:
-                if not attempt.join(max(0.0, deadline - monotonic())):
-                    log.debug("%s: its thread did not end in time", health.name)
+        stop_all(self, monotonic)
 
     def ended(self, message: Ended, now: float, at_start: bool) -> Optional[Outcome]:
         """An attempt is over; an outcome if that ends the run.
@@ -156,6 +152,7 @@ class Supervisor:
         ``at_start`` says that nothing has been shown yet; it is still the start after
         that for as long as no source ever had a good answer.
         """
+        self._calm = False
         health = self[message.source]
         failure = message.failure
         server = self._server(health)
@@ -204,6 +201,11 @@ class Supervisor:
         """A sign of life; False where it does not count: a cache speaks for silent storage."""
         health = self[message.source]
         server = self._server(health)
+        if self._calm and isinstance(message, (Changed, Received)):
+            # Neither speaks for another source: one that receives has none beside it.
+            health.last_alive = health.heard_at = now
+            return True
+        self._calm = False
         if isinstance(message, Pending):
             server.answered(health, now, Reach.STARTS)
             health.excuse = message.reason
@@ -228,12 +230,12 @@ class Supervisor:
     def give_up_waiting(self, waited_s: float) -> None:
         """What is shown now is shown without those that have not answered: say so."""
         for health in self:
-            known = health.answered or health.excuse or health.failure is not None
-            if not known and not health.proves:
+            if not (health.known or health.proves):
                 self._blind(health.name, health.silence(waited_s))
 
     def lost_history(self, message: Warned, now: float) -> None:
         """A source reads everything anew, and is told of once that is there."""
+        self._calm = False
         health = self[message.source]
         health.relists(now)
         if message.restored:  # no time in it counts: nobody could renew anything since
@@ -242,7 +244,7 @@ class Supervisor:
 
     def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
         """Before what is new is told: whether it is because history was lost."""
-        for server in self._servers.values():
+        for server in () if self._calm else self._servers.values():
             server.tell_resync(differs, now)
 
     def look(self, now: float, at_once: bool = False) -> None:
@@ -250,37 +252,30 @@ class Supervisor:
 
         ``at_once`` tells of an outage before it has settled: there is no later.
         """
+        if self._calm and now < self._due:
+            return
+        self._calm = False
         self._turn_stale(now)
         self._renewal.look(self, now)
         for server in self._servers.values():
             server.look(now, at_once)
         for health in self:
-            if health.retry_at is not None and now >= health.retry_at:
-                log.debug("%s: reconnecting", health.name)
-                health.start(self._inbox, now)
-            if health.polling and health.stream_at is not None and now >= health.stream_at:
-                log.debug("%s: trying the stream again", health.name)
-                health.source = health.stream
-                health.start(self._inbox, now)
+            health.look(self._inbox, now)
+        self._due = min(self.deadlines(), default=inf)
+        self._calm = all(server.calm for server in self._servers.values())
 
     def deadlines(self) -> Iterator[float]:
         """When (monotonic) ``look`` will find something due."""
+        if self._calm:
+            yield from (self._due,) if self._due < inf else ()
+            return
         for server in self._servers.values():
             yield from server.deadlines()
         if self._renewal.due is not None:
             yield self._renewal.due
         for health in self:
-            stream_at = health.stream_at if health.polling else None
-            for moment in (health.retry_at, stream_at, self._stale_at(health)):
-                if moment is not None:
-                    yield moment
-
-    def refused_everywhere(self) -> Optional[Outcome]:
-        """An outcome if there is nothing but refusals: nothing will come of waiting."""
-        failures = [health.refusal for health in self if health.stream.essential]
-        if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
-            return None
-        return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
+            moments = (health.retry_at, health.stream_due, self._stale_at(health))
+            yield from (moment for moment in moments if moment is not None)
 
     def _fall_back(
         self, health: SourceHealth, failure: StreamingUnsupported, now: float
@@ -289,10 +284,8 @@ class Supervisor:
         if not self._policy.fallback_poll or fallback is None:
             return Outcome(ExitCode.STREAMING_UNSUPPORTED, failure.message)
         # Later tries of the stream fail without a word, unless one had worked for a while.
-        worked = health.stream_at is not None and (
-            now - health.stream_at >= self._policy.backoff.reset_after
-        )
-        if health.stream_at is None or worked:
+        tried_at = -inf if health.stream_at is None else health.stream_at
+        if now - tried_at >= self._policy.backoff.reset_after:
             text = f"polling instead: {failure.message}"
             self._tell(Notice(health.name, ErrorCode.FALLBACK, text))
         health.source = fallback
@@ -304,9 +297,7 @@ class Supervisor:
         return self._servers[health.stream.server]
 
     def _stale_at(self, health: SourceHealth) -> Optional[float]:
-        server = self._server(health)
-        proven_at = server.last_proof if server.proves else None
-        return health.stale_at(self._policy.max_staleness_s, proven_at)
+        return self._server(health).stale_at(health, self._policy.max_staleness_s)
 
     def _turn_stale(self, now: float) -> None:
         for server in self._servers.values():
