@@ -55,6 +55,8 @@ class ServerHealth:
         self._provers: list[SourceHealth] = []
         self.last_proof = 0.0
         """When (monotonic) an answer last went through the server's storage."""
+        self.just_back = False
+        """It was still starting when we did."""
         self.stale = False
         """Its storage has been silent for too long: what its caches say does not count."""
         self._rng = rng

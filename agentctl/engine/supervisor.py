@@ -11,10 +11,11 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from math import inf
 from typing import Optional, Union
 
-from agentctl.backoff import Retry
+from agentctl.backoff import Backoff, Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Source
 from agentctl.engine.health import Renewal, SourceHealth, stop_all
@@ -47,6 +48,11 @@ from agentctl.model import ErrorCode
 log = logging.getLogger(__name__)
 
 
+LOOKOUT_S = 2.0
+"""The longest backoff of who proves a server: one small question for all its sources, which
+its answer wakes. A server that is away for long is else not found for half a minute."""
+
+
 class Supervisor:
     """All sources' health.
 
@@ -75,7 +81,8 @@ class Supervisor:
         self._found = found
         self._proven = proven
         self._health = {
-            source.name: SourceHealth(source, source, Retry(policy.backoff)) for source in sources
+            source.name: SourceHealth(source, source, Retry(_backoff(source, policy)))
+            for source in sources
         }
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
@@ -169,6 +176,7 @@ class Supervisor:
         if isinstance(failure, StreamingUnsupported):
             server.answered(health, now, Reach.WELL)
             return self._fall_back(health, failure, now)
+        self._look_back(server, at_start and isinstance(failure, StartingError), now)
         unshown = at_start and not health.ever_up and not health.proves
         at_start = not health.ever_up and (at_start or not self.reached)
         if isinstance(failure, UnauthorizedError) and at_start:
@@ -197,6 +205,14 @@ class Supervisor:
         server.failed(health, failure, delay, news, now)
         return None
 
+    def _look_back(self, server: ServerHealth, starts: bool, now: float) -> None:
+        """If it starts while we do: what is seen on it could not be renewed before."""
+        server.just_back = server.just_back or starts
+        for health in server.watches:
+            if starts and health.up:
+                self._lost(health.name, -inf, now)
+                self._found(health.name, now)
+
     def heard(self, message: Message, now: float) -> bool:
         """A sign of life; False where it does not count: a cache speaks for silent storage."""
         health = self[message.source]
@@ -219,7 +235,7 @@ class Supervisor:
         elif server.stale:
             return False
         if not health.up and not health.proves:
-            if not health.ever_up and health.kept_waiting(now):
+            if not health.ever_up and (server.just_back or health.kept_waiting(now)):
                 self._lost(health.name, -inf, now)
             self._found(health.name, now)
         health.alive(now)
@@ -342,3 +358,8 @@ class Supervisor:
                     self._found(health.name, now)
             elif stale and health.attempt is not None:
                 health.start(self._inbox, now)
+
+
+def _backoff(source: Source, policy: StreamPolicy) -> Backoff:
+    backoff = policy.backoff
+    return replace(backoff, cap=max(backoff.base, LOOKOUT_S)) if source.proves else backoff

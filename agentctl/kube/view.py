@@ -41,9 +41,6 @@ class SourceView:
     noticed_at: float = inf
     """When that was noticed."""
     back_at: Optional[float] = None
-    seen: bool = True
-    """Something was known of its objects when it was lost."""
-    listed: bool = False
     ends: dict[float, Optional[float]] = field(default_factory=dict)
     """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
@@ -152,7 +149,6 @@ class View:
         elif view.lost_at is None or view.back_at is not None:
             view.lost_at, view.back_at = since, None
             view.noticed_at = since if now is None else now
-            view.seen = view.listed
         view.lost_at = since if view.lost_at is None else min(since, view.lost_at)
         view.touch()
 
@@ -166,8 +162,8 @@ class View:
         return True
 
     def foreknown(self, resource: Resource, namespace: str) -> bool:
-        """Whether it was seen before a loss that it has come out of; or was never lost."""
-        return self.source_of(resource, namespace).seen
+        """Whether something was known of it before the loss that it has come out of."""
+        return self.source_of(resource, namespace).lost_at != -inf
 
     def lapses_at(self, resource: Resource, namespace: str, moment: float, now: float) -> float:
         """When (monotonic) what ends at ``moment`` without an event counts as ended.
@@ -226,7 +222,6 @@ class View:
             for cut, value in zip(view.spec.tables, change.values):
                 if value is not None:
                     fresh[cut][change.key] = value
-        view.listed = True
         differs = fresh != view.tables
         if differs:
             view.tables = fresh

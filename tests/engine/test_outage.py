@@ -17,6 +17,7 @@ from agentctl.engine.messages import Alive, Pending, Replaced, Warned
 from agentctl.engine.outage import SETTLE_S, WAKE_S
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import EventStream
+from agentctl.engine.supervisor import LOOKOUT_S
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,
@@ -144,6 +145,27 @@ def test_two_sources_that_slept_out_their_backoff_are_woken_by_the_first_answer(
     waits = [bench.engine.sources[name].retry_at - now for name in NAMES[1:]]
     assert all(wait <= WAKE_S for wait in waits)
     assert len(set(waits)) > 1  # not all at once
+
+
+def test_a_server_that_is_back_after_a_long_time_is_found_within_two_seconds(make: Any) -> None:
+    """Whose proof is asked for, that is one question; the others wait for as long as ever."""
+    bench = make(heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    for _ in range(7):
+        for name in bench.engine_names():
+            if bench.engine.sources[name].retry_at is None:
+                bench.step(bench.lost(name))
+        bench.advance(40)
+    for name in bench.engine_names():
+        bench.step(bench.lost(name))
+    waits = [bench.engine.sources[name].retry_at - bench.clock.elapsed for name in NAMES]
+    assert max(waits) > 15.0
+    assert bench.engine.sources["storage"].retry_at - bench.clock.elapsed <= LOOKOUT_S
+    bench.advance(LOOKOUT_S)
+    bench.proved()
+    now = bench.clock.elapsed
+    waits = [bench.engine.sources[name].retry_at - now for name in NAMES]
+    assert max(waits) <= WAKE_S
 
 
 def test_a_503_is_an_answer_and_a_wish_is_honoured(make: Any) -> None:

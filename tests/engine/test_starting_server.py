@@ -167,6 +167,16 @@ def test_what_is_first_seen_when_its_server_is_back_could_not_be_renewed_before(
     bench.step(bench.listed("b"))
 
 
+def test_what_a_starting_server_had_shown_already_could_not_be_renewed_either(make: Any) -> None:
+    bench = make("a", "b", "c")
+    told: list[str] = []
+    bench.engine.sources._lost = lambda source, since, now: told.append(f"{source} {since}")
+    bench.step(bench.listed("a"))
+    bench.step(bench.ended("b", StartingError("not ready", 2.0)))
+    bench.step(bench.listed("c"))
+    assert told == ["a -inf", "c -inf"]
+
+
 def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:
     bench = make("a", "b", max_staleness_s=120.0)
     bench.begin()
