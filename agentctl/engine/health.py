@@ -6,14 +6,14 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
-from agentctl.engine.policy import Notice, Outcome, SourceVitals
+from agentctl.engine.policy import Notice, Outcome, SourceVitals, StreamPolicy
 from agentctl.errors import (
     DisconnectedError,
     ExitCode,
@@ -41,6 +41,11 @@ JOIN_S = 1.0
 
 AWAY_S = 5.0
 """Who is silent for so long is not slow but was away, and could not be written to either."""
+
+
+LOOKOUT_S = 2.0
+"""The longest backoff of who proves a server: one small question for all its sources, which
+its answer wakes. A server that is away for long is else not found for half a minute."""
 
 
 @dataclass
@@ -279,6 +284,14 @@ class SourceHealth:
         news = self.up or before is None or before.code is not failure.code
         self.up, self.up_since = False, None
         return news
+
+
+def health_of(source: Source, policy: StreamPolicy) -> SourceHealth:
+    """A source that has not been started."""
+    backoff = policy.backoff
+    if source.proves:
+        backoff = replace(backoff, cap=max(backoff.base, LOOKOUT_S))
+    return SourceHealth(source, source, Retry(backoff))
 
 
 def stop_all(healths: Iterable[SourceHealth], monotonic: Callable[[], float]) -> None:

@@ -11,14 +11,12 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
 from math import inf
 from typing import Optional, Union
 
-from agentctl.backoff import Backoff, Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import Renewal, SourceHealth, stop_all
+from agentctl.engine.health import Renewal, SourceHealth, health_of, stop_all
 from agentctl.engine.messages import (
     Alive,
     Changed,
@@ -48,11 +46,6 @@ from agentctl.model import ErrorCode
 log = logging.getLogger(__name__)
 
 
-LOOKOUT_S = 2.0
-"""The longest backoff of who proves a server: one small question for all its sources, which
-its answer wakes. A server that is away for long is else not found for half a minute."""
-
-
 class Supervisor:
     """All sources' health.
 
@@ -80,10 +73,7 @@ class Supervisor:
         self._lost = lost
         self._found = found
         self._proven = proven
-        self._health = {
-            source.name: SourceHealth(source, source, Retry(_backoff(source, policy)))
-            for source in sources
-        }
+        self._health = {source.name: health_of(source, policy) for source in sources}
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
             server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
@@ -358,8 +348,3 @@ class Supervisor:
                     self._found(health.name, now)
             elif stale and health.attempt is not None:
                 health.start(self._inbox, now)
-
-
-def _backoff(source: Source, policy: StreamPolicy) -> Backoff:
-    backoff = policy.backoff
-    return replace(backoff, cap=max(backoff.base, LOOKOUT_S)) if source.proves else backoff

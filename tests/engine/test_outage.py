@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Engine
-from agentctl.engine.health import LOOK_AT_CREDENTIALS_S
+from agentctl.engine.health import LOOK_AT_CREDENTIALS_S, LOOKOUT_S
 from agentctl.engine.messages import Alive, Pending, Replaced, Warned
 from agentctl.engine.outage import SETTLE_S, WAKE_S
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import EventStream
-from agentctl.engine.supervisor import LOOKOUT_S
 from agentctl.errors import (
     DisconnectedError,
     ForbiddenError,
