@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -182,11 +182,18 @@ class Site:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Below those that the kernel gives to connections: one would be taken while its server
+    is down, and that could not come back."""
+    found: set[int] = set()
+    while len(found) < count:
+        with (
+            suppress(OSError),
+            socket.create_server(
+                ("127.0.0.1", random.SystemRandom().randrange(15_000, 30_000))
+            ) as one,
+        ):
+            found.add(one.getsockname()[1])
+    return sorted(found)
 
 
 @pytest.mark.timeout(240)
