@@ -1,4 +1,4 @@
-"""Writes the generated tables of README.md, and the man page, from the code.
+"""Writes the generated tables of the README and of docs/, and the man page, from the code.
 
 Run it as python tools/readme.py; with --check it only tells what is not current.
 """
@@ -9,6 +9,7 @@ import argparse
 import io
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from agentctl.cli.host.process import FdOutput, Process
 from agentctl.errors import ExitCode
 from agentctl.renderers.nagios import PluginCode
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 
 MEANINGS = {
     ExitCode.OK: "it did what was asked; `--timeout` passed while connected; `--until` was reached",
@@ -83,28 +84,41 @@ def flags(command: str) -> str:
     return "\n".join(rows)
 
 
-def generate(text: str) -> str:
-    for name, make in (
-        ("exit-codes", exit_codes),
-        ("plugin-codes", plugin_codes),
-        ("flags", partial(flags, "status")),
-        ("serve-flags", partial(flags, "serve")),
-    ):
+TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"exit-codes": exit_codes},
+    "docs/nagios.md": {"plugin-codes": plugin_codes},
+    "docs/flags.md": {
+        "flags": partial(flags, "status"),
+        "serve-flags": partial(flags, "serve"),
+    },
+}
+"""By page, and the name of the table in it."""
+
+
+def generate(page: str, text: str) -> str:
+    """The page with its tables as they should be."""
+    for name, make in TABLES[page].items():
         begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
         head, found, rest = text.partition(begin)
         _, closed, tail = rest.partition(end)
         if not found or not closed:
-            raise ValueError(f"README.md has no place for {name}")
+            raise ValueError(f"{page} has no place for {name}")
         text = f"{head}{begin}{make()}\n{end}{tail}"
     return text
 
 
+def main(check: bool) -> None:
+    for page in TABLES:
+        path = ROOT / page
+        before = path.read_text(encoding="utf-8")
+        after = generate(page, before)
+        if check and before != after:
+            sys.exit(f"{page} is not current: run python tools/readme.py")
+        path.write_text(after, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    page = [sys.executable, "-m", "tools.manpage", *sys.argv[1:]]
-    if subprocess.run(page, cwd=README.parent, check=False).returncode:
+    manpage = [sys.executable, "-m", "tools.manpage", *sys.argv[1:]]
+    if subprocess.run(manpage, cwd=ROOT, check=False).returncode:
         sys.exit(1)
-    before = README.read_text(encoding="utf-8")
-    after = generate(before)
-    if "--check" in sys.argv:
-        sys.exit("README.md is not current: run python tools/readme.py" if before != after else 0)
-    README.write_text(after, encoding="utf-8")
+    main("--check" in sys.argv)
