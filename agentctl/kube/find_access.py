@@ -10,13 +10,14 @@ from agentctl.errors import ConfigError
 from agentctl.kube.access import SERVICE_ACCOUNT_ROOT, ClusterAccess
 from agentctl.kube.console import NOBODY, Console
 from agentctl.kube.kubeconfig import access_from
+from agentctl.kube.overrides import NO_OVERRIDES, Overrides
 
 
 def discover(
     kubeconfig: Optional[str],
-    context: Optional[str],
     environ: Mapping[str, str],
     home: str,
+    overrides: Overrides = NO_OVERRIDES,
     root: str = SERVICE_ACCOUNT_ROOT,
     console: Console = NOBODY,
 ) -> ClusterAccess:
@@ -25,16 +26,16 @@ def discover(
     Raises ConfigError, which says what to give when there is nothing to be found.
     """
     if kubeconfig:
-        return access_from([kubeconfig], context, environ, console)
+        return access_from([kubeconfig], environ, overrides, console)
     listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     candidates = listed or [os.path.join(home, ".kube", "config")]
     # A file that is listed but missing is passed over, as kubectl does.
     paths = [path for path in candidates if os.path.exists(path)]
     in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
-    if in_pod and not context and all(_is_blank(path) for path in paths):
-        return ClusterAccess.from_service_account(environ, root)
+    if in_pod and not overrides.needs_file and all(_is_blank(path) for path in paths):
+        return overrides.in_access(ClusterAccess.from_service_account(environ, root))
     if paths:
-        return access_from(paths, context, environ, console)
+        return access_from(paths, environ, overrides, console)
     said = (
         f"KUBECONFIG names no file that exists ({', '.join(listed)})"
         if listed

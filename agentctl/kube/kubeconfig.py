@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.console import NOBODY, Console
+from agentctl.kube.impersonation import impersonation_headers
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.kube.overrides import NO_OVERRIDES, Overrides
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 from agentctl.net.token import checked_token, read_token
@@ -47,9 +49,11 @@ class Kubeconfig:
     def where(self) -> str:
         return os.pathsep.join(self.paths)
 
-    def context(self, name: Optional[str]) -> tuple[str, KubeconfigEntry]:
-        """A context by name, or the current one."""
-        wanted = name or self.current_context
+    def context(self, overrides: Overrides) -> tuple[str, KubeconfigEntry]:
+        """The context that is asked for, or the current one; an empty one if neither is needed."""
+        wanted = overrides.context or self.current_context
+        if not wanted and overrides.cluster:
+            return "", KubeconfigEntry(self.where, self.paths[0], {})
         known = ", ".join(sorted(self.contexts)) or "none"
         if not wanted:
             raise ConfigError(
@@ -63,16 +67,21 @@ class Kubeconfig:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ConfigError(f"{self.where}: no context {wanted!r}{hint} (there are: {known})")
 
-    def referred(self, context: KubeconfigEntry, kind: str) -> Optional[KubeconfigEntry]:
-        """The cluster or user that a context names; None if it names none."""
-        name = context.text(kind)
+    def referred(self, context: KubeconfigEntry, kind: str, override: str) -> KubeconfigEntry:
+        """The cluster or user that ``override`` or else the context names; empty if neither."""
+        name = override or context.text(kind)
         table = self.clusters if kind == "cluster" else self.users
-        if name and name not in table:
-            known = ", ".join(sorted(table)) or "none"
-            raise ConfigError(
-                f"{context.what} names the {kind} {name!r}, which is not there (there are: {known})"
-            )
-        return table[name] if name else None
+        if name in table:
+            return table[name]
+        if not name:
+            return KubeconfigEntry(context.what, context.path, {})
+        known = ", ".join(sorted(table)) or "none"
+        says = (
+            f"{self.where}: no {kind} {name!r}"
+            if override
+            else (f"{context.what} names the {kind} {name!r}, which is not there")
+        )
+        raise ConfigError(f"{says} (there are: {known})")
 
     def _add(self, path: str, content: Mapping[str, Any]) -> None:
         current = content.get("current-context")
@@ -97,27 +106,28 @@ class Kubeconfig:
 
 def access_from(
     paths: Sequence[str],
-    context: Optional[str],
     environ: Mapping[str, str],
+    overrides: Overrides = NO_OVERRIDES,
     console: Console = NOBODY,
 ) -> ClusterAccess:
     """From kubeconfig files, merged by kubectl's rules: the first to say a thing wins.
 
-    ``context`` None or empty takes the current one. May run the user's exec plugin.
-    Raises ConfigError.
+    ``overrides`` win over all of them. May run the user's exec plugin. Raises ConfigError.
     """
     config = Kubeconfig.load(paths)
-    name, chosen = config.context(context)
-    cluster = config.referred(chosen, "cluster")
-    if cluster is None:
+    name, chosen = config.context(overrides)
+    cluster = config.referred(chosen, "cluster", overrides.cluster)
+    user = config.referred(chosen, "user", overrides.user)
+    if not (overrides.cluster or chosen.text("cluster")):
         raise ConfigError(f"{chosen.what} names no cluster")
-    user = config.referred(chosen, "user") or KubeconfigEntry(chosen.what, chosen.path, {})
+    cluster, user = overrides.in_cluster(cluster), overrides.in_user(user)
+    what = f"context {name!r}" if name else f"cluster {overrides.cluster!r}"
     values: dict[str, Any] = {
-        "description": f"context {name!r} of {config.where}",
+        "description": f"{what} of {config.where}",
         "context": name,
         "kubeconfigs": tuple(paths),
         "namespace": chosen.text("namespace"),
-        **_cluster_values(cluster, environ),
+        **_cluster_values(cluster),
         **_user_values(user),
     }
     if (user.values.get("exec") or user.values.get("auth-provider")) and not (
@@ -133,7 +143,7 @@ def access_from(
     return ClusterAccess(**values)
 
 
-def _cluster_values(cluster: KubeconfigEntry, environ: Mapping[str, str]) -> dict[str, Any]:
+def _cluster_values(cluster: KubeconfigEntry) -> dict[str, Any]:
     insecure = cluster.flag("insecure-skip-tls-verify")
     ca_data = cluster.pem("certificate-authority-data")
     ca_file = "" if ca_data else cluster.file("certificate-authority")
@@ -190,15 +200,9 @@ def _user_values(user: KubeconfigEntry) -> dict[str, Any]:
 
 
 def _impersonation(user: KubeconfigEntry) -> tuple[tuple[str, str], ...]:
-    headers = []
-    for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
-        if user.text(key):
-            headers.append((header, user.text(key)))
-    for group in user.values.get("as-groups") or ():
-        headers.append(("Impersonate-Group", str(group)))
-    for key, values in (user.values.get("as-user-extra") or {}).items():
-        headers.extend((f"Impersonate-Extra-{key}", str(value)) for value in values)
-    return tuple(headers)
+    extra = {key: user.texts(key, values) for key, values in user.mapping("as-user-extra").items()}
+    groups = user.texts("as-groups", user.values.get("as-groups"))
+    return impersonation_headers(user.text("as"), user.text("as-uid"), groups, extra, user.what)
 
 
 def _server(cluster: KubeconfigEntry, values: Mapping[str, Any]) -> str:

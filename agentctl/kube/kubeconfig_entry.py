@@ -35,6 +35,25 @@ class KubeconfigEntry:
             raise ConfigError(f"{self.what}: {key} must be true or false")
         return bool(value)
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Texts to values; ConfigError for anything else."""
+        value = self.values.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(f"{self.what}: {key} must be a mapping of texts")
+        return value
+
+    def texts(self, key: str, value: Any) -> list[str]:
+        """What stands at ``key`` as a list of texts; null is empty text, as in Go."""
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(
+            one is None or isinstance(one, str) for one in value
+        ):
+            raise ConfigError(f"{self.what}: {key} must be a list of texts; put them in quotes")
+        return [one or "" for one in value]
+
     def file(self, key: str) -> str:
         """A path, made absolute; ConfigError if there is nothing to read there."""
         name = self.text(key)

@@ -43,12 +43,15 @@ class Head(NamedTuple):
 
 
 def request(target: str, headers: Iterable[tuple[str, str]], body: Optional[bytes]) -> bytes:
-    """A GET, or a POST of ``body``. Raises ValueError for what would end a line early."""
+    """A GET, or a POST of ``body``; headers go in UTF-8.
+
+    Raises ValueError for what would end a line early.
+    """
     lines = [f"{name}: {value}" for name, value in headers]
     if _NO_TARGET.search(target) or any(_NO_FIELD.search(line) for line in lines):
         raise ValueError("the request has characters that no request can have")
     lines.insert(0, f"{'GET' if body is None else 'POST'} {target} HTTP/1.1")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+    return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
 
 
 def head_end(data: bytes, new: int) -> Optional[tuple[int, int]]:

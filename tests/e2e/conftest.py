@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.kube.find_access import discover
+from agentctl.kube.overrides import Overrides
 from tests.e2e.cluster import Cluster, double_cluster, real_cluster
 
 KUBECONFIG = "AGENTCTL_E2E_KUBECONFIG"
@@ -26,6 +27,6 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
     if not path:
         pytest.skip(f"no real cluster: {KUBECONFIG} names no kubeconfig")
     context = os.environ.get(CONTEXT, "")
-    access = discover(path, context, os.environ, os.path.expanduser("~"))
+    access = discover(path, os.environ, os.path.expanduser("~"), Overrides(context=context))
     with real_cluster(access, tmp_path, Path(path).absolute(), context) as cluster:
         yield cluster

@@ -38,39 +38,39 @@ def pod(tmp_path: Path) -> str:
 def test_the_order_is_kubectls(tmp_path: Path, pod: str) -> None:
     home = str(tmp_path / "home")
     env = {**IN_POD, "HTTPS_PROXY": "http://proxy:1"}
-    assert discover(None, None, env, home, pod).description == "the pod's service account"
+    assert discover(None, env, home, root=pod).description == "the pod's service account"
     kubeconfig(tmp_path / "home" / ".kube" / "config", "home")
-    assert discover(None, None, env, home, pod).server == "https://home"
+    assert discover(None, env, home, root=pod).server == "https://home"
     env["KUBECONFIG"] = kubeconfig(tmp_path / "listed", "listed")
-    assert discover(None, None, env, home, pod).server == "https://listed"
+    assert discover(None, env, home, root=pod).server == "https://listed"
     flag = kubeconfig(tmp_path / "flag", "flag")
-    assert discover(flag, None, env, home, pod).server == "https://flag"
+    assert discover(flag, env, home, root=pod).server == "https://flag"
 
 
 def test_of_a_list_what_is_missing_is_passed_over(tmp_path: Path) -> None:
     there = kubeconfig(tmp_path / "there", "there")
     listed = os.pathsep.join([str(tmp_path / "gone"), "", there])
-    assert discover(None, None, {"KUBECONFIG": listed}, "/nowhere").server == "https://there"
+    assert discover(None, {"KUBECONFIG": listed}, "/nowhere").server == "https://there"
 
 
 def test_a_list_with_nothing_there_does_not_fall_back_to_home(tmp_path: Path, pod: str) -> None:
     kubeconfig(tmp_path / ".kube" / "config", "home")
     gone = str(tmp_path / "gone")
     with pytest.raises(ConfigError, match=rf"^KUBECONFIG names no file that exists \({gone}\)"):
-        discover(None, None, {"KUBECONFIG": gone}, str(tmp_path))
-    assert discover(None, None, {"KUBECONFIG": gone, **IN_POD}, str(tmp_path), pod).token
+        discover(None, {"KUBECONFIG": gone}, str(tmp_path))
+    assert discover(None, {"KUBECONFIG": gone, **IN_POD}, str(tmp_path), root=pod).token
 
 
 def test_an_explicit_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=f"gone: cannot read the kubeconfig: {os.strerror(errno.ENOENT)}"
     ):
-        discover(str(tmp_path / "gone"), None, IN_POD, str(tmp_path))
+        discover(str(tmp_path / "gone"), IN_POD, str(tmp_path))
 
 
 def test_nothing_at_all_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^no kubeconfig: .* name one with --kubeconfig FILE$"):
-        discover(None, None, {}, str(tmp_path))
+        discover(None, {}, str(tmp_path))
 
 
 def test_a_pod_is_read_from_its_service_account(pod: str) -> None:

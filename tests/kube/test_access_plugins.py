@@ -48,7 +48,7 @@ def credential(**status: str) -> str:
 
 
 def load(path: str, console: Console = NOBODY) -> ClusterAccess:
-    return access_from([path], None, {}, console)
+    return access_from([path], {}, console=console)
 
 
 def complaint(path: str, console: Console = NOBODY) -> str:

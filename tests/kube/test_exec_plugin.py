@@ -69,7 +69,7 @@ def test_it_runs_in_the_folder_of_the_caller(
 def test_a_command_of_one_word_is_looked_for_in_the_path_alone(tmp_path: Path) -> None:
     path = reporting(tmp_path, "sys.argv[1:]", command="plugin", args=["a b", 1])
     assert "is not installed" in complaint(path)
-    access = access_from([path], None, {"PATH": str(tmp_path)})
+    access = access_from([path], {"PATH": str(tmp_path)})
     assert json.loads(base64.b64decode(access.token)) == ["a b", "1"]
 
 

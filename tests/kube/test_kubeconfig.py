@@ -15,6 +15,7 @@ import yaml
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.kubeconfig import access_from
+from agentctl.kube.overrides import Overrides
 from tests.net.certs import b64, write
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -36,7 +37,7 @@ def kubeconfig(
 
 
 def load(path: str, context: str = "", **environ: str) -> ClusterAccess:
-    return access_from([path], context, environ)
+    return access_from([path], environ, Overrides(context=context))
 
 
 def complaint(path: str, context: str = "") -> str:
@@ -170,7 +171,7 @@ def test_in_several_files_the_first_to_define_a_thing_wins(tmp_path: Path) -> No
     )
     text = Path(second).read_text().replace("name: dev\ncontexts", "name: prod\ncontexts")
     Path(second).write_text(text.replace("- cluster:", "- name: prod\n  cluster:", 1))
-    access = access_from([first, second], None, {})
+    access = access_from([first, second], {})
     assert (access.server, access.token) == ("https://second", "first")
     assert os.path.samefile(access.ca_file, tmp_path / "sub" / "ca.crt")
     assert access.description == f"context 'dev' of {first}{os.pathsep}{second}"
@@ -280,7 +281,7 @@ def test_static_credentials_import_no_client_library(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, user={"token": "t"})
     script = (
         "import sys; from agentctl.kube.find_access import discover;"
-        f"discover({path!r}, None, {{}}, '/nowhere');"
+        f"discover({path!r}, {{}}, '/nowhere');"
         "print([m for m in ('kubernetes', 'requests', 'grpc', 'urllib3') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

@@ -19,7 +19,7 @@ def head(text: str) -> Head:
 
 def test_a_request_is_its_lines_and_its_body() -> None:
     assert request("/a?b", [("Host", "h"), ("X", "é")], None) == (
-        b"GET /a?b HTTP/1.1\r\nHost: h\r\nX: \xe9\r\n\r\n"
+        b"GET /a?b HTTP/1.1\r\nHost: h\r\nX: \xc3\xa9\r\n\r\n"
     )
     assert request("/", [], b"{}") == b"POST / HTTP/1.1\r\n\r\n{}"
 

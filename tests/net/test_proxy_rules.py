@@ -28,7 +28,7 @@ def kube(url: str, environ: dict[str, str], folder: Path) -> str:
         "users: [{name: u, user: {}}]\n"
         f"clusters: [{{name: c, cluster: {{server: '{url}'}}}}]\n"
     )
-    return access_from([str(path)], None, environ).proxy_url
+    return access_from([str(path)], environ).proxy_url
 
 
 def sse(url: str, environ: dict[str, str], folder: Path) -> str:

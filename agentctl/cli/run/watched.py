@@ -19,6 +19,7 @@ from agentctl.kube.console import Console
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.find_access import discover
+from agentctl.kube.overrides import Overrides
 from agentctl.kube.proof import ProofSource
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
@@ -74,8 +75,9 @@ def watched(
         console = Console(
             process.has_user, process.stderr.write if process.stderr.isatty() else None
         )
+        overrides = Overrides(context=settings.context or "")
         return discover(
-            settings.kubeconfig, settings.context, process.environ, process.home, console=console
+            settings.kubeconfig, process.environ, process.home, overrides, console=console
         )
 
     catalog = catalog_of(settings.catalog)
