@@ -34,6 +34,7 @@ LAYERS = (
     "threads",
     "wire",
     "net",
+    "probe",
     "engine",
     "kube",
     "catalog",
@@ -54,6 +55,7 @@ LAYERS = (
 PURE = (
     *("model", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
     *("engine.backlog", "engine.verdict", "engine.stream"),
+    *("probe.address", "probe.answer", "probe.target"),
     *("kube.check", "kube.cuts", "kube.explain", "kube.evaluate"),
     *("diagnosis.explain", "diagnosis.text"),
 )

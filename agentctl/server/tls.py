@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
 from agentctl.model import format_time
-from agentctl.server.der import validity
+from agentctl.net.der import validity
 from agentctl.server.reloading import Named, Reloading
 
 log = logging.getLogger(__name__)

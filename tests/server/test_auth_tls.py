@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from agentctl.clock import SystemClock
 from agentctl.errors import ConfigError
-from agentctl.server.der import validity
+from agentctl.net.der import validity
 from agentctl.server.tls import ServerTls
 from tests.fakes import FakeClock
 from tests.net.certs import Authority, write
