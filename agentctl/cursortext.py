@@ -51,6 +51,8 @@ class Cursor:
 
     ``versions`` is the resourceVersion of each source by its name. Of ``hashes`` (key hash
     to content hash, in the stream's order) and ``digest`` (of all of them) one is used.
+    ``all_or_none``: of several clusters the versions stand only while all of them fit, and
+    make room for the hashes.
     """
 
     position: Position
@@ -58,6 +60,7 @@ class Cursor:
     versions: Mapping[str, str]
     hashes: Mapping[int, int] = field(default_factory=dict)
     digest: Optional[int] = None
+    all_or_none: bool = field(default=False, compare=False)
 
 
 class CursorClock:
@@ -72,9 +75,19 @@ class CursorClock:
         return self._last
 
 
-def scope_of(namespaces: Iterable[str], catalog_hash: str, globs: Iterable[str]) -> bytes:
-    """What streams must share for their cursors to be comparable; order does not matter."""
-    parts = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
+def scope_of(
+    namespaces: Iterable[str],
+    catalog_hash: str,
+    globs: Iterable[str],
+    clusters: Iterable[str] = (),
+) -> bytes:
+    """What streams must share for their cursors to be comparable; order does not matter.
+
+    ``clusters`` are the names of several, none where there is one.
+    """
+    parts: list[Any] = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
+    several = sorted(set(clusters))
+    parts += [several] if several else []
     return sha256(_canonical(parts))[:SCOPE_BYTES]
 
 
@@ -104,15 +117,18 @@ def make(
     known: Optional[ItemHashes] = None,
 ) -> Cursor:
     """The cursor of a state; ``known`` spares the hashing of what has not changed."""
+    items = list(items)
     hashes = (known or ItemHashes()).of(items)
+    several = any(item.cluster for item in items)
     if len(hashes) > MAX_ITEMS:
-        return Cursor(position, scope, versions, digest=digest_of(hashes))
-    return Cursor(position, scope, versions, hashes)
+        return Cursor(position, scope, versions, {}, digest_of(hashes), several)
+    return Cursor(position, scope, versions, hashes, None, several)
 
 
 def key_hash(key: ItemKey) -> int:
     """32 bits of an item's key."""
-    return _hash32(_canonical([key.namespace, key.component]))
+    of_cluster = [key.cluster] if key.cluster else []
+    return _hash32(_canonical([*of_cluster, key.namespace, key.component]))
 
 
 def item_hash(item: Item) -> int:
@@ -131,16 +147,24 @@ def encode(cursor: Cursor) -> str:
     """URL-safe text of at most MAX_LENGTH characters.
 
     What does not fit is left out in this order: the hashes (a digest takes their place),
-    then the resourceVersions.
+    then the resourceVersions; of several clusters the other way round.
     """
     digest = cursor.digest
-    if digest is None:
-        text = _encode(cursor, cursor.versions, None) if len(cursor.hashes) <= MAX_ITEMS else ""
-        if 0 < len(text) <= MAX_LENGTH:
-            return text
-        digest = digest_of(cursor.hashes)
-    text = _encode(cursor, cursor.versions, digest)
-    return text if len(text) <= MAX_LENGTH else _encode(cursor, {}, digest)
+    if cursor.all_or_none:
+        whole = cursor.versions if _all_fit(cursor.versions) else {}
+        tries = [(whole, digest), ({}, digest)]
+        if digest is None:
+            tries += [(whole, digest_of(cursor.hashes))]
+    else:
+        tries = [(cursor.versions, digest)]
+        if digest is None:
+            tries += [(cursor.versions, digest_of(cursor.hashes))]
+    for versions, digest in tries:
+        if digest is not None or len(cursor.hashes) <= MAX_ITEMS:
+            text = _encode(cursor, versions, digest)
+            if len(text) <= MAX_LENGTH:
+                return text
+    return _encode(cursor, {}, digest)
 
 
 def decode(text: str) -> Optional[Cursor]:
@@ -176,6 +200,10 @@ def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) 
         parts += [_pair(key, value) for key, value in cursor.hashes.items()]
     body = b"".join(parts)
     return sealed(body)
+
+
+def _all_fit(versions: Mapping[str, str]) -> bool:
+    return len(list(_that_fit(versions))) == len(versions)
 
 
 def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:

@@ -60,29 +60,39 @@ class ItemKey(NamedTuple):
 
     namespace: str
     component: str
+    cluster: str = ""
+    """Empty where one cluster is watched."""
+
+    def to_json(self) -> JSONObject:
+        return _of_cluster(self.cluster, component=self.component, namespace=self.namespace)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One component's state. Text in it has been redacted already."""
+    """One component's state. Text in it has been redacted already.
+
+    ``cluster`` is empty where one cluster is watched.
+    """
 
     component: str
     namespace: str
     status: Status
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    cluster: str = ""
 
     @cached_property
     def key(self) -> ItemKey:
-        return ItemKey(self.namespace, self.component)
+        return ItemKey(self.namespace, self.component, self.cluster)
 
     def to_json(self) -> JSONObject:
-        out: JSONObject = {
-            "component": self.component,
-            "namespace": self.namespace,
-            "status": self.status.value,
-            "message": self.message,
-        }
+        out = _of_cluster(
+            self.cluster,
+            component=self.component,
+            namespace=self.namespace,
+            status=self.status.value,
+            message=self.message,
+        )
         if self.details:
             out["details"] = dict(self.details)
         return out
@@ -125,9 +135,7 @@ class Delta:
             "changes": [item.to_json() for item in self.changes],
         }
         if self.removed:
-            out["removed"] = [
-                {"component": key.component, "namespace": key.namespace} for key in self.removed
-            ]
+            out["removed"] = [key.to_json() for key in self.removed]
         out["cursor"] = self.cursor
         return out
 
@@ -156,7 +164,8 @@ class StreamError:
     ``retry_in`` is in seconds, None where nothing is being waited for; ``source``
     is empty where the error is not one source's. ``sources`` are all that share its
     cause, where there are several, ``source`` the first of them. ``lasted`` is in
-    seconds, of a loss that is over (``recovered``).
+    seconds, of a loss that is over (``recovered``). ``cluster`` is whose sources they are,
+    where several are watched.
     """
 
     generated_at: datetime
@@ -167,6 +176,7 @@ class StreamError:
     cursor: str
     sources: tuple[str, ...] = ()
     lasted: Optional[float] = None
+    cluster: str = ""
 
     type = "error"
 
@@ -177,6 +187,8 @@ class StreamError:
             "message": self.message,
             "code": self.code.value,
         }
+        if self.cluster:
+            out["cluster"] = self.cluster
         if self.source:
             out["source"] = self.source
         if len(self.sources) > 1:
@@ -224,6 +236,11 @@ def fold(state: Mapping[ItemKey, Item], event: Event) -> dict[ItemKey, Item]:
         for item in event.changes:
             folded[item.key] = item
     return folded
+
+
+def _of_cluster(cluster: str, **keys: Any) -> JSONObject:
+    """An object whose first key is the cluster, where there is one."""
+    return {"cluster": cluster, **keys} if cluster else keys
 
 
 def format_time(moment: datetime) -> str:

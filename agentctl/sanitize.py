@@ -41,6 +41,7 @@ def harmless(event: Event, details: Details = details_of) -> Event:
                 item.status,
                 redact(item.message) if item.message else "",
                 details(item.details) if item.details else {},
+                name(item.cluster),
             )
             for item in items
         )
@@ -57,6 +58,7 @@ def harmless(event: Event, details: Details = details_of) -> Event:
             message=redact(event.message),
             source=name(event.source),
             sources=tuple(map(name, event.sources)),
+            cluster=name(event.cluster),
             cursor=cursor,
         )
     return replace(event, cursor=cursor)

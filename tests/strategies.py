@@ -19,7 +19,8 @@ from agentctl.model import (
 )
 
 NAMES = st.sampled_from("abcdefgh") | st.text(max_size=8)
-KEYS = st.builds(ItemKey, st.sampled_from(["agents", "default", ""]), NAMES)
+CLUSTERS = st.sampled_from(["", "", "prod-eu", "prod-us"])
+KEYS = st.builds(ItemKey, st.sampled_from(["agents", "default", ""]), NAMES, CLUSTERS)
 # Integers only: 1, 1.0 and True are equal to Python and different to a reader of JSON.
 SCALARS = st.none() | st.integers(-(2**53), 2**53) | st.text(max_size=6)
 DETAILS = st.dictionaries(
@@ -44,6 +45,7 @@ def item_for(key: ItemKey) -> st.SearchStrategy[Item]:
         st.sampled_from(Status),
         MESSAGES,
         st.just({}) | DETAILS,
+        st.just(key.cluster),
     )
 
 
@@ -72,5 +74,6 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         st.sampled_from(["", "deployments"]),
         st.none() | st.integers(0, 36000).map(lambda tenths: tenths / 10),
         CURSORS,
+        cluster=CLUSTERS,
     ),
 )

@@ -1,4 +1,4 @@
-"""One cluster, byte for byte: what was printed, sent and taken as a cursor before there were several.
+"""One cluster, byte for byte: what was printed and sent before there were several.
 
 ``data/one-cluster.txt`` was written before an item had a cluster. It is not to be written anew:
 who reads us knows these bytes.

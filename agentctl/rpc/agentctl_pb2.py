@@ -16,7 +16,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentctl/rpc/agentctl.proto\x12\x14proompteng.agents.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"`\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x11\n\tbuild_sha\x18\x02 \x01(\t\x12\x12\n\nbuild_time\x18\x03 \x01(\t\x12\x0f\n\x07service\x18\x04 \x01(\t\"1\n\x1cGetControlPlaneStatusRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\"\xf8\x03\n\x1dGetControlPlaneStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x14\n\x0cgenerated_at\x18\x02 \x01(\t\x12;\n\x0b\x63ontrollers\x18\x03 \x03(\x0b\x32&.proompteng.agents.v1.ControllerHealth\x12\x44\n\x10runtime_adapters\x18\x04 \x03(\x0b\x32*.proompteng.agents.v1.RuntimeAdapterHealth\x12\x36\n\x08\x64\x61tabase\x18\x05 \x01(\x0b\x32$.proompteng.agents.v1.DatabaseHealth\x12.\n\x04grpc\x18\x06 \x01(\x0b\x32 .proompteng.agents.v1.GrpcHealth\x12\x39\n\nnamespaces\x18\x07 \x03(\x0b\x32%.proompteng.agents.v1.NamespaceHealth\x12;\n\x05items\x18\x64 \x03(\x0b\x32,.proompteng.agents.v1.ControlPlaneStatusItem\x12=\n\x06\x65rrors\x18\x65 \x03(\x0b\x32-.proompteng.agents.v1.ControlPlaneStatusEvent\x12\x0e\n\x06\x63ursor\x18\x66 \x01(\t\"\xa6\x01\n\x10\x43ontrollerHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x0f\n\x07started\x18\x03 \x01(\x08\x12\x12\n\ncrds_ready\x18\x04 \x01(\x08\x12\x14\n\x0cmissing_crds\x18\x05 \x03(\t\x12\x17\n\x0flast_checked_at\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\"j\n\x14RuntimeAdapterHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x08\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x05 \x01(\t\"l\n\x0e\x44\x61tabaseHealth\x12\x12\n\nconfigured\x18\x01 \x01(\x08\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nlatency_ms\x18\x05 \x01(\x05\"O\n\nGrpcHealth\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"Q\n\x0fNamespaceHealth\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x1b\n\x13\x64\x65graded_components\x18\x03 \x03(\t\"\x86\x01\n\x1eWatchControlPlaneStatusRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12,\n\theartbeat\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x13\n\x0b\x66ollow_only\x18\x04 \x01(\x08\"\xf7\x03\n\x17\x43ontrolPlaneStatusEvent\x12@\n\x04type\x18\x01 \x01(\x0e\x32\x32.proompteng.agents.v1.ControlPlaneStatusEvent.Type\x12\x30\n\x0cgenerated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x05items\x18\x03 \x03(\x0b\x32,.proompteng.agents.v1.ControlPlaneStatusItem\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x32\n\x07removed\x18\x06 \x03(\x0b\x32!.proompteng.agents.v1.RemovedItem\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x64 \x01(\t\x12+\n\x08retry_in\x18\x65 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07sources\x18\x66 \x03(\t\x12)\n\x06lasted\x18h \x01(\x0b\x32\x19.google.protobuf.Duration\"O\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SNAPSHOT\x10\x01\x12\t\n\x05\x44\x45LTA\x10\x02\x12\r\n\tHEARTBEAT\x10\x03\x12\t\n\x05\x45RROR\x10\x04\"\xc7\x02\n\x16\x43ontrolPlaneStatusItem\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x43\n\x06status\x18\x03 \x01(\x0e\x32\x33.proompteng.agents.v1.ControlPlaneStatusItem.Status\x12\x0f\n\x07message\x18\x04 \x01(\t\x12(\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x86\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_HEALTHY\x10\x01\x12\x15\n\x11STATUS_CONFIGURED\x10\x02\x12\x12\n\x0eSTATUS_UNKNOWN\x10\x03\x12\x13\n\x0fSTATUS_DEGRADED\x10\x04\x12\x10\n\x0cSTATUS_ERROR\x10\x05\"3\n\x0bRemovedItem\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t2\x81\x03\n\x0f\x41gentctlService\x12h\n\rGetServerInfo\x12*.proompteng.agents.v1.GetServerInfoRequest\x1a+.proompteng.agents.v1.GetServerInfoResponse\x12\x80\x01\n\x15GetControlPlaneStatus\x12\x32.proompteng.agents.v1.GetControlPlaneStatusRequest\x1a\x33.proompteng.agents.v1.GetControlPlaneStatusResponse\x12\x80\x01\n\x17WatchControlPlaneStatus\x12\x34.proompteng.agents.v1.WatchControlPlaneStatusRequest\x1a-.proompteng.agents.v1.ControlPlaneStatusEvent0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gentctl/rpc/agentctl.proto\x12\x14proompteng.agents.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"`\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x11\n\tbuild_sha\x18\x02 \x01(\t\x12\x12\n\nbuild_time\x18\x03 \x01(\t\x12\x0f\n\x07service\x18\x04 \x01(\t\"C\n\x1cGetControlPlaneStatusRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x10\n\x08\x63lusters\x18\x64 \x01(\x08\"\xf8\x03\n\x1dGetControlPlaneStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x14\n\x0cgenerated_at\x18\x02 \x01(\t\x12;\n\x0b\x63ontrollers\x18\x03 \x03(\x0b\x32&.proompteng.agents.v1.ControllerHealth\x12\x44\n\x10runtime_adapters\x18\x04 \x03(\x0b\x32*.proompteng.agents.v1.RuntimeAdapterHealth\x12\x36\n\x08\x64\x61tabase\x18\x05 \x01(\x0b\x32$.proompteng.agents.v1.DatabaseHealth\x12.\n\x04grpc\x18\x06 \x01(\x0b\x32 .proompteng.agents.v1.GrpcHealth\x12\x39\n\nnamespaces\x18\x07 \x03(\x0b\x32%.proompteng.agents.v1.NamespaceHealth\x12;\n\x05items\x18\x64 \x03(\x0b\x32,.proompteng.agents.v1.ControlPlaneStatusItem\x12=\n\x06\x65rrors\x18\x65 \x03(\x0b\x32-.proompteng.agents.v1.ControlPlaneStatusEvent\x12\x0e\n\x06\x63ursor\x18\x66 \x01(\t\"\xa6\x01\n\x10\x43ontrollerHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x0f\n\x07started\x18\x03 \x01(\x08\x12\x12\n\ncrds_ready\x18\x04 \x01(\x08\x12\x14\n\x0cmissing_crds\x18\x05 \x03(\t\x12\x17\n\x0flast_checked_at\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\"j\n\x14RuntimeAdapterHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x08\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x05 \x01(\t\"l\n\x0e\x44\x61tabaseHealth\x12\x12\n\nconfigured\x18\x01 \x01(\x08\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nlatency_ms\x18\x05 \x01(\x05\"O\n\nGrpcHealth\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"Q\n\x0fNamespaceHealth\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x1b\n\x13\x64\x65graded_components\x18\x03 \x03(\t\"\x98\x01\n\x1eWatchControlPlaneStatusRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12,\n\theartbeat\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x13\n\x0b\x66ollow_only\x18\x04 \x01(\x08\x12\x10\n\x08\x63lusters\x18\x64 \x01(\x08\"\x88\x04\n\x17\x43ontrolPlaneStatusEvent\x12@\n\x04type\x18\x01 \x01(\x0e\x32\x32.proompteng.agents.v1.ControlPlaneStatusEvent.Type\x12\x30\n\x0cgenerated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x05items\x18\x03 \x03(\x0b\x32,.proompteng.agents.v1.ControlPlaneStatusItem\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x32\n\x07removed\x18\x06 \x03(\x0b\x32!.proompteng.agents.v1.RemovedItem\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x0e\n\x06source\x18\x64 \x01(\t\x12+\n\x08retry_in\x18\x65 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07sources\x18\x66 \x03(\t\x12\x0f\n\x07\x63luster\x18g \x01(\t\x12)\n\x06lasted\x18h \x01(\x0b\x32\x19.google.protobuf.Duration\"O\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SNAPSHOT\x10\x01\x12\t\n\x05\x44\x45LTA\x10\x02\x12\r\n\tHEARTBEAT\x10\x03\x12\t\n\x05\x45RROR\x10\x04\"\xd8\x02\n\x16\x43ontrolPlaneStatusItem\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x43\n\x06status\x18\x03 \x01(\x0e\x32\x33.proompteng.agents.v1.ControlPlaneStatusItem.Status\x12\x0f\n\x07message\x18\x04 \x01(\t\x12(\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x63luster\x18\x64 \x01(\t\"\x86\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_HEALTHY\x10\x01\x12\x15\n\x11STATUS_CONFIGURED\x10\x02\x12\x12\n\x0eSTATUS_UNKNOWN\x10\x03\x12\x13\n\x0fSTATUS_DEGRADED\x10\x04\x12\x10\n\x0cSTATUS_ERROR\x10\x05\"D\n\x0bRemovedItem\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0f\n\x07\x63luster\x18\x64 \x01(\t2\x81\x03\n\x0f\x41gentctlService\x12h\n\rGetServerInfo\x12*.proompteng.agents.v1.GetServerInfoRequest\x1a+.proompteng.agents.v1.GetServerInfoResponse\x12\x80\x01\n\x15GetControlPlaneStatus\x12\x32.proompteng.agents.v1.GetControlPlaneStatusRequest\x1a\x33.proompteng.agents.v1.GetControlPlaneStatusResponse\x12\x80\x01\n\x17WatchControlPlaneStatus\x12\x34.proompteng.agents.v1.WatchControlPlaneStatusRequest\x1a-.proompteng.agents.v1.ControlPlaneStatusEvent0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -28,31 +28,31 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_GETSERVERINFORESPONSE']._serialized_start=172
   _globals['_GETSERVERINFORESPONSE']._serialized_end=268
   _globals['_GETCONTROLPLANESTATUSREQUEST']._serialized_start=270
-  _globals['_GETCONTROLPLANESTATUSREQUEST']._serialized_end=319
-  _globals['_GETCONTROLPLANESTATUSRESPONSE']._serialized_start=322
-  _globals['_GETCONTROLPLANESTATUSRESPONSE']._serialized_end=826
-  _globals['_CONTROLLERHEALTH']._serialized_start=829
-  _globals['_CONTROLLERHEALTH']._serialized_end=995
-  _globals['_RUNTIMEADAPTERHEALTH']._serialized_start=997
-  _globals['_RUNTIMEADAPTERHEALTH']._serialized_end=1103
-  _globals['_DATABASEHEALTH']._serialized_start=1105
-  _globals['_DATABASEHEALTH']._serialized_end=1213
-  _globals['_GRPCHEALTH']._serialized_start=1215
-  _globals['_GRPCHEALTH']._serialized_end=1294
-  _globals['_NAMESPACEHEALTH']._serialized_start=1296
-  _globals['_NAMESPACEHEALTH']._serialized_end=1377
-  _globals['_WATCHCONTROLPLANESTATUSREQUEST']._serialized_start=1380
-  _globals['_WATCHCONTROLPLANESTATUSREQUEST']._serialized_end=1514
-  _globals['_CONTROLPLANESTATUSEVENT']._serialized_start=1517
-  _globals['_CONTROLPLANESTATUSEVENT']._serialized_end=2020
-  _globals['_CONTROLPLANESTATUSEVENT_TYPE']._serialized_start=1941
-  _globals['_CONTROLPLANESTATUSEVENT_TYPE']._serialized_end=2020
-  _globals['_CONTROLPLANESTATUSITEM']._serialized_start=2023
-  _globals['_CONTROLPLANESTATUSITEM']._serialized_end=2350
-  _globals['_CONTROLPLANESTATUSITEM_STATUS']._serialized_start=2216
-  _globals['_CONTROLPLANESTATUSITEM_STATUS']._serialized_end=2350
-  _globals['_REMOVEDITEM']._serialized_start=2352
-  _globals['_REMOVEDITEM']._serialized_end=2403
-  _globals['_AGENTCTLSERVICE']._serialized_start=2406
-  _globals['_AGENTCTLSERVICE']._serialized_end=2791
+  _globals['_GETCONTROLPLANESTATUSREQUEST']._serialized_end=337
+  _globals['_GETCONTROLPLANESTATUSRESPONSE']._serialized_start=340
+  _globals['_GETCONTROLPLANESTATUSRESPONSE']._serialized_end=844
+  _globals['_CONTROLLERHEALTH']._serialized_start=847
+  _globals['_CONTROLLERHEALTH']._serialized_end=1013
+  _globals['_RUNTIMEADAPTERHEALTH']._serialized_start=1015
+  _globals['_RUNTIMEADAPTERHEALTH']._serialized_end=1121
+  _globals['_DATABASEHEALTH']._serialized_start=1123
+  _globals['_DATABASEHEALTH']._serialized_end=1231
+  _globals['_GRPCHEALTH']._serialized_start=1233
+  _globals['_GRPCHEALTH']._serialized_end=1312
+  _globals['_NAMESPACEHEALTH']._serialized_start=1314
+  _globals['_NAMESPACEHEALTH']._serialized_end=1395
+  _globals['_WATCHCONTROLPLANESTATUSREQUEST']._serialized_start=1398
+  _globals['_WATCHCONTROLPLANESTATUSREQUEST']._serialized_end=1550
+  _globals['_CONTROLPLANESTATUSEVENT']._serialized_start=1553
+  _globals['_CONTROLPLANESTATUSEVENT']._serialized_end=2073
+  _globals['_CONTROLPLANESTATUSEVENT_TYPE']._serialized_start=1994
+  _globals['_CONTROLPLANESTATUSEVENT_TYPE']._serialized_end=2073
+  _globals['_CONTROLPLANESTATUSITEM']._serialized_start=2076
+  _globals['_CONTROLPLANESTATUSITEM']._serialized_end=2420
+  _globals['_CONTROLPLANESTATUSITEM_STATUS']._serialized_start=2286
+  _globals['_CONTROLPLANESTATUSITEM_STATUS']._serialized_end=2420
+  _globals['_REMOVEDITEM']._serialized_start=2422
+  _globals['_REMOVEDITEM']._serialized_end=2490
+  _globals['_AGENTCTLSERVICE']._serialized_start=2493
+  _globals['_AGENTCTLSERVICE']._serialized_end=2878
 # @@protoc_insertion_point(module_scope)

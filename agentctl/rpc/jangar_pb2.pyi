@@ -26,10 +26,12 @@ class GetServerInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., build_sha: _Optional[str] = ..., build_time: _Optional[str] = ..., service: _Optional[str] = ...) -> None: ...
 
 class GetControlPlaneStatusRequest(_message.Message):
-    __slots__ = ["namespace"]
+    __slots__ = ["namespace", "clusters"]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
-    def __init__(self, namespace: _Optional[str] = ...) -> None: ...
+    clusters: bool
+    def __init__(self, namespace: _Optional[str] = ..., clusters: bool = ...) -> None: ...
 
 class GetControlPlaneStatusResponse(_message.Message):
     __slots__ = ["service", "generated_at", "controllers", "runtime_adapters", "database", "grpc", "namespaces", "items", "errors", "cursor"]
@@ -126,19 +128,21 @@ class NamespaceHealth(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., status: _Optional[str] = ..., degraded_components: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WatchControlPlaneStatusRequest(_message.Message):
-    __slots__ = ["namespace", "heartbeat", "cursor", "follow_only"]
+    __slots__ = ["namespace", "heartbeat", "cursor", "follow_only", "clusters"]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_ONLY_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     heartbeat: _duration_pb2.Duration
     cursor: str
     follow_only: bool
-    def __init__(self, namespace: _Optional[str] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., cursor: _Optional[str] = ..., follow_only: bool = ...) -> None: ...
+    clusters: bool
+    def __init__(self, namespace: _Optional[str] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., cursor: _Optional[str] = ..., follow_only: bool = ..., clusters: bool = ...) -> None: ...
 
 class ControlPlaneStatusEvent(_message.Message):
-    __slots__ = ["type", "generated_at", "items", "message", "cursor", "removed", "code", "source", "retry_in", "sources", "lasted"]
+    __slots__ = ["type", "generated_at", "items", "message", "cursor", "removed", "code", "source", "retry_in", "sources", "cluster", "lasted"]
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
         TYPE_UNSPECIFIED: _ClassVar[ControlPlaneStatusEvent.Type]
@@ -161,6 +165,7 @@ class ControlPlaneStatusEvent(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RETRY_IN_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     LASTED_FIELD_NUMBER: _ClassVar[int]
     type: ControlPlaneStatusEvent.Type
     generated_at: _timestamp_pb2.Timestamp
@@ -172,11 +177,12 @@ class ControlPlaneStatusEvent(_message.Message):
     source: str
     retry_in: _duration_pb2.Duration
     sources: _containers.RepeatedScalarFieldContainer[str]
+    cluster: str
     lasted: _duration_pb2.Duration
-    def __init__(self, type: _Optional[_Union[ControlPlaneStatusEvent.Type, str]] = ..., generated_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ..., message: _Optional[str] = ..., cursor: _Optional[str] = ..., removed: _Optional[_Iterable[_Union[RemovedItem, _Mapping]]] = ..., code: _Optional[str] = ..., source: _Optional[str] = ..., retry_in: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., sources: _Optional[_Iterable[str]] = ..., lasted: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, type: _Optional[_Union[ControlPlaneStatusEvent.Type, str]] = ..., generated_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., items: _Optional[_Iterable[_Union[ControlPlaneStatusItem, _Mapping]]] = ..., message: _Optional[str] = ..., cursor: _Optional[str] = ..., removed: _Optional[_Iterable[_Union[RemovedItem, _Mapping]]] = ..., code: _Optional[str] = ..., source: _Optional[str] = ..., retry_in: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., sources: _Optional[_Iterable[str]] = ..., cluster: _Optional[str] = ..., lasted: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ControlPlaneStatusItem(_message.Message):
-    __slots__ = ["component", "namespace", "status", "message", "details"]
+    __slots__ = ["component", "namespace", "status", "message", "details", "cluster"]
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
         STATUS_UNSPECIFIED: _ClassVar[ControlPlaneStatusItem.Status]
@@ -196,17 +202,21 @@ class ControlPlaneStatusItem(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     component: str
     namespace: str
     status: ControlPlaneStatusItem.Status
     message: str
     details: _struct_pb2.Struct
-    def __init__(self, component: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[_Union[ControlPlaneStatusItem.Status, str]] = ..., message: _Optional[str] = ..., details: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    cluster: str
+    def __init__(self, component: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[_Union[ControlPlaneStatusItem.Status, str]] = ..., message: _Optional[str] = ..., details: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., cluster: _Optional[str] = ...) -> None: ...
 
 class RemovedItem(_message.Message):
-    __slots__ = ["component", "namespace"]
+    __slots__ = ["component", "namespace", "cluster"]
     COMPONENT_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     component: str
     namespace: str
-    def __init__(self, component: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+    cluster: str
+    def __init__(self, component: _Optional[str] = ..., namespace: _Optional[str] = ..., cluster: _Optional[str] = ...) -> None: ...

@@ -83,7 +83,7 @@ def to_message(event: Event) -> ControlPlaneStatusEvent:
             generated_at=at,
             items=items_to_messages(event.changes),
             removed=[
-                RemovedItem(component=key.component, namespace=key.namespace)
+                RemovedItem(component=key.component, namespace=key.namespace, cluster=key.cluster)
                 for key in event.removed
             ],
             cursor=event.cursor,
@@ -101,6 +101,7 @@ def to_message(event: Event) -> ControlPlaneStatusEvent:
         retry_in=_to_duration(event.retry_in),
         sources=event.sources if len(event.sources) > 1 else (),
         lasted=_to_duration(event.lasted),
+        cluster=event.cluster,
         cursor=event.cursor,
     )
 
@@ -125,18 +126,26 @@ def _event(message: ControlPlaneStatusEvent, now: datetime, namespaces: Namespac
     if kind not in (ControlPlaneStatusEvent.SNAPSHOT, ControlPlaneStatusEvent.DELTA):
         return Read(None, (), str(kind))
     items = tuple(
-        item if item.namespace else replace(item, namespace=namespaces.of(item.component))
+        item if item.namespace else _placed(item, namespaces)
         for item in items_from_messages(message.items)
     )
     if kind == ControlPlaneStatusEvent.SNAPSHOT:
         return Read(Snapshot(at, items, message.cursor))
     removed = tuple(
         [
-            ItemKey(key.namespace or namespaces.of(key.component), key.component)
+            ItemKey(
+                key.namespace or namespaces.of(key.component, key.cluster),
+                key.component,
+                key.cluster,
+            )
             for key in _few(message.removed)
         ]
     )
     return Read(Delta(at, items, removed, message.cursor))
+
+
+def _placed(item: Item, namespaces: Namespaces) -> Item:
+    return replace(item, namespace=namespaces.of(item.component, item.cluster))
 
 
 def items_to_messages(items: Iterable[Item]) -> list[ControlPlaneStatusItem]:
@@ -147,6 +156,7 @@ def items_to_messages(items: Iterable[Item]) -> list[ControlPlaneStatusItem]:
             status=_TO_STATUS[item.status],
             message=item.message,
             details=to_struct(item.details) if item.details else None,
+            cluster=item.cluster,
         )
         for item in items
     ]
@@ -174,15 +184,24 @@ def _item(message: ControlPlaneStatusItem) -> Item:
         why = f"the server gave status {number}, unknown here" if number else "no status given"
         text = f"{why}: {text}" if text else why
     details = from_struct(message.details) if message.HasField("details") else {}
-    return Item(message.component, message.namespace, status, text, details)
+    return Item(message.component, message.namespace, status, text, details, message.cluster)
 
 
 def _error(message: ControlPlaneStatusEvent, at: datetime) -> StreamError:
     code, text = code_of(message.code, message.message)
     retry_in = _seconds(message.retry_in) if message.HasField("retry_in") else None
     lasted = _seconds(message.lasted) if message.HasField("lasted") else None
-    sources = tuple(_few(message.sources))
-    return StreamError(at, text, code, message.source, retry_in, message.cursor, sources, lasted)
+    return StreamError(
+        at,
+        text,
+        code,
+        message.source,
+        retry_in,
+        message.cursor,
+        tuple(_few(message.sources)),
+        lasted,
+        message.cluster,
+    )
 
 
 def _time(stamp: Timestamp, now: datetime) -> datetime:

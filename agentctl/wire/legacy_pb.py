@@ -5,7 +5,7 @@ namespaces, and clients in the field read nothing else. Going there:
 
 - ``error`` is told as ``degraded``, the worst that they know.
 - Components that are none of the others are told as controllers, so that no client
-  misses one. Of several namespaces the worst component of a name is told.
+  misses one. Of several namespaces or clusters the worst component of a name is told.
 - A boolean is true where it is known to be so: proto3 has no third value. What is known
   is the status and the details; messages are for people and are not read.
 
@@ -119,15 +119,15 @@ def items_of(response: GetControlPlaneStatusResponse, namespace: str) -> tuple[I
 
 
 def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
-    """The worst of each name, which says where it is if there are several namespaces."""
+    """The worst of each name, which says where it is if there are several places."""
     worst: dict[str, Item] = {}
-    namespaces = set()
+    places = set()
     for item in items:
-        namespaces.add(item.namespace)
+        places.add((item.cluster, item.namespace))
         known = worst.get(item.component)
         if known is None or item.status.severity > known.status.severity:
             worst[item.component] = item
-    if len(namespaces) == 1:
+    if len(places) == 1:
         return worst
     return {name: _located(item) for name, item in worst.items()}
 
@@ -135,7 +135,8 @@ def _one_of_each_name(items: Iterable[Item]) -> dict[str, Item]:
 def _located(item: Item) -> Item:
     if item.status in FINE or not item.message:
         return item
-    message = f"{item.namespace}: {item.message}"
+    where = f"{item.cluster}/{item.namespace}" if item.cluster else item.namespace
+    message = f"{where}: {item.message}"
     return Item(item.component, item.namespace, item.status, message, item.details)
 
 

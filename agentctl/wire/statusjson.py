@@ -9,7 +9,7 @@ read is passed over and named; the event is read. What was read is not redacted 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
@@ -67,24 +67,26 @@ class Namespaces:
 
     def __init__(self, asked_for: str = "") -> None:
         self._asked_for = asked_for
-        self._known: dict[str, set[str]] = {}
+        self._known: dict[tuple[str, str], set[str]] = {}
 
-    def of(self, component: str) -> str:
+    def of(self, component: str, cluster: str = "") -> str:
         """The namespace of an item that names none."""
-        known = self._known.get(component, ())
+        known = self._known.get((cluster, component), ())
         return next(iter(known)) if len(known) == 1 else self._asked_for
 
     def learn(self, event: Event) -> None:
         """Take what an event says of which items there are."""
         if isinstance(event, Snapshot):
             self._known = {}
-            for item in event.items:
-                self._known.setdefault(item.component, set()).add(item.namespace)
+            self._add(event.items)
         elif isinstance(event, Delta):
-            for item in event.changes:
-                self._known.setdefault(item.component, set()).add(item.namespace)
+            self._add(event.changes)
             for key in event.removed:
-                self._known.get(key.component, set()).discard(key.namespace)
+                self._known.get((key.cluster, key.component), set()).discard(key.namespace)
+
+    def _add(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self._known.setdefault((item.cluster, item.component), set()).add(item.namespace)
 
 
 def event_of(kind: str, text: str, now: datetime, namespaces: Namespaces) -> Read:
@@ -222,9 +224,10 @@ def _item(data: object, namespaces: Namespaces) -> Item:
         why = f'the server gave status "{word}", unknown here'
         message = f"{why}: {message}" if message else why
     told = details if isinstance(details, dict) else {}
+    cluster = text(data, "cluster")
     if namespace is None:
-        namespace = namespaces.of(component)
-    return Item(component, namespace, status, message, told)
+        namespace = namespaces.of(component, cluster)
+    return Item(component, namespace, status, message, told, cluster)
 
 
 def _keys(data: JSONObject, wrong: list[str], namespaces: Namespaces) -> tuple[ItemKey, ...]:
@@ -232,9 +235,9 @@ def _keys(data: JSONObject, wrong: list[str], namespaces: Namespaces) -> tuple[I
     for number, one in enumerate(_few(data, "removed"), 1):
         component = one.get("component") if isinstance(one, dict) else None
         if isinstance(component, str):
-            namespace = one.get("namespace")
-            named = namespace if isinstance(namespace, str) else namespaces.of(component)
-            found.append(ItemKey(named, component))
+            namespace, cluster = one.get("namespace"), text(one, "cluster")
+            named = namespace if isinstance(namespace, str) else namespaces.of(component, cluster)
+            found.append(ItemKey(named, component, cluster))
         else:
             wrong.append(f"removed {number}: without 'component'")
     return tuple(found)
@@ -247,8 +250,9 @@ def _error(data: Mapping[str, Any], at: datetime, cursor: str) -> StreamError:
         raise ValueError("without 'message'")
     sources = tuple(texts(data, "sources")[:MAX_SOURCES])
     source = text(data, "source")
-    waits = _seconds(data.get("retry_in")), _seconds(data.get("lasted"))
-    return StreamError(at, message, code, source, waits[0], cursor, sources, waits[1])
+    retry_in, lasted = _seconds(data.get("retry_in")), _seconds(data.get("lasted"))
+    cluster = text(data, "cluster")
+    return StreamError(at, message, code, source, retry_in, cursor, sources, lasted, cluster)
 
 
 def code_of(word: str, message: str) -> tuple[ErrorCode, str]:

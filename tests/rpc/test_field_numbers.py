@@ -22,7 +22,7 @@ MESSAGES = {
     "GetServerInfoResponse": (
         "version=1 string, build_sha=2 string, build_time=3 string, service=4 string"
     ),
-    "GetControlPlaneStatusRequest": "namespace=1 string",
+    "GetControlPlaneStatusRequest": "namespace=1 string, clusters=100 bool",
     "GetControlPlaneStatusResponse": (
         "service=1 string, generated_at=2 string, controllers=3 repeated ControllerHealth, "
         "runtime_adapters=4 repeated RuntimeAdapterHealth, database=5 DatabaseHealth, "
@@ -44,19 +44,20 @@ MESSAGES = {
     "GrpcHealth": "enabled=1 bool, address=2 string, status=3 string, message=4 string",
     "NamespaceHealth": "namespace=1 string, status=2 string, degraded_components=3 repeated string",
     "WatchControlPlaneStatusRequest": (
-        "namespace=1 string, heartbeat=2 Duration, cursor=3 string, follow_only=4 bool"
+        "namespace=1 string, heartbeat=2 Duration, cursor=3 string, follow_only=4 bool, "
+        "clusters=100 bool"
     ),
     "ControlPlaneStatusEvent": (
         "type=1 Type, generated_at=2 Timestamp, items=3 repeated ControlPlaneStatusItem, "
         "message=4 string, cursor=5 string, removed=6 repeated RemovedItem, code=7 string, "
         "source=100 string, retry_in=101 Duration, sources=102 repeated string, "
-        "lasted=104 Duration"
+        "cluster=103 string, lasted=104 Duration"
     ),
     "ControlPlaneStatusItem": (
         "component=1 string, namespace=2 string, status=3 Status, message=4 string, "
-        "details=5 Struct"
+        "details=5 Struct, cluster=100 string"
     ),
-    "RemovedItem": "component=1 string, namespace=2 string",
+    "RemovedItem": "component=1 string, namespace=2 string, cluster=100 string",
 }
 
 

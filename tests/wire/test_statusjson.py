@@ -133,7 +133,7 @@ def test_what_the_specification_leaves_open_may_be_missing() -> None:
     (item,) = event_of("message", text("delta", changes=[{**bare, "message": None}])).changes
     assert item.message == ""
     assert event_of("message", text("delta", removed=[{"component": "a"}])).removed == (
-        ("agents", "a"),
+        ItemKey("agents", "a"),
     )
     assert event_of("message", '{"type":"heartbeat"}').generated_at == LATER
     assert event_of("message", '{"type":"heartbeat","generated_at":"soon"}').generated_at == LATER
