@@ -72,8 +72,8 @@ def flags(command: str) -> str:
     choices = next(a.choices for a in parser._actions if a.choices)
     rows = [f"| flag of `agentctl {command}` | does |", "|---|---|"]
     for action in choices[command]._actions:
-        hidden = action.help == argparse.SUPPRESS or "-h" in action.option_strings
-        if hidden or not action.option_strings:
+        hidden = action.help == argparse.SUPPRESS or "--help-all" in action.option_strings
+        if hidden or "-h" in action.option_strings or not action.option_strings:
             continue
         metavar = f" {action.metavar}" if action.metavar else ""
         if action.nargs == "?":

@@ -44,5 +44,6 @@ def build_parser(known: Sequence[Command], process: Process, wanted: str = "") -
         )
         if wanted in ("", command.NAME):  # flags take a while to build
             command.configure(sub)
+            sub.set_common(getattr(command, "COMMON", ()))
             sub.set_defaults(run=command.run)
     return parser

@@ -21,6 +21,9 @@ from agentctl.threads import refusal_of, reserve_little
 
 log = logging.getLogger(__name__)
 
+OWN_FLAGS = ("-h", "--help", "--help-all", "--version")
+"""Those that are no command's."""
+
 
 def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
     """Run on this process's argv, environment and streams, and exit.
@@ -97,7 +100,7 @@ def _run(argv: Sequence[str], process: Process) -> int:
     argv = _spelled_out(argv)
     known = commands()
     names = [command.NAME for command in known]
-    if argv and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+    if argv and argv[0].startswith("-") and argv[0] not in OWN_FLAGS:
         argv = command_first(argv, build_parser(known, process))
     wanted = argv[0] if argv and argv[0] in names else ""
     parser = build_parser(known, process, wanted)
@@ -122,7 +125,7 @@ def _spelled_out(argv: Sequence[str]) -> list[str]:
     argparse would take any next word for the value of an optional one, as in
     ``--retry watch``; with ``=`` there is no doubt.
     """
-    if argv[:1] == ["help"]:
+    if list(argv[:1]) == ["help"]:
         return [*argv[1:2], "--help"]
     words, rest = list[str](), list(argv)
     while rest:

@@ -699,7 +699,7 @@ def test_help_teaches_and_is_fast_enough_to_be_read(tmp_path: Path) -> None:
     assert "agentctl demo" in done.stdout
     assert run("status", "--help", home=tmp_path).returncode == 0
     assert run("help", home=tmp_path).stdout == done.stdout
-    assert "--heartbeat" in run("help", "status", home=tmp_path).stdout
+    assert "--fail-on" in run("help", "status", home=tmp_path).stdout
 
 
 def test_no_arguments_shows_the_help_and_is_2(tmp_path: Path) -> None:

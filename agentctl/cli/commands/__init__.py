@@ -2,7 +2,9 @@
 
 A command is a module here with ``NAME``, ``HELP`` (one line), ``configure(parser)``
 and ``run(args, process) -> ExitCode``. Its file is all that a new command needs; it
-imports what costs time inside ``run``, so that ``--help`` stays fast.
+imports what costs time inside ``run``, so that ``--help`` stays fast. One with many flags
+has ``COMMON``, those that ``--help`` shows; a flag that is not named there is shown by
+``--help-all`` alone.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ Print the catalog in force and the Kubernetes permissions that it needs, ready
 to be turned into RBAC. Start a catalog of your own from it:
 
   agentctl catalog show > mine.yaml
-  agentctl status --catalog mine.yaml"""
+  agentctl status --catalog mine.yaml
+  agentctl catalog show -n team-a -o json | jq .requires"""
 
 
 def configure(parser: Parser) -> None:

@@ -35,6 +35,9 @@ Show and change the settings that need not be given on each command line.
 Flags come before the environment, that before the config file, and that before
 the defaults. The file is for its owner only, and is replaced whole or not at all."""
 
+_NAMES = list(BY_KEY)
+KEYS = f"keys: {', '.join(_NAMES[:6])},\n      {', '.join(_NAMES[6:])}"
+
 MAX_TOKEN_BYTES = 1 << 16
 
 
@@ -43,38 +46,61 @@ def configure(parser: Parser) -> None:
     view = actions.add_parser(
         "view",
         help="what is in force, and where it comes from",
-        description="Show what 'agentctl status' with the same flags would use, and why.",
+        description=_described(
+            "Show what 'agentctl status' with the same flags would use, and why.",
+            "agentctl config view",
+            "agentctl config view -o json --server other.example:8080",
+        ),
     )
     about = "a table for people, or one object for programs (default table)"
     add_choice(view, "-o", "--output", of=("table", "json"), help=about)
     get = actions.add_parser(
         "get",
         help="print one value that is in force",
-        description=_keys("Print a setting as 'agentctl status' with the same flags would use it"),
+        description=_described(
+            f"Print a setting as 'agentctl status' with the same flags would use it.\n\n{KEYS}",
+            "agentctl config get namespace",
+            "agentctl config get address --transport sse",
+        ),
     )
     _add_key(get)
     for each in (view, get):
         add_setting(each, "namespace", "-n")
         add_connection(each)
     setting = actions.add_parser(
-        "set", help="write a setting to the config file", description=_keys("Write a setting")
+        "set",
+        help="write a setting to the config file",
+        description=_described(
+            f"Write a setting.\n\n{KEYS}",
+            "agentctl config set namespace team-a",
+            "agentctl config set token - < token",
+        ),
     )
     _add_key(setting)
     setting.add_argument("value", metavar="VALUE", help="'-' reads a token from standard input")
     unset = actions.add_parser(
         "unset",
         help="take a setting out of the config file",
-        description=_keys("Take a setting out; one that agentctl does not know as well"),
+        description=_described(
+            f"Take a setting out; one that agentctl does not know as well.\n\n{KEYS}",
+            "agentctl config unset namespace",
+            "agentctl config unset tls",
+        ),
     )
     unset.add_argument("key", metavar="KEY", help="one of the above")
     actions.add_parser(
-        "path", help="print where the config file is", description="Print where the file is."
+        "path",
+        help="print where the config file is",
+        description=_described(
+            "Print where the file is.",
+            "agentctl config path",
+            'cat "$(agentctl config path)"',
+        ),
     )
 
 
-def _keys(begin: str) -> str:
-    keys = list(BY_KEY)
-    return f"{begin}.\n\nkeys: {', '.join(keys[:6])},\n      {', '.join(keys[6:])}"
+def _described(what: str, *examples: str) -> str:
+    return "\n".join([what, "", *(f"  {example}" for example in examples)])
 
 
 def _add_key(parser: Parser) -> None:

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 NAME = "demo"
 HELP = "watch an embedded control plane that things happen to; no cluster needed"
+COMMON = (
+    "--live",
+    "--no-script",
+    "--api-only",
+    "--port",
+    "--component",
+    "--output",
+    "--heartbeat",
+    "--timeout",
+    "--until",
+    "--record",
+)
 DESCRIPTION = """\
 Start a Kubernetes API on loopback with an agent control plane in it, and watch
 it as 'agentctl status watch' would. In a round of half a minute temporal

@@ -19,6 +19,18 @@ from agentctl.errors import ExitCode, SourceError
 
 NAME = "diagnose"
 HELP = "as status, with the cause of what is not well and what to do about it"
+COMMON = (
+    "--watch",
+    "--namespace",
+    "--component",
+    "--output",
+    "--context",
+    "--kubeconfig",
+    "--timeout",
+    "--until",
+    "--fail-on",
+    "--record",
+)
 DESCRIPTION = """\
 Show how each component is, as 'agentctl status' does, and for each that is not
 well why: the check and its object, conditions, pods with the reason they wait or

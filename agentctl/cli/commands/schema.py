@@ -13,7 +13,10 @@ HELP = "print the JSON Schema of the events"
 DESCRIPTION = """\
 Print the JSON Schema of the four events (snapshot, delta, heartbeat, error),
 as '-o json' and '-o ndjson' print them. What is read of a server or a recording
-is more than is written: --accepts prints that."""
+is more than is written: --accepts prints that.
+
+  agentctl schema > events.schema.json
+  agentctl schema --accepts | jq '.["$defs"] | keys'"""
 
 
 def configure(parser: Parser) -> None:

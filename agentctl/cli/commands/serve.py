@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 NAME = "serve"
 HELP = "serve the stream to many, over HTTP (SSE, NDJSON) and gRPC"
+COMMON = (
+    "--http",
+    "--grpc",
+    "--token-file",
+    "--tls-cert",
+    "--tls-key",
+    "--allowed-host",
+    "--namespace",
+    "--source",
+    "--context",
+    "--kubeconfig",
+)
 DESCRIPTION = """\
 Watch the control plane once and serve its stream to any number of readers, each
 of which can go on where it was, here or at another server of the same cluster.

@@ -19,6 +19,18 @@ from agentctl.errors import UsageError
 
 NAME = "status"
 HELP = "how the control plane is; 'status watch' follows every change"
+COMMON = (
+    "--watch",
+    "--live",
+    "--namespace",
+    "--component",
+    "--output",
+    "--context",
+    "--kubeconfig",
+    "--timeout",
+    "--until",
+    "--fail-on",
+)
 DESCRIPTION = """\
 Show how each component of the control plane is. 'agentctl status watch' (or
 --watch) shows it once and then every change as it happens, with heartbeats

@@ -15,7 +15,10 @@ NAME = "version"
 HELP = "the version of agentctl and of what it runs on"
 DESCRIPTION = """\
 Print the version of agentctl, of Python, and of the packages that the
-transports use, where they are installed: what a bug report needs."""
+transports use, where they are installed: what a bug report needs.
+
+  agentctl version
+  agentctl version --client -o json"""
 
 PACKAGES = ("urllib3", "PyYAML", "kubernetes", "requests", "grpcio", "protobuf")
 

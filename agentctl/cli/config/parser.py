@@ -17,8 +17,47 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, out: TextSink, **kwargs: Any) -> None:
         self._out = out
         kwargs.setdefault("allow_abbrev", False)  # a script must not break when a flag is added
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", _HelpFormatter)
         super().__init__(**kwargs)
+        self._common: tuple[str, ...] = ()
+        self._help_all = self.add_argument("--help-all", action=_HelpAll, help=argparse.SUPPRESS)
+
+    def set_common(self, flags: Sequence[str]) -> None:
+        """Have ``--help`` show these alone, if any, in this order; ``--help-all`` shows all."""
+        if not flags:
+            return
+        self._common = tuple(flags)
+        shown = (one for one in self._actions if one.option_strings)
+        count = sum(one.help != argparse.SUPPRESS for one in shown)
+        self._help_all.help = f"show all {count + 1} flags and exit"
+
+    def format_help(self) -> str:
+        """What ``--help`` prints."""
+        if not self._common:
+            return self.format_help_all()
+        formatter = self._get_formatter()
+        arguments = [action for action in self._actions if not action.option_strings]
+        formatter.add_usage(self._short_usage(arguments), [], [])
+        formatter.add_text(self.description)
+        by_flag = {flag: action for action in self._actions for flag in action.option_strings}
+        common = [by_flag[flag] for flag in (*self._common, "--help", "--help-all")]
+        for title, actions in (("arguments", arguments), ("common flags", common)):
+            formatter.start_section(title)
+            formatter.add_arguments(actions)
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+    def format_help_all(self) -> str:
+        """What ``--help-all`` prints: every flag, in groups."""
+        return super().format_help()
+
+    def _short_usage(self, arguments: Iterable[argparse.Action]) -> str:
+        words = [self.prog]
+        for action in arguments:
+            name = str(action.metavar or action.dest)
+            words.append(f"[{name}]" if action.nargs in ("?", "*") else name)
+        return " ".join([*words, "[FLAG]..."]).replace("%", "%%")
 
     def error(self, message: str) -> NoReturn:
         flag, ignored, value = message.partition(": ignored explicit argument ")
@@ -59,6 +98,28 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             return f"unexpected argument {argument!r}"
         return f"unknown flag {word}{guess(word, self._flags)}"
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """``-n, --namespace NAME``, as Python 3.13 has it, and not each name with its value."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
+class _HelpAll(argparse.Action):
+    """``--help-all``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(nargs=0, **{**kwargs, "dest": argparse.SUPPRESS})
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        assert isinstance(parser, Parser)
+        parser._print_message(parser.format_help_all())
+        parser.exit()
 
 
 def guess(word: str, known: Iterable[str]) -> str:
