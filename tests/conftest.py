@@ -52,9 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--busy-runs",
         type=int,
-        default=4,
+        default=1,
         metavar="N",
-        help="how many runs of each kind end in time on a crowded core (default 4)",
+        help="how many runs of each kind end in time on a crowded core (default 1)",
     )
     parser.addoption(
         "--every-thread-limit",
@@ -64,16 +64,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--weather-restarts",
         type=int,
-        default=100,
+        default=40,
         metavar="N",
-        help="how many restarts of an API server, in virtual time (default 100)",
+        help="how many restarts of an API server, in virtual time (default 40)",
     )
     parser.addoption(
         "--weather-spells",
         type=int,
-        default=20,
+        default=10,
         metavar="N",
-        help="how many spells of frozen storage, in virtual time (default 20)",
+        help="how many spells of frozen storage, in virtual time (default 10)",
     )
     parser.addoption(
         "--benchmarks",

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import agentctl
 
 ROOT = Path(agentctl.__file__).parent
@@ -80,9 +78,20 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield name, path
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Of the file, in no order that matters."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     """What is imported anywhere in the file; of a package that names a module, the module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -91,6 +100,7 @@ def imports(path: Path) -> Iterator[str]:
                 yield submodule if is_module(submodule) else node.module
 
 
+@cache
 def is_module(name: str) -> bool:
     path = ROOT.parent.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
@@ -136,21 +146,17 @@ def test_the_page_on_the_architecture_names_each_layer() -> None:
     assert set(LAYERS) - named - {"__main__"} == set()
 
 
-@pytest.mark.parametrize("name", sorted(graph()))
-def test_no_module_imports_a_higher_layer(name: str) -> None:
-    assert [one for one in graph()[name] if layer(one) > layer(name)] == []
+def test_no_module_imports_a_higher_layer() -> None:
+    found = {(name, one) for name, imported in graph().items() for one in imported}
+    assert {(name, one) for name, one in found if layer(one) > layer(name)} == set()
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     assert circles(graph()) == set()
 
 
-FOLDERS = sorted({"", *(name.rpartition(".")[0] for name in graph())})
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_what_stands_in_a_folder_does_not_import_each_other_in_a_circle(folder: str) -> None:
-    """Its files and its folders, each of these as one."""
+def within(folder: str) -> dict[str, set[str]]:
+    """Which of a folder's files and folders imports which, each of these as one."""
     inside = folder + "." if folder else ""
     edges: dict[str, set[str]] = {}
     for name, imported in graph().items():
@@ -158,7 +164,12 @@ def test_what_stands_in_a_folder_does_not_import_each_other_in_a_circle(folder: 
             part = name[len(inside) :].split(".")[0]
             parts = {one[len(inside) :].split(".")[0] for one in imported if one.startswith(inside)}
             edges.setdefault(part, set()).update(parts - {part})
-    assert circles(edges) == set()
+    return edges
+
+
+def test_what_stands_in_a_folder_does_not_import_each_other_in_a_circle() -> None:
+    folders = {"", *(name.rpartition(".")[0] for name in graph())}
+    assert {folder: found for folder in folders if (found := circles(within(folder)))} == {}
 
 
 def test_a_circle_is_seen() -> None:
@@ -171,34 +182,44 @@ def test_no_two_classes_have_one_name() -> None:
         node.name
         for name, path in modules()
         if not name.startswith("rpc")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, times in found.items() if times > 1] == []
 
 
-@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in modules() if n.startswith(PURE)])
-def test_pure_modules_do_no_io_and_own_no_thread(name: str, path: Path) -> None:
-    assert not IMPURE_MODULES & {imported.split(".")[0] for imported in imports(path)}
+def packages(path: Path) -> set[str]:
+    """The names at the top of what a file imports."""
+    return {imported.split(".")[0] for imported in imports(path)}
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()))
-def test_nothing_is_asynchronous(name: str, path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert not any(isinstance(node, (ast.AsyncFunctionDef, ast.Await)) for node in ast.walk(tree))
-    assert "asyncio" not in {imported.split(".")[0] for imported in imports(path)}
+def test_pure_modules_do_no_io_and_own_no_thread() -> None:
+    pure = [(name, path) for name, path in modules() if name.startswith(PURE)]
+    assert len(pure) > len(PURE)
+    assert [name for name, path in pure if IMPURE_MODULES & packages(path)] == []
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()))
-def test_the_environment_and_the_streams_are_read_in_cli_only(name: str, path: Path) -> None:
-    if name.startswith("cli"):
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            read = f"{node.value.id}.{node.attr}"
-            assert read not in {"os.environ", "os.getenv", "sys.argv", "sys.stdout", "sys.stderr"}
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"print", "input"}
+def test_nothing_is_asynchronous() -> None:
+    assert [name for name, path in modules() if "asyncio" in packages(path)] == []
+    kinds = (ast.AsyncFunctionDef, ast.Await)
+    assert [n for n, p in modules() if any(isinstance(one, kinds) for one in nodes(p))] == []
+
+
+STREAMS = ("os.environ", "os.getenv", "sys.argv", "sys.stdout", "sys.stderr")
+
+
+def reads_the_process(node: ast.AST) -> bool:
+    """Whether it is the environment, a stream, or a function that uses one."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}" in STREAMS
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Name) and called.id in ("print", "input")
+
+
+def test_the_environment_and_the_streams_are_read_in_cli_only() -> None:
+    readers = [name for name, path in modules() if any(map(reads_the_process, nodes(path)))]
+    assert readers  # cli's own
+    assert [name for name in readers if not name.startswith("cli")] == []
 
 
 HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf", "h11", "prometheus_client")

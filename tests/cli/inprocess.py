@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import main
+from agentctl.errors import ExitCode
 
 
 class Done(NamedTuple):
@@ -29,3 +30,13 @@ def call(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None) -> D
         )
         code = main(args, process)
     return Done(int(code), out.read_text(encoding="utf-8"), stderr.getvalue())
+
+
+def until_timeout(run: Callable[[str], Done]) -> Done:
+    """What ends by its ``--timeout``, for ``run`` to do with one: again with a longer one
+    where a busy machine let it pass before there was a connection, or a refusal of one."""
+    for timeout in ("1s", "4s", "10s"):
+        done = run(timeout)
+        if done.code != ExitCode.DISCONNECTED or "refused" in done.stderr:
+            break
+    return done

@@ -9,12 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
-
-from agentctl.errors import ExitCode
 
 Done = subprocess.CompletedProcess[str]
 
@@ -45,16 +43,6 @@ def run(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None, **opt
         check=False,
         **options,
     )
-
-
-def until_timeout(run: Callable[[str], Done]) -> Done:
-    """What ends by its ``--timeout``, for ``run`` to do with one: again with a longer one
-    where a busy machine let it pass before there was a connection, or a refusal of one."""
-    for timeout in ("2s", "5s", "10s"):
-        done = run(timeout)
-        if done.returncode != ExitCode.DISCONNECTED or "refused" in done.stderr:
-            break
-    return done
 
 
 class Program:

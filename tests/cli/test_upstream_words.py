@@ -1,4 +1,4 @@
-"""What the users of upstream's command type, as processes: flags, variables, and their order."""
+"""What the users of upstream's command type: flags, variables, and their order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentctl.cli.commands import commands
 from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import FdOutput, Process
 from tests.cli.completion.test_completion import complete
-from tests.cli.program import run
+from tests.cli.inprocess import call
 from tests.remote.grpc_server_rig import ScriptedServer
 from tests.remote.test_grpc_names import answer
 
@@ -42,8 +42,8 @@ def server() -> Iterator[ScriptedServer]:
 )
 def test_flags_of_upstreams_users(server: ScriptedServer, tmp_path: Path, words: str) -> None:
     here = words.replace("HERE", f"127.0.0.1:{server.port}").split()
-    done = run(*here, home=tmp_path, extra={"AGENTCTL_TLS": "0"})
-    assert (done.returncode, done.stderr) == (0, "")
+    done = call(*here, home=tmp_path, extra={"AGENTCTL_TLS": "0"})
+    assert (done.code, done.stderr) == (0, "")
     assert len(server.asked) == 1
     assert server.asked[0].namespace == "agents"
 
@@ -61,8 +61,8 @@ def test_variables_of_the_address(
     server: ScriptedServer, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     extra = {k: v.replace("HERE", f"127.0.0.1:{server.port}") for k, v in variables.items()}
-    done = run("--grpc", "status", home=tmp_path, extra=extra)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = call("--grpc", "status", home=tmp_path, extra=extra)
+    assert (done.code, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_variables_of_the_token(
     server: ScriptedServer, tmp_path: Path, variables: dict[str, str], sent: str
 ) -> None:
     here = f"127.0.0.1:{server.port}"
-    run("--grpc", "--server", here, "status", home=tmp_path, extra=variables)
+    call("--grpc", "--server", here, "status", home=tmp_path, extra=variables)
     assert server.tokens == [f"Bearer {sent}"]
 
 
@@ -88,11 +88,11 @@ def test_the_variable_that_asks_for_tls(
 ) -> None:
     """5: the server speaks plain text."""
     flags = ("--grpc", "--server", f"127.0.0.1:{server.port}")
-    done = run(*flags, "status", "--timeout", "9s", home=tmp_path, extra={"AGENTCTL_TLS": word})
-    assert done.returncode == code
+    done = call(*flags, "status", "--timeout", "9s", home=tmp_path, extra={"AGENTCTL_TLS": word})
+    assert done.code == code
     assert code != 2 or "AGENTCTL_TLS: expected true or false" in done.stderr
-    plain = run(*flags, "--no-tls", "status", home=tmp_path, extra={"AGENTCTL_TLS": word})
-    assert plain.returncode == 0
+    plain = call(*flags, "--no-tls", "status", home=tmp_path, extra={"AGENTCTL_TLS": word})
+    assert plain.code == 0
 
 
 @pytest.mark.parametrize(
@@ -104,29 +104,29 @@ def test_the_variable_that_asks_for_tls(
     ],
 )
 def test_no_tls_beside_what_asks_for_tls(tmp_path: Path, flags: tuple[str, ...], told: str) -> None:
-    done = run("status", "--grpc", "--server", "host", *flags, home=tmp_path)
-    assert done.returncode == 2
+    done = call("status", "--grpc", "--server", "host", *flags, home=tmp_path)
+    assert done.code == 2
     assert told in done.stderr
 
 
 def test_no_tls_does_not_let_a_token_out(tmp_path: Path) -> None:
     flags = ("--grpc", "--server", AWAY, "--no-tls", "--token", "t")
-    done = run(*flags, "status", home=tmp_path, extra={"AGENTCTL_TLS": "1"})
-    assert done.returncode == 2
+    done = call(*flags, "status", home=tmp_path, extra={"AGENTCTL_TLS": "1"})
+    assert done.code == 2
     assert "over plain text" in done.stderr
 
 
 def test_version_of_the_client_alone(tmp_path: Path) -> None:
     for flag in ("--client", "--client-only"):
-        (line,) = run("version", flag, home=tmp_path).stdout.splitlines()
+        (line,) = call("version", flag, home=tmp_path).stdout.splitlines()
         assert line.startswith("agentctl ")
-    told: Any = json.loads(run("version", "--client", "-o", "json", home=tmp_path).stdout)
+    told: Any = json.loads(call("version", "--client", "-o", "json", home=tmp_path).stdout)
     assert list(told) == ["agentctl"]
 
 
 def test_config_view_names_who_said_it(tmp_path: Path) -> None:
     extra = {"AGENTS_GRPC_ADDRESS": "a:1", "AGENTCTL_TLS": "yes", "AGENTS_GRPC_TOKEN": "secret"}
-    done = run("--grpc", "config", "view", "-o", "json", home=tmp_path, extra=extra)
+    done = call("--grpc", "config", "view", "-o", "json", home=tmp_path, extra=extra)
     told = {one["key"]: one for one in json.loads(done.stdout)["settings"]}
     assert {key: told[key]["from"] for key in ("address", "tls", "token")} == {
         "address": "AGENTS_GRPC_ADDRESS",
@@ -135,7 +135,7 @@ def test_config_view_names_who_said_it(tmp_path: Path) -> None:
     }
     assert told["tls"]["value"] == "true"
     flags = ("--no-tls", "config", "view", "-o", "json")
-    done = run(*flags, home=tmp_path, extra={"AGENTCTL_TLS": "1"})
+    done = call(*flags, home=tmp_path, extra={"AGENTCTL_TLS": "1"})
     (tls,) = (one for one in json.loads(done.stdout)["settings"] if one["key"] == "tls")
     assert (tls["value"], tls["from"], tls["overrules"]) == ("false", "--no-tls", ["AGENTCTL_TLS"])
 
@@ -160,8 +160,8 @@ def test_which_word_is_the_command(words: str, expected: str) -> None:
 
 
 def test_a_flag_that_the_command_does_not_know_is_told(tmp_path: Path) -> None:
-    done = run("--sever", "X", "status", home=tmp_path)
-    assert done.returncode == 2
+    done = call("--sever", "X", "status", home=tmp_path)
+    assert done.code == 2
     assert "unknown flag --sever; did you mean --server?" in done.stderr
 
 

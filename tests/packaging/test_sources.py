@@ -39,7 +39,10 @@ def test_nothing_imports_asyncio(tracked: list[Path]) -> None:
     for path in tracked:
         if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        text = path.read_text(encoding="utf-8")
+        if "async" not in text and "await" not in text:
+            continue  # most of them: there is nothing to parse for
+        for node in ast.walk(ast.parse(text, str(path))):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

@@ -312,7 +312,7 @@ def test_a_text_of_exactly_the_limit_is_not_cut() -> None:
 def test_a_secret_on_the_edge_of_the_window_does_not_leak(form: str) -> None:
     token = TOKENS[form]
     secret = "password=" + "s" * 5000 + " "
-    for inside in range(1, len(token), 7):
+    for inside in range(1, len(token), max(7, len(token) // 8)):
         filler = secret * ((WINDOW - inside) // len(secret) - 1)
         filler += "password=" + "s" * (WINDOW - inside - len(filler) - 10) + " "
         found = redact(filler + token + " rest", 10**6)
@@ -368,16 +368,15 @@ def test_time_is_linear_and_bounded_on_any_input(name: str) -> None:
 
     def seconds(size: int) -> float:
         text = (piece * (size // len(piece) + 1))[:size]
-        best = 9.9
-        for _ in range(2):
-            start = time.process_time()
-            redact(text, 4 * N)
-            best = min(best, time.process_time() - start)
-        return best
+        start = time.process_time()
+        redact(text, 4 * N)
+        return time.process_time() - start
 
-    small, large = seconds(N // 8), seconds(N // 2)
-    assert large < 10 * small + 0.01  # 4 if linear, 16 if quadratic
-    assert seconds(16 * N) < 1.0  # 1 MiB; generous, for a busy machine
+    def is_linear() -> bool:
+        return seconds(N // 2) < 10 * seconds(N // 8) + 0.01  # 4 if linear, 16 if quadratic
+
+    assert is_linear() or is_linear()  # the machine may have been busy
+    assert seconds(16 * N) < 1.0  # 1 MiB; generous
 
 
 def test_short_plain_messages_compile_no_pattern() -> None:

@@ -1,4 +1,4 @@
-"""Exit codes and the debug log of both transports to a server, as a process."""
+"""Exit codes and the debug log of both transports to a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import ENDED_S, Program, run, until_timeout
+from tests.cli.inprocess import call, until_timeout
+from tests.cli.program import ENDED_S, Program
 from tests.cli.run.test_transports import REMOTE, Served
 
 TOKEN = "s3cret-of-the-test"
@@ -42,15 +43,15 @@ def only_line(stderr: str) -> str:
 class TestCodes:
     def test_0_for_what_was_asked(self, guarded: Guarded, transport: str) -> None:
         way = [*guarded.way(transport), "--token", TOKEN]
-        assert run("status", *way, home=guarded.folder).returncode == 0
+        assert call("status", *way, home=guarded.folder).code == 0
         watch = ("status", "watch", *way, "--timeout")
-        done = until_timeout(partial(run, *watch, home=guarded.folder))
-        assert done.returncode == 0
+        done = until_timeout(partial(call, *watch, home=guarded.folder))
+        assert done.code == 0
 
     def test_1_for_a_bad_verdict(self, guarded: Guarded, transport: str) -> None:
         flags = ("--until", "error", "--token", TOKEN, *guarded.way(transport), "--timeout")
-        done = until_timeout(partial(run, "status", "watch", *flags, home=guarded.folder))
-        assert done.returncode == 1
+        done = until_timeout(partial(call, "status", "watch", *flags, home=guarded.folder))
+        assert done.code == 1
         assert "not error before --timeout" in only_line(done.stderr)
 
     @pytest.mark.parametrize("token", [(), ("--token", "wrong")])
@@ -58,25 +59,25 @@ class TestCodes:
         self, guarded: Guarded, transport: str, token: tuple[str, ...]
     ) -> None:
         for command in (("status",), ("status", "watch")):
-            done = run(*command, *guarded.way(transport), *token, home=guarded.folder)
-            assert done.returncode == 3, done.stderr
+            done = call(*command, *guarded.way(transport), *token, home=guarded.folder)
+            assert done.code == 3, done.stderr
             assert "token" in only_line(done.stderr)
 
     def test_3_for_a_namespace_that_is_not_served(self, guarded: Guarded, transport: str) -> None:
         flags = ("-n", "elsewhere", "--token", TOKEN)
-        done = run("status", *flags, *guarded.way(transport), home=guarded.folder)
-        assert done.returncode == 3
+        done = call("status", *flags, *guarded.way(transport), home=guarded.folder)
+        assert done.code == 3
         assert "elsewhere" in only_line(done.stderr)
 
     def test_5_where_nobody_listens(self, tmp_path: Path, free_port: int, transport: str) -> None:
         way = ("--transport", transport, "--server", f"127.0.0.1:{free_port}")
         for command in (("status",), ("status", "watch", "--no-retry")):
-            done = run(*command, *way, home=tmp_path)
-            assert done.returncode == 5
+            done = call(*command, *way, home=tmp_path)
+            assert done.code == 5
             assert "refused" in only_line(done.stderr)
         watch = ("status", "watch", *way, "--timeout")
-        done = until_timeout(partial(run, *watch, home=tmp_path))
-        assert done.returncode == 5
+        done = until_timeout(partial(call, *watch, home=tmp_path))
+        assert done.code == 5
         assert only_line(done.stderr).startswith("agentctl: still disconnected at --timeout")
 
     def test_signals_and_pipes(self, guarded: Guarded, transport: str) -> None:
@@ -101,6 +102,6 @@ def test_debug_tells_each_reconnect_and_its_delay(tmp_path: Path, free_port: int
     for transport in REMOTE:
         way = ("--transport", transport, "--server", f"127.0.0.1:{free_port}")
         watch = ("status", "watch", "--debug", "--retry-backoff", "100ms", *way, "--timeout")
-        log = until_timeout(partial(run, *watch, home=tmp_path)).stderr
+        log = until_timeout(partial(call, *watch, home=tmp_path)).stderr
         assert "next attempt in 0." in log
         assert "reconnecting" in log

@@ -13,7 +13,8 @@ import pytest
 
 from agentctl.demo import DemoControlPlane
 from tests.campaign.test_replicas import Site, free_ports
-from tests.cli.program import Program, run, until_timeout
+from tests.cli.inprocess import call, until_timeout
+from tests.cli.program import Program
 
 REMOTE = ("grpc", "sse")
 
@@ -187,33 +188,33 @@ def test_follow_only_prints_no_snapshot(served: Served, transport: str) -> None:
 @pytest.mark.parametrize("transport", REMOTE)
 def test_since_prints_exactly_what_changed(served: Served, transport: str) -> None:
     watch = ("status", "watch", "-o", "ndjson", *served.way(transport))
-    first = until_timeout(partial(run, *watch, "--timeout", home=served.folder))
-    assert first.returncode == 0
+    first = until_timeout(partial(call, *watch, "--timeout", home=served.folder))
+    assert first.code == 0
     cursor = first.stdout.split('"cursor":"')[-1].split('"')[0]
-    later = partial(run, *watch, "--since", cursor, "--timeout", home=served.folder)
+    later = partial(call, *watch, "--since", cursor, "--timeout", home=served.folder)
     nothing = until_timeout(later)
-    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert (nothing.code, nothing.stdout) == (0, "")
     served.plane.temporal_degrades()
     changed = until_timeout(later)
     served.plane.temporal_recovers()
-    assert changed.returncode == 0
+    assert changed.code == 0
     assert changed.stdout.count("\n") == 1
     assert '"runtime:temporal"' in changed.stdout
 
 
 @pytest.mark.parametrize("transport", REMOTE)
 def test_one_shot_status(served: Served, transport: str) -> None:
-    kube = run("status", *served.way("kube"), home=served.folder)
-    done = run("status", *served.way(transport), home=served.folder)
-    assert (done.returncode, done.stdout, done.stderr) == (0, kube.stdout, "")
+    kube = call("status", *served.way("kube"), home=served.folder)
+    done = call("status", *served.way(transport), home=served.folder)
+    assert (done.code, done.stdout, done.stderr) == (0, kube.stdout, "")
 
 
 @pytest.mark.parametrize("transport", REMOTE)
 def test_component_narrows_what_is_shown(served: Served, transport: str) -> None:
     way = served.way(transport)
-    done = run("status", *way, "--component", "runtime:*", "-o", "ndjson", home=served.folder)
-    assert done.returncode == 0
+    done = call("status", *way, "--component", "runtime:*", "-o", "ndjson", home=served.folder)
+    assert done.code == 0
     assert done.stdout.count('"component"') == 4
-    done = run("status", *way, "--component", "runtim", home=served.folder)
-    assert done.returncode == 2
+    done = call("status", *way, "--component", "runtim", home=served.folder)
+    assert done.code == 2
     assert "runtime:temporal" in done.stderr
