@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
+from agentctl.cli.config.habits import other_command
 from agentctl.cli.config.parser import guess
 from agentctl.cli.config.word_order import command_first
 from agentctl.cli.host.process import Process
@@ -97,7 +98,7 @@ def _run(argv: Sequence[str], process: Process) -> int:
 
         if argv[0] in HIDDEN:
             return answer(argv, process)
-    argv = _spelled_out(argv)
+    argv = _spelled_out(list(argv))
     known = commands()
     names = [command.NAME for command in known]
     if argv and argv[0].startswith("-") and argv[0] not in OWN_FLAGS:
@@ -105,33 +106,23 @@ def _run(argv: Sequence[str], process: Process) -> int:
     wanted = argv[0] if argv and argv[0] in names else ""
     parser = build_parser(known, process, wanted)
     if not argv:
-        process.stderr.write(parser.format_help())
-        return ExitCode.USAGE
+        process.stdout.write(parser.format_help())
+        return ExitCode.OK
     if not argv[0].startswith("-") and argv[0] not in names:
-        hint = f"; did you mean '{process.name} status watch'?" if argv[0] == "watch" else ""
+        hint = other_command(argv[:1], process.name) or guess(argv[0], names)
         raise UsageError(
-            f"unknown command {argv[0]!r}{hint or guess(argv[0], names)}; "
+            f"unknown command {argv[0]!r}{hint}; "
             f"there are {', '.join(names)}; see '{process.name} --help'"
         )
+    hint = other_command(argv[:2], process.name)
+    if hint:
+        raise UsageError(f"unknown command {' '.join(argv[:2])!r}{hint}")
     args = parser.parse_args(list(argv))
     if getattr(args, "debug", False):
         debug_to(process)
     return int(args.run(args, process))
 
 
-def _spelled_out(argv: Sequence[str]) -> list[str]:
-    """``help`` as people type it, and ``--retry`` with its value.
-
-    argparse would take any next word for the value of an optional one, as in
-    ``--retry watch``; with ``=`` there is no doubt.
-    """
-    if list(argv[:1]) == ["help"]:
-        return [*argv[1:2], "--help"]
-    words, rest = list[str](), list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--retry":
-            value = rest.pop(0) if rest[:1] in (["true"], ["false"]) else "true"
-            word = f"--retry={value}"
-        words.append(word)
-    return words
+def _spelled_out(argv: Sequence[str]) -> Sequence[str]:
+    """``help status`` as people type it."""
+    return [*argv[1:2], "--help"] if argv[:1] == ["help"] else argv

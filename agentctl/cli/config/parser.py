@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Optional
 
+from agentctl.cli.config.flag_words import FlagWords
+from agentctl.cli.config.habits import instead_of
+from agentctl.cli.config.nearest import nearest
 from agentctl.duration import parse_duration
 from agentctl.errors import UsageError
 from agentctl.renderers import TextSink
@@ -60,10 +63,11 @@ class Parser(argparse.ArgumentParser):
         return " ".join([*words, "[FLAG]..."]).replace("%", "%%")
 
     def error(self, message: str) -> NoReturn:
-        flag, ignored, value = message.partition(": ignored explicit argument ")
-        if ignored:  # argparse's words for --watch=true
-            message = f"{flag} takes no value, got {value}"
         raise UsageError(f"{message}; see '{self.prog} --help'")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, unexpected(str(value), list(action.choices)))
 
     def _print_message(self, message: str, file: object = None) -> None:
         if message:
@@ -73,31 +77,19 @@ class Parser(argparse.ArgumentParser):
         self, args: Optional[Sequence[str]] = None, namespace: Optional[argparse.Namespace] = None
     ) -> tuple[argparse.Namespace, list[str]]:
         words = list(args or ())
-        flags = words[: words.index("--")] if "--" in words else words
         if self._subparsers is None:
-            # Before argparse, which would complain of the value that follows the flag.
-            for word in flags:
-                if word.startswith("--") and word.split("=")[0] not in self._flags:
-                    self.error(self._unknown(word))
+            words = FlagWords(self._actions, self.error, self._unknown).ready(words)
         known, unknown = super().parse_known_args(words, namespace)
         unknown = [word for word in unknown if word != "--"]
+        if unknown and self._subparsers is not None and unknown[0].startswith("-"):
+            self._unknown(unknown[0])
         if unknown:
-            self.error(
-                self._unknown(unknown[0])
-                if unknown[0] in flags
-                else f"unexpected argument {unknown[0]!r}"
-            )
+            self.error(f"unexpected argument {unknown[0]!r}")
         return known, unknown
 
-    @property
-    def _flags(self) -> list[str]:
-        return [flag for action in self._actions for flag in action.option_strings]
-
-    def _unknown(self, argument: str) -> str:
-        word = argument.split("=", maxsplit=1)[0]
-        if not word.startswith("-"):
-            return f"unexpected argument {argument!r}"
-        return f"unknown flag {word}{guess(word, self._flags)}"
+    def _unknown(self, flag: str) -> NoReturn:
+        known = [name for action in self._actions for name in action.option_strings]
+        self.error(f"unknown flag {flag}{instead_of(flag, known) or guess(flag, known)}")
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -123,11 +115,14 @@ class _HelpAll(argparse.Action):
 
 
 def guess(word: str, known: Iterable[str]) -> str:
-    """``; did you mean …?`` where something known is close, else nothing."""
-    import difflib
+    """``; did you mean …?`` where there is little doubt, else nothing."""
+    meant = nearest(word, known)
+    return f"; did you mean {meant}?" if meant else ""
 
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+
+def unexpected(word: str, choices: Sequence[str]) -> str:
+    """The words of an error where one of a few was expected."""
+    return f"expected {' or '.join(choices)}, got {word!r}{guess(word, choices)}"
 
 
 def duration(text: str) -> float:
@@ -165,9 +160,7 @@ class OneOf:
     def __call__(self, text: str) -> str:
         if text in self.choices:
             return text
-        raise argparse.ArgumentTypeError(
-            f"expected {' or '.join(self.choices)}, got {text!r}{guess(text, self.choices)}"
-        )
+        raise argparse.ArgumentTypeError(unexpected(text, self.choices))
 
 
 def one_of(*choices: str) -> OneOf:

@@ -1,0 +1,67 @@
+"""Habits of kubectl's users: flags and commands that are not here, and what is instead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Instead(NamedTuple):
+    """What to do, where the command has the flag ``needs``."""
+
+    needs: str
+    text: str
+
+
+_LABELS = Instead("--component", "there are no label selectors: name components, as in 'runtime:*'")
+_FIELDS = Instead("--component", "there are no field selectors: -o json, and jq")
+_TEMPLATES = Instead("--output", "there are no templates: -o json, and jq")
+_ORDER = Instead("--component", "the order is the catalog's: -o json, and jq 'sort_by(...)'")
+_FOLLOW = Instead("--watch", "--watch follows changes; a catalog of your own is --catalog FILE")
+
+FLAGS: Mapping[str, Instead] = {
+    "-l": _LABELS,
+    "--selector": _LABELS,
+    "-L": _LABELS,
+    "--label-columns": _LABELS,
+    "--show-labels": _LABELS,
+    "--field-selector": _FIELDS,
+    "--template": _TEMPLATES,
+    "--sort-by": _ORDER,
+    "-f": _FOLLOW,
+    "--filename": _FOLLOW,
+}
+
+COMMANDS: Mapping[str, str] = {
+    "auth can-i": "agentctl auth can-watch",
+    "auth whoami": "kubectl auth whoami",
+    "config current-context": "agentctl config get context",
+    "config get-clusters": "kubectl config get-clusters",
+    "config get-contexts": "kubectl config get-contexts",
+    "config get-users": "kubectl config get-users",
+    "config set-context": "agentctl config set context NAME",
+    "config use-context": "agentctl config set context NAME",
+    "describe": "agentctl diagnose",
+    "events": "agentctl diagnose",
+    "get": "agentctl status",
+    "health": "agentctl status",
+    "list": "agentctl status",
+    "ls": "agentctl status",
+    "top": "agentctl status",
+    "wait": "agentctl status watch --until healthy",
+    "watch": "agentctl status watch",
+}
+"""Commands of others, and which one does that."""
+
+
+def instead_of(flag: str, known: Collection[str]) -> str:
+    """``: …`` for a flag of kubectl's that has no place here; empty for any other."""
+    found = FLAGS.get(flag)
+    return f": {found.text}" if found is not None and found.needs in known else ""
+
+
+def other_command(words: Sequence[str], program: str) -> str:
+    """``; did you mean …?`` for a command of kubectl's; empty for any other."""
+    found = COMMANDS.get(" ".join(words), "")
+    ours = found.replace("agentctl", program, 1) if found.startswith("agentctl") else found
+    return f"; did you mean '{ours}'?" if found else ""
