@@ -6,10 +6,17 @@ import os
 import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from agentctl.errors import ConfigError
+from agentctl.net.pem import certificates
 from agentctl.net.tls_settings import TlsSettings
+
+MAX_CA_BYTES = 16 << 20
+
+_PARTIAL_CHAIN = ssl.VerifyFlags(0x80000)
+"""``X509_V_FLAG_PARTIAL_CHAIN``: any certificate that is trusted ends the chain, an intermediate
+or the server's own as well, as in Go and in gRPC. Python names it from 3.10 on."""
 
 
 def server_context(settings: TlsSettings, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
@@ -40,20 +47,43 @@ def proxy_context(settings: TlsSettings) -> ssl.SSLContext:
     return context
 
 
+def trust_certificates(context: ssl.SSLContext, text: bytes) -> list[bytes]:
+    """Trust each certificate of a PEM text, and return them as DER.
+
+    One that is broken hides no other.
+    """
+    trusted = []
+    for der in certificates(text):
+        with suppress(ssl.SSLError):
+            context.load_verify_locations(cadata=der)
+            trusted.append(der)
+    return trusted
+
+
 def _trust(context: ssl.SSLContext, settings: TlsSettings) -> None:
-    try:
-        if settings.ca_data:
-            context.load_verify_locations(cadata=settings.ca_data)
-        elif settings.ca_file:
-            context.load_verify_locations(cafile=settings.ca_file)
-        else:
-            context.load_default_certs()
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        what = settings.ca_file if not settings.ca_data else "certificate-authority-data"
-        pem = isinstance(error, (ssl.SSLError, UnicodeError))
-        reason = "no certificate in PEM form" if pem else getattr(error, "strerror", error)
+    context.verify_flags |= _PARTIAL_CHAIN
+    if settings.ca_data:
+        _add(context, settings.ca_data.encode(), "certificate-authority-data", settings)
+    elif settings.ca_file:
+        _add(context, _content(settings.ca_file, settings), settings.ca_file, settings)
+    else:
+        context.load_default_certs()
+
+
+def _add(context: ssl.SSLContext, text: bytes, what: str, settings: TlsSettings) -> None:
+    if not trust_certificates(context, text):
         raise ConfigError(
-            f"{settings.description}: cannot use the CA in {what}: {reason}"
+            f"{settings.description}: cannot use the CA in {what}: no certificate in PEM form"
+        )
+
+
+def _content(path: str, settings: TlsSettings) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_CA_BYTES)
+    except OSError as error:
+        raise ConfigError(
+            f"{settings.description}: cannot use the CA in {path}: {error.strerror or error}"
         ) from error
 
 

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from agentctl import __version__
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import ConfigError, DisconnectedError, LimitError
-from agentctl.net.tls import server_context
+from agentctl.net.tls import server_context, trust_certificates
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
 from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
@@ -194,7 +194,9 @@ def _authorities(path: str) -> Optional[bytes]:
         known = (ssl.get_default_verify_paths().cafile, *SYSTEM_CAS)
         found = next((one for one in known if one and os.access(one, os.R_OK)), None)
         return _read("the system's CAs", found) if found else None
-    return _read("--tls-ca", path)
+    # grpc's own reader would end at the first block that is broken.
+    good = trust_certificates(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), _read("--tls-ca", path))
+    return "".join(map(ssl.DER_cert_to_PEM_cert, good)).encode()
 
 
 def _read(what: str, path: str) -> bytes:

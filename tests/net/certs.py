@@ -14,9 +14,13 @@ import trustme
 class Authority:
     """A cluster's CA, with PEM texts and server contexts for the asking."""
 
-    def __init__(self) -> None:
-        self.ca = trustme.CA()
+    def __init__(self, ca: Optional[trustme.CA] = None) -> None:
+        self.ca = ca or trustme.CA()
         self.pem = self.ca.cert_pem.bytes().decode()
+
+    def intermediate(self) -> Authority:
+        """One that this has signed; its servers send its certificate along."""
+        return Authority(self.ca.create_child_ca())
 
     def server_context(
         self, *names: str, client_ca: Optional[Authority] = None, days: int = 30
@@ -44,6 +48,23 @@ class Authority:
             not_before=now - timedelta(days=abs(days) + 10),
             not_after=now + timedelta(days=days),
         )
+
+
+def bundles(root: str, intermediate: str, leaf: str) -> dict[str, bytes]:
+    """PEM texts that Go takes for the CA of a server with ``leaf``."""
+    broken = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+    return {
+        "intermediate": intermediate.encode(),
+        "leaf": leaf.encode(),
+        "comment": f"# Autorité 根证书\n{root}".encode(),
+        "latin comment": f"# Autorité\n{root}".encode("latin-1"),
+        "broken after it": (root + broken.format("MIIB!")).encode(),
+        "broken before it": (broken.format("MIIB!") + root).encode(),
+        "no certificate before it": (broken.format("MIIB") + root).encode(),
+        "cut off before it": (root[:200] + "\n" + root).encode(),
+        "another before it": (Authority().pem + root).encode(),
+        "crlf": root.replace("\n", "\r\n").encode(),
+    }
 
 
 def b64(text: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from agentctl.errors import ConfigError, DisconnectedError
 from agentctl.kube.access import ClusterAccess
-from tests.net.certs import Authority, write
+from tests.net.certs import Authority, bundles, write
 from tests.net.tinyserver import (
     OK,
     Server,
@@ -47,6 +47,27 @@ def test_the_given_ca_is_trusted_as_data_and_as_file(authority: Authority, tmp_p
     with serving(answer(OK), authority.server_context()) as server:
         assert fetch(ClusterAccess(server=server.url, ca_data=authority.pem)) == b"{}"
         assert fetch(ClusterAccess(server=server.url, ca_file=ca_file)) == b"{}"
+
+
+def test_any_certificate_that_is_trusted_ends_the_chain(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """Go's rule, and that a broken block hides no good one."""
+    signer = authority.intermediate()
+    with serving(answer(OK), signer.server_context()) as server:
+        leaf = ssl.get_server_certificate(("127.0.0.1", server.port))
+        for kind, text in bundles(authority.pem, signer.pem, leaf).items():
+            (tmp_path / "ca.crt").write_bytes(text)
+            access = ClusterAccess(server=server.url, ca_file=str(tmp_path / "ca.crt"))
+            assert fetch(access) == b"{}", kind
+        other = ClusterAccess(server=server.url, ca_data=leaf, tls_server_name="other.example")
+        with pytest.raises(DisconnectedError, match="is for another name"):
+            fetch(other)
+        trust = signer.pem + leaf
+    stranger = Authority().intermediate().server_context()
+    refused = pytest.raises(DisconnectedError, match="signed by unknown authority")
+    with serving(answer(OK), stranger) as elsewhere, refused:
+        fetch(ClusterAccess(server=elsewhere.url, ca_data=trust))
 
 
 def test_an_unknown_authority_is_refused(authority: Authority, stranger: Authority) -> None:

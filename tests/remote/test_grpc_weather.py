@@ -20,6 +20,7 @@ from agentctl.errors import ConfigError, DisconnectedError
 from agentctl.remote import grpc_channel
 from agentctl.remote.access import ClientTls, ServerAddress
 from agentctl.remote.grpc import GrpcSource
+from tests.net.certs import bundles
 from tests.remote.grpc_server_rig import (
     FREED_S,
     PATIENCE_S,
@@ -94,6 +95,17 @@ def met(
 
 def test_tls(papers: Papers) -> None:
     assert met(papers.server(), ClientTls(papers.ca)) == "ok"
+
+
+@pytest.mark.parametrize("kind", ["intermediate", "leaf", "no certificate before it"])
+def test_any_certificate_that_is_trusted_ends_the_chain(kind: str, papers: Papers) -> None:
+    signer = papers.ours.create_child_ca()
+    leaf = signer.issue_cert(*HERE)
+    chain = [each.bytes() for each in leaf.cert_chain_pems]
+    server = grpc.ssl_server_credentials([(leaf.private_key_pem.bytes(), b"".join(chain))])
+    known = [papers.ours.cert_pem.bytes(), signer.cert_pem.bytes(), chain[0]]
+    texts = bundles(*(each.decode() for each in known))
+    assert met(server, ClientTls(papers.file("bundle.pem", texts[kind]))) == "ok"
 
 
 def test_tls_by_name(papers: Papers) -> None:

@@ -107,6 +107,13 @@ def test_tls_with_a_ca_of_ones_own(authority: Authority, tmp_path: Path) -> None
         assert isinstance(bench.read().event(), Snapshot)
 
 
+def test_tls_with_an_intermediate_ca(authority: Authority, tmp_path: Path) -> None:
+    signer = authority.intermediate()
+    tls = ClientTls(ca=write(tmp_path / "ca.crt", signer.pem))
+    with reading(GOOD, signer.server_context(), tls=tls) as bench:
+        assert isinstance(bench.read().event(), Snapshot)
+
+
 def test_tls_with_a_client_certificate(authority: Authority, tmp_path: Path) -> None:
     certificate, key = authority.client_pair()
     ca = write(tmp_path / "ca.crt", authority.pem)
