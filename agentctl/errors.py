@@ -6,7 +6,8 @@
     ├── UsageError                    2           no
     │   ├── ConfigError               2           no    (config file, kubeconfig)
     │   ├── CatalogError              2           no    (file, line, what was expected)
-    │   └── LimitError                2           no    (the host gives too few threads)
+    │   ├── LimitError                2           no    (the host gives too few threads)
+    │   └── MissingPackageError       2           no    (what was asked for needs a package)
     └── SourceError                               (ends one attempt of one source)
         ├── RefusedError              3
         │   ├── UnauthorizedError     3           after new credentials
@@ -68,6 +69,10 @@ class CatalogError(UsageError):
 
 class LimitError(UsageError):
     """The host's limits are too low for what was asked for."""
+
+
+class MissingPackageError(UsageError):
+    """A package is not installed; the message has the command that installs it."""
 
 
 class SourceError(AgentctlError):

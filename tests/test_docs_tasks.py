@@ -12,6 +12,7 @@ from agentctl.errors import ExitCode
 from tests import docpage
 from tests.packaging import wheelwright
 from tools import bundle
+from tools.backend.wheel_backend import EPOCH
 from tools.bundling import archive, collect
 from tools.bundling.target import Target, platform_here
 
@@ -34,7 +35,7 @@ def test_every_example_without_a_network(tmp_path: Path) -> None:
     wheels = [collect.Wheel.at(one) for one in (project, wheelwright.pip(work))]
     target = Target((3, sys.version_info[1]), platform_here())
     (tmp_path / "page").mkdir()
-    archive.write(tmp_path / "page", wheels[0], [], {target: wheels}, collect.EPOCH)
+    archive.write(tmp_path / "page", wheels[0], [], {target: wheels}, EPOCH)
     docpage.run("air-gapped.md", tmp_path / "page")
 
 

@@ -30,6 +30,7 @@ LAYERS = (
     "cursor",
     "sanitize",
     "threads",
+    "requirements",
     "wire",
     "net",
     "probe",

@@ -17,11 +17,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tools.backend.wheel_backend import epoch
 from tools.bundling import archive, collect, offline
 from tools.bundling.target import BundleError, Target, platform_here
 
 CONSTRAINTS = Path(__file__).parent / "bundling" / "constraints.txt"
-EXTRAS = ("server",)
+EXTRAS = ("all", "kubernetes", "server")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -39,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
         help=f"as wheels name it (default {platform_here()}; repeatable: an archive for each)",
     )
     parser.add_argument(
-        "--extra", action="append", choices=EXTRAS, default=[], help="with what 'serve' needs"
+        "--extra", action="append", choices=EXTRAS, default=[], help="with what it brings"
     )
     parser.add_argument(
         "--constraint", type=Path, metavar="FILE", default=CONSTRAINTS, help="versions to hold to"
@@ -79,7 +80,7 @@ def main(argv: Sequence[str]) -> str:
                     wheels = [collect.Wheel.at(path) for path in sorted(folder.iterdir())]
                     sets[target] = collect.needed(project, extras, wheels, target)
                     print(f"{target}: {len(sets[target])} wheels", flush=True)
-                path = archive.write(args.output, project, extras, sets, collect.epoch())
+                path = archive.write(args.output, project, extras, sets, epoch())
                 print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", flush=True)
                 for line in tried(path, targets, args.try_with):
                     print(line, flush=True)

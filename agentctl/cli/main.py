@@ -80,6 +80,12 @@ def _unforeseen(error: Exception) -> Outcome:
     refusal = _host_refusal(error)
     if refusal:
         return Outcome(ExitCode.USAGE, refusal)
+    if isinstance(error, ImportError):
+        from agentctl.requirements import told_of
+
+        missing = told_of(error)
+        if missing:
+            return Outcome(ExitCode.USAGE, missing)
     log.debug("internal error", exc_info=error)
     what = f"internal error: {type(error).__name__}: {error}; run it with --debug and report this"
     return Outcome(ExitCode.INTERNAL, what)

@@ -14,6 +14,7 @@ from agentctl.kube.console import Console
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.net.token import checked_token
 from agentctl.redact import redact
+from agentctl.requirements import require
 
 MAX_REASON = 300
 
@@ -37,14 +38,13 @@ def dynamic_values(
 
 
 def _ask_provider(paths: Sequence[str], context: str, user: KubeconfigEntry) -> dict[str, Any]:
-    try:
-        from kubernetes.client import Configuration
-        from kubernetes.config import load_kube_config
-    except ImportError as error:
-        raise ConfigError(
-            f"{user.what}: an auth-provider needs the package kubernetes ({error}); "
-            "install it, or use an exec plugin, a certificate or a token"
-        ) from error
+    require(
+        f"{user.what}: a legacy auth-provider",
+        ["kubernetes"],
+        "or use an exec plugin (kubelogin, gcloud), a certificate or a token",
+    )
+    from kubernetes.client import Configuration
+    from kubernetes.config import load_kube_config
 
     provider = user.values["auth-provider"]
     kind = provider.get("name", "") if isinstance(provider, dict) else ""

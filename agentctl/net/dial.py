@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.clock import Clock
-from agentctl.errors import ConfigError
 from agentctl.net.keepalive import keep_alive
 from agentctl.net.kill_switch import Lifeline
 from agentctl.net.origin import Origin
@@ -78,13 +77,11 @@ def dial(route: Route, lifeline: Lifeline, clock: Clock, deadline: float) -> soc
 
 
 def socks_module() -> Any:
-    """PySocks, which most have no need of. Raises ConfigError if it is not installed."""
-    try:
-        return importlib.import_module("socks")
-    except ImportError as error:
-        raise ConfigError(
-            "a socks5 proxy needs the package PySocks; install it or use an http proxy"
-        ) from error
+    """PySocks, which most have no need of. Raises MissingPackageError."""
+    from agentctl.requirements import require
+
+    require("a socks5 proxy", ["socks"], "or use an http proxy")
+    return importlib.import_module("socks")
 
 
 class _Dialler:
@@ -208,6 +205,9 @@ def ready(sock: socket.socket, event: int, timeout: float) -> bool:
 
 
 def _tls_inside_tls() -> Any:
+    from agentctl.requirements import require
+
+    require("an https proxy", ["urllib3"], "or use an http proxy")
     from urllib3.util.ssltransport import SSLTransport
 
     return SSLTransport

@@ -25,6 +25,7 @@ from agentctl.remote.access import ServerAccess
 from agentctl.remote.http_failures import is_json, refusal, refuse_coding, wrong_type
 from agentctl.remote.poll import RemotePollSource
 from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
+from agentctl.requirements import require
 from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
 from agentctl.wire.statusjson import Read, event_of, status_of
 
@@ -220,10 +221,9 @@ class SseSource(Source):
 
 
 def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
-    try:
-        from agentctl.remote.get import HttpGet
-    except ImportError as error:
-        raise ConfigError(f"--transport sse needs the package requests: {error}") from error
+    require("--transport sse", ["requests"])
+    from agentctl.remote.get import HttpGet
+
     return HttpGet(access, clock)
 
 

@@ -107,6 +107,7 @@ def ignored(path: str) -> bool:
 def test_the_context_is_what_is_copied_and_nothing_else() -> None:
     assert [name for name in sources() if ignored(name)] == []
     tops = {path.name for path in ROOT.iterdir()} | {".git", ".env", "kubeconfig", "token"}
+    tops |= {f"tools/{path.name}" for path in (ROOT / "tools").iterdir()}
     assert {name for name in tops if not ignored(name)} == set(sources())
 
 

@@ -1,11 +1,9 @@
-"""Exec plugins and auth providers: what they give, and what is said when they fail."""
+"""Exec plugins: what they give, and what is said when they fail."""
 
 from __future__ import annotations
 
-import base64
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -149,35 +147,6 @@ def test_no_part_of_a_secret_that_a_plugin_writes_is_told(before: int, tmp_path:
     assert "--password [redacted]" in complaint(plugin(tmp_path, "sys.exit('--password a1 -v')"))
 
 
-def test_an_auth_provider_without_the_package_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "kubernetes.client", None)
-    said = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "oidc"}}))
-    assert "an auth-provider needs the package kubernetes" in said
-
-
 def test_a_plugin_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     assert load(plugin(tmp_path, credential(token="t"))).token == "t"
-
-
-def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
-    pytest.importorskip("kubernetes.config")
-
-    def part(value: dict[str, Any]) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-    # A length that the package's own padding rule takes.
-    claims = {"exp": int(time.time()) + 3600, "pad": ""}
-    while len(part(claims)) % 4 != 2:
-        claims["pad"] += "x"
-    token = f"{part({'alg': 'none'})}.{part(claims)}.c2ln"
-    oidc = {"name": "oidc", "config": {"id-token": token, "idp-issuer-url": "https://idp"}}
-    assert load(kubeconfig(tmp_path, {"auth-provider": oidc})).token == token
-
-
-def test_an_auth_provider_that_is_not_known_says_so(tmp_path: Path) -> None:
-    pytest.importorskip("kubernetes.config")
-    message = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "acme"}}))
-    assert "the auth-provider 'acme' gave no token; log in again" in message

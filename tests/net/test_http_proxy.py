@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from agentctl.errors import ConfigError, DisconnectedError
+from agentctl.errors import ConfigError, DisconnectedError, MissingPackageError
 from agentctl.kube.access import ClusterAccess
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.proxies import Proxy
@@ -133,7 +133,7 @@ def test_socks5_goes_through_pysocks(authority: Authority) -> None:
 def test_socks5_without_pysocks_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "socks", None)
     access = ClusterAccess(server="https://api.example", proxy_url="socks5://127.0.0.1:1080")
-    with pytest.raises(ConfigError, match="needs the package PySocks; install it or use an http"):
+    with pytest.raises(MissingPackageError, match=r"the package PySocks, .*; or use an http"):
         client_of(access)
 
 

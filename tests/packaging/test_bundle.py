@@ -16,6 +16,7 @@ import pytest
 import agentctl
 from tests.packaging import wheelwright
 from tools import bundle
+from tools.backend.wheel_backend import EPOCH
 from tools.bundling import archive, collect, offline
 from tools.bundling.collect import Wheel
 from tools.bundling.target import BundleError, Target, platform_here
@@ -38,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheelwright.pyyaml(folder / "wheels")
     wheelwright.stand_ins(folder / "wheels")
     chosen = collect.needed(project, [], wheels(folder / "wheels"), HERE)
-    return archive.write(folder / "out", project, [], {HERE: chosen}, collect.EPOCH)
+    return archive.write(folder / "out", project, [], {HERE: chosen}, EPOCH)
 
 
 @pytest.fixture

@@ -12,20 +12,26 @@ from dataclasses import dataclass
 from email.parser import Parser
 from importlib import metadata
 from pathlib import Path
+from typing import Optional
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import agentctl
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = "setuptools>=70.1,<85"
-"""The first that makes wheels by itself; pyproject.toml asks for less where pip builds."""
+"""The first that makes wheels by itself."""
 BUILD = """
 import sys
+sys.path.insert(0, "tools/backend")
+import wheel_backend
 from setuptools import build_meta
-out = sys.argv[1]
-print("built", build_meta.build_sdist(out), build_meta.build_wheel(out))
+out, other = sys.argv[1:]
+wheel_backend.build_wheel(other)
+made = [wheel_backend.build_sdist(out), wheel_backend.build_wheel(out)]
+print("built", *made, build_meta.build_wheel(other + "/setuptools"))
 """
 NOT_SHIPPED = {".gitignore"}
 
@@ -48,13 +54,16 @@ class Built:
 
     source: list[str]
     wheel: Path
+    again: Path
+    """The same wheel, made a second time."""
+    by_setuptools: Path
     wheel_names: list[str]
     sdist_names: list[str]
 
-    def read(self, end: str) -> str:
+    def read(self, end: str, wheel: Optional[Path] = None) -> str:
         """A text of the wheel, by the end of its name."""
-        name = next(name for name in self.wheel_names if name.endswith(end))
-        with zipfile.ZipFile(self.wheel) as archive:
+        with zipfile.ZipFile(wheel or self.wheel) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(end))
             return archive.read(name).decode("utf-8")
 
 
@@ -86,9 +95,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         )
         if got.returncode:
             pytest.skip(f"cannot have {BACKEND} to build with: {got.stderr.strip()[-200:]}")
+    other = folder / "other"
     dist.mkdir()
+    (other / "setuptools").mkdir(parents=True)
     done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(dist)],
+        [sys.executable, "-c", BUILD, str(dist), str(other)],
         cwd=tree,
         env={"PYTHONPATH": str(backend), "PATH": ""},
         capture_output=True,
@@ -96,11 +107,43 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    sdist, wheel = done.stdout.splitlines()[-1].split()[1:]
+    sdist, wheel, reference = done.stdout.splitlines()[-1].split()[1:]
     with tarfile.open(dist / sdist) as archive:
         inside = [m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()]
     with zipfile.ZipFile(dist / wheel) as archive:
-        return Built(source, dist / wheel, archive.namelist(), inside)
+        names = archive.namelist()
+    return Built(
+        source, dist / wheel, other / wheel, other / "setuptools" / reference, names, inside
+    )
+
+
+def test_the_wheel_is_the_one_that_setuptools_would_make(built: Built) -> None:
+    """Ours is made without it: an installation fetches nothing to build with."""
+    with zipfile.ZipFile(built.by_setuptools) as archive:
+        theirs = {
+            name.replace("/licenses/", "/"): archive.read(name) for name in archive.namelist()
+        }
+    with zipfile.ZipFile(built.wheel) as archive:
+        ours = {name: archive.read(name) for name in archive.namelist()}
+    assert ours.keys() == theirs.keys()
+    ends = ("/METADATA", "/WHEEL", "/RECORD")
+    assert [one for one in ours if ours[one] != theirs[one] and not one.endswith(ends)] == []
+    said, told = (
+        Parser().parsestr(built.read(".dist-info/METADATA", wheel))
+        for wheel in (built.wheel, built.by_setuptools)
+    )
+    for key in {*said.keys(), *told.keys()} - {"Metadata-Version", "Dynamic", "Requires-Dist"}:
+        assert said.get_all(key) == told.get_all(key), key
+    assert said.get_payload() == told.get_payload()
+    wanted, asked = (
+        {str(Requirement(one)) for one in wheel.get_all("Requires-Dist", [])}
+        for wheel in (said, told)
+    )
+    assert wanted == asked
+
+
+def test_the_same_tree_gives_the_same_wheel(built: Built) -> None:
+    assert built.again.read_bytes() == built.wheel.read_bytes()
 
 
 def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> None:
@@ -154,6 +197,13 @@ def test_the_wheel_says_its_version_and_the_oldest_python(built: Built) -> None:
     assert said["Version"] == agentctl.__version__
     assert said["Requires-Python"] == ">=3.9"
     assert said["Name"] == "agentctl"
+
+
+def test_the_wheel_says_whose_it_is_and_what_it_watches(built: Built) -> None:
+    said = Parser().parsestr(built.read(".dist-info/METADATA"))
+    assert said["Author"] == "agentctl contributors"
+    assert [line.partition(", ")[2][:8] for line in said.get_all("Project-URL", [])] == ["https://"]
+    assert said.get_all("Provides-Extra") == ["server", "kubernetes", "all", "dev"]
 
 
 def test_the_installed_version_is_the_sources() -> None:

@@ -11,6 +11,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools.backend import wheel_backend
+
 ROOT = Path(__file__).parent.parent.parent
 PYTHONS = ("3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
 SYSTEMS = (("linux", "Linux"), ("darwin", "Darwin"))
@@ -32,10 +34,7 @@ def setup(section: str, option: str) -> list[Requirement]:
 
 
 def builds() -> list[Requirement]:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    asked = re.search(r'^requires = \["(.*)"\]$', text, re.MULTILINE)
-    assert asked is not None
-    return [Requirement(asked[1])]
+    return [Requirement(one) for one in wheel_backend.SETUPTOOLS]
 
 
 WANTED = {

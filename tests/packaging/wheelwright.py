@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from configparser import ConfigParser
 from importlib import metadata
 from pathlib import Path
 
 import pip as installed_pip
 
-import agentctl
-
-ROOT = Path(__file__).parent.parent.parent
+from tools.backend import wheel_backend
 
 
 def wheel(
@@ -53,27 +50,13 @@ def wheel(
 
 def project(folder: Path) -> Path:
     """agentctl as it is in the tree."""
-    setup = ConfigParser(interpolation=None)
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    points = setup["options.entry_points"]["console_scripts"].strip()
-    files = {
-        path.relative_to(ROOT).as_posix(): path.read_bytes()
-        for path in sorted((ROOT / "agentctl").rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-    }
-    return wheel(
-        folder,
-        "agentctl",
-        agentctl.__version__,
-        files,
-        setup["options"]["install_requires"].strip().splitlines(),
-        entry_points=f"[console_scripts]\n{points}\n",
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / wheel_backend.build_wheel(str(folder))
 
 
 def stand_ins(folder: Path) -> None:
     """The transports' packages by name and version, with nothing in them."""
-    for name in ("urllib3", "requests", "kubernetes", "grpcio", "protobuf"):
+    for name in ("urllib3", "requests", "grpcio", "protobuf"):
         wheel(folder, name, metadata.version(name), {})
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from agentctl.clock import SystemClock
-from agentctl.errors import ConfigError
+from agentctl.errors import MissingPackageError
 from agentctl.model import Delta
 from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
 from agentctl.remote.sse import SseSource
@@ -87,7 +87,7 @@ def test_the_source_imports_no_transport_but_its_own() -> None:
 def test_without_requests_it_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests", None)
     monkeypatch.delitem(sys.modules, "agentctl.remote.get", raising=False)
-    with pytest.raises(ConfigError, match="needs the package requests"):
+    with pytest.raises(MissingPackageError, match="needs the package requests, which is not "):
         SseSource(ServerAccess(ServerAddress("h", 1), "agents", 30.0), SystemClock())
 
 

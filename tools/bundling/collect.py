@@ -7,8 +7,6 @@ bundle is installed.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,13 +20,9 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from tools.backend import wheel_backend
 from tools.bundling.target import BundleError, Target
 
-ROOT = Path(__file__).parent.parent.parent
-SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-"""All that the wheel is made of, beside the package."""
-EPOCH = 315532800
-"""1980: the first time that a zip can hold. SOURCE_DATE_EPOCH says another."""
 INSTALLER = Requirement("pip")
 """Goes along: an old pip does not know new platform tags, and some hosts have none."""
 
@@ -75,40 +69,9 @@ class Wheel(NamedTuple):
         ]
 
 
-def epoch() -> int:
-    """The time that all files in a bundle have, in seconds since 1970."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
-
-
 def build(folder: Path) -> Wheel:
-    """The project's wheel; made from a copy, so that nothing left lying about gets in."""
-    tree, out = folder / "tree", folder / "built"
-    shutil.copytree(
-        ROOT / "agentctl",
-        tree / "agentctl",
-        ignore=shutil.ignore_patterns("__pycache__", "*.py[co]"),
-    )
-    for name in SOURCES:
-        shutil.copyfile(ROOT / name, tree / name)
-    for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(out),
-    ]
-    _run(
-        [*command, "--no-build-isolation", "--no-cache-dir", str(tree)],
-        "the project's wheel cannot be built (it takes setuptools 70.1 or later)",
-        {**os.environ, "SOURCE_DATE_EPOCH": str(epoch())},
-    )
-    (path,) = out.glob("*.whl")
-    return Wheel.at(path)
+    """The project's wheel."""
+    return Wheel.at(folder / wheel_backend.build_wheel(str(folder)))
 
 
 def download(
@@ -135,9 +98,12 @@ def download(
     if source:
         command += ["--no-index", "--find-links", str(source)]
     wanted = f"[{','.join(extras)}]" if extras else ""
-    _run(
-        [*command, str(INSTALLER), f"{project.path}{wanted}"], f"not all is to be had for {target}"
-    )
+    command += [str(INSTALLER), f"{project.path}{wanted}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        why = "\n".join(f"  {line}" for line in said or done.stderr.splitlines()[-3:])
+        raise BundleError(f"not all is to be had for {target}:\n{why}")
 
 
 def needed(
@@ -175,11 +141,3 @@ def needed(
                 by[requirement] = wheel.name
                 queue.append(requirement)
     return sorted(found.values())
-
-
-def _run(command: Sequence[str], otherwise: str, environ: Optional[dict[str, str]] = None) -> None:
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        why = "\n".join(f"  {line}" for line in said or done.stderr.splitlines()[-3:])
-        raise BundleError(f"{otherwise}:\n{why}")

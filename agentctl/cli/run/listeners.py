@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 from argparse import Namespace
@@ -12,6 +11,7 @@ from typing import NamedTuple, Optional
 
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
+from agentctl.requirements import GRPC, lacking, require
 from agentctl.server.address import Address
 from agentctl.server.app import Transport
 from agentctl.server.services import Services
@@ -23,7 +23,7 @@ WATCH = f"{SERVICES[0]}/WatchControlPlaneStatus"
 
 EXTRAS = {
     "http": ("h11", "prometheus_client"),
-    "grpc": ("grpc_health.v1.health", "grpc_reflection.v1alpha.reflection"),
+    "grpc": (*GRPC, "grpc_health", "grpc_reflection"),
 }
 
 
@@ -70,17 +70,11 @@ def _check_admission(args: Namespace) -> None:
 
 
 def _check_extras(args: Namespace) -> None:
-    for flag, modules in EXTRAS.items():
-        if getattr(args, flag) is None:
-            continue
-        for module in modules:
-            try:
-                importlib.import_module(module)
-            except ImportError as error:
-                raise UsageError(
-                    f"--{flag} needs the server's packages ({error}): "
-                    f"pip install 'agentctl[server]', or give --{flag} off"
-                ) from None
+    needed = {f"--{flag}": EXTRAS[flag] for flag in EXTRAS if getattr(args, flag) is not None}
+    amiss = [flag for flag, modules in needed.items() if lacking(modules)]
+    modules = dict.fromkeys(module for flag in amiss for module in needed[flag])
+    otherwise = f"or give {amiss[0]} off" if len(amiss) == 1 else ""
+    require(f"serve with {' and '.join(amiss)}", modules, otherwise)
 
 
 def bind(args: Namespace, services: Services, tls: Optional[ServerTls]) -> list[Listener]:

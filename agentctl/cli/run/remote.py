@@ -11,6 +11,7 @@ from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import Sink
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.state import RelayStream, RemoteState, Selecting
+from agentctl.requirements import GRPC, require
 
 if TYPE_CHECKING:
     from agentctl.clock import Clock
@@ -29,6 +30,7 @@ def _sse(access: ServerAccess, clock: Clock) -> Source:
 def _grpc(access: ServerAccess, clock: Clock) -> Source:
     # Its C core prints to stderr as it likes; what matters reaches us as a status.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    require("--transport grpc", GRPC, "or use --transport sse or kube")
     from agentctl.remote.grpc import GrpcSource
 
     return GrpcSource(access, clock)

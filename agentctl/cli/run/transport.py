@@ -15,7 +15,7 @@ from agentctl.cli.host.process import Process
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.engine.stream import Sink
-from agentctl.errors import UsageError
+from agentctl.errors import MissingPackageError, UsageError
 from agentctl.model import ErrorCode, Event
 
 Build = Callable[[StreamPolicy, Sink], Engine]
@@ -72,7 +72,8 @@ def _first_that_works(args: Namespace, settings: Settings, process: Process) -> 
     """grpc, sse, kube, in this order: the first that answers, and a word of those that did not.
 
     Each is asked as it is configured and no other way: what fails with TLS or with a token
-    is not tried without. A server is asked for its state once; kube, the last, is not.
+    is not tried without. A server is asked for its state once; kube, the last, is not. What
+    needs a package that is missing is passed over.
     """
     candidates = REMOTE if Layers.of(process, args).text("address") else ()
 
@@ -101,7 +102,10 @@ def _why_not(build: Build, policy: StreamPolicy, left_s: float) -> str:
     patience = min(TRY_S, left_s / 2)
     once = replace(policy, once=True, goal=Goal(), since=None, follow_only=False)
     once = replace(once, timeout_s=patience, began_at=None)
-    outcome = build(once, _Nowhere()).run()
+    try:
+        outcome = build(once, _Nowhere()).run()
+    except MissingPackageError as error:
+        return error.message
     return outcome.message if outcome.exit_code else ""
 
 

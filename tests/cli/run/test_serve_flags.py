@@ -17,6 +17,7 @@ from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import main
 from agentctl.cli.run.listeners import _named
 from agentctl.errors import UsageError
+from agentctl.requirements import REQUIREMENTS
 from agentctl.server.address import Address
 from tests.net.certs import Authority, write
 
@@ -80,8 +81,8 @@ def test_usage_errors(args: str, expected: str) -> None:
     [
         ("h11", "--grpc", "--http"),
         ("prometheus_client", "--grpc", "--http"),
-        ("grpc_health.v1.health", "--http", "--grpc"),
-        ("grpc_reflection.v1alpha.reflection", "--http", "--grpc"),
+        ("grpc_health", "--http", "--grpc"),
+        ("grpc_reflection", "--http", "--grpc"),
     ],
 )
 def test_packages_that_are_missing(
@@ -89,8 +90,17 @@ def test_packages_that_are_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     line = said("--source", "demo", off, "off")
-    assert f"{flag} needs the server's packages" in line
-    assert "pip install 'agentctl[server]'" in line
+    assert f"serve with {flag} needs the package " in line
+    assert f"{sys.executable} -m pip install '{REQUIREMENTS[module]}'" in line
+    assert line.endswith(f"; or give {flag} off")
+
+
+def test_packages_of_both_listeners_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("h11", "grpc"):
+        monkeypatch.setitem(sys.modules, module, None)
+    line = said("--source", "demo")
+    assert "serve with --http and --grpc needs the packages h11 and grpcio, which are not " in line
+    assert line.endswith("-m pip install 'h11>=0.16' 'grpcio>=1.59.2'")
 
 
 @pytest.mark.parametrize("flag", ["--http", "--grpc", "--probe"])
