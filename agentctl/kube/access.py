@@ -89,6 +89,12 @@ class ClusterAccess(TlsSettings):
                 "not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set"
             )
         server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        try:
+            origin = Origin.of(server)
+        except ValueError as error:
+            raise ConfigError(
+                f"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address: {error}"
+            ) from None
         token_file = os.path.join(root, "token")
         ca_file = os.path.join(root, "ca.crt")
         if not os.path.isfile(ca_file):
@@ -105,7 +111,7 @@ class ClusterAccess(TlsSettings):
             ca_file=ca_file,
             token=read_token(token_file),
             token_file=token_file,
-            proxy_url=environment_proxy(Origin.of(server), environ),
+            proxy_url=environment_proxy(origin, environ),
         )
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.clock import Clock
+from agentctl.errors import ConfigError
 from agentctl.net.keepalive import keep_alive
 from agentctl.net.kill_switch import Lifeline
-from agentctl.net.origin import Origin
+from agentctl.net.origin import Origin, dns_name
 from agentctl.net.proxies import Proxy
 from agentctl.net.timed_stream import TimedStream
 from agentctl.net.tls_settings import TlsSettings
@@ -59,8 +60,8 @@ class Route:
             if proxy is not None and proxy.scheme == "https":
                 proxy_tls = proxy_context(tls)
                 _tls_inside_tls()  # imported now, not on the connect timeout's time
-        name = tls.tls_server_name or origin.host.partition("%")[0].rstrip(".")
-        return cls(origin.host, origin.port, context, name, proxy, proxy_tls, path)
+        name = _verified_name(tls) or origin.host.partition("%")[0]
+        return cls(origin.host, origin.port, context, name.rstrip("."), proxy, proxy_tls, path)
 
     @property
     def forwards(self) -> bool:
@@ -74,6 +75,14 @@ def dial(route: Route, lifeline: Lifeline, clock: Clock, deadline: float) -> soc
     Raises OSError, and DisconnectedError where the lifeline's switch is pulled.
     """
     return _Dialler(route, lifeline, clock, deadline).dial()
+
+
+def _verified_name(tls: TlsSettings) -> str:
+    """The name that the server's certificate is to be for, where one is given."""
+    try:
+        return dns_name(tls.tls_server_name)
+    except ValueError as error:
+        raise ConfigError(f"{tls.description}: tls-server-name: {error}") from None
 
 
 def socks_module() -> Any:

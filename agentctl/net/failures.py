@@ -85,6 +85,7 @@ def visible_text(body: bytes) -> str:
 
 _REASONS: tuple[tuple[Union[type[BaseException], tuple[type[BaseException], ...]], str], ...] = (
     (socket.gaierror, "cannot look up the name; check the server's address and DNS"),
+    (UnicodeError, "no host can have that name; check the server's address"),
     (ConnectionRefusedError, "connection refused; is the server running, is the port right?"),
     (NoAnswer, "closed the connection without an answer; is a server behind it?"),
     ((ConnectionResetError, BrokenPipeError), "connection reset by the server"),

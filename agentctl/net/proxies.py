@@ -15,7 +15,7 @@ from typing import Union
 from urllib.parse import unquote, urlsplit
 
 from agentctl.errors import ConfigError
-from agentctl.net.origin import Origin, is_loopback
+from agentctl.net.origin import Origin, dns_name, is_loopback
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
@@ -44,19 +44,19 @@ class Proxy:
     @classmethod
     def parse(cls, url: str) -> Proxy:
         """From ``scheme://[user[:password]@]host[:port]``. Raises ConfigError."""
+        forms = "http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"
         try:
             parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise ConfigError("the proxy URL is not a URL; expected http://HOST:PORT") from None
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise ConfigError(
-                f"cannot use a proxy with scheme {parts.scheme!r}; "
-                "expected http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"
-            )
+            host, port = dns_name(parts.hostname or ""), parts.port
+        except ValueError as error:
+            raise ConfigError(f"cannot use the proxy: {error}; expected {forms}") from None
+        if parts.scheme not in _PORTS:
+            raise ConfigError(f"cannot use a proxy with scheme {parts.scheme!r}; expected {forms}")
+        if not host or url != url.strip():
+            raise ConfigError(f"the proxy URL is not a URL; expected {forms}")
         return cls(
             parts.scheme,
-            parts.hostname,
+            host,
             port or _PORTS[parts.scheme],
             unquote(parts.username or ""),
             unquote(parts.password or ""),

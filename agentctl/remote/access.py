@@ -14,7 +14,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError, UsageError
-from agentctl.net.origin import Origin, is_loopback
+from agentctl.net.origin import Origin, dns_name, is_loopback
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.net.token import fingerprint, read_token
 
@@ -57,6 +57,10 @@ class ServerAddress:
             raise UsageError(f"{what}: no user and password in it; use --token-file")
         if not host or strange or any(c.isspace() for c in text):
             raise UsageError(f"{what} {text!r}: expected {FORMS}")
+        try:
+            dns_name(host)
+        except ValueError as error:
+            raise UsageError(f"{what}: {error}") from None
         if separator and port is None:
             port = 443 if scheme.lower() == "https" else 80
         tls = scheme.lower() == "https" if separator else None
@@ -99,7 +103,11 @@ class ClientTls:
         )
 
     def check(self) -> None:
-        """Raises ConfigError for files that are not there or come alone."""
+        """Raises ConfigError for files that are not there or come alone, and for no name."""
+        try:
+            dns_name(self.server_name)
+        except ValueError as error:
+            raise UsageError(f"--tls-server-name: {error}") from None
         if bool(self.certificate) != bool(self.key):
             missing = "--tls-key" if self.certificate else "--tls-cert"
             raise UsageError(f"a client certificate needs its key: {missing} is missing")
