@@ -21,6 +21,7 @@ LAYERS = (
     "duration",
     "backoff",
     "lenient_json",
+    "rules",
     "schema",
     "rpc",
     "redact",
@@ -52,7 +53,7 @@ LAYERS = (
 """What stands directly in agentctl/, lowest first."""
 
 PURE = (
-    *("model", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
+    *("rules", "model", "cursor", "redact", "wire", "sanitize", "recording", "timeline"),
     *("engine.backlog", "engine.verdict", "engine.stream"),
     *("probe.address", "probe.answer", "probe.target"),
     *("kube.check", "kube.cuts", "kube.explain", "kube.evaluate"),

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
+from agentctl.catalog.wording import MAX_TEXT, guess, listed
 from agentctl.duration import parse_duration
 from agentctl.errors import CatalogError
 from agentctl.kube.check import fill
 from agentctl.kube.selectors import LabelSelector
 
-MAX_TEXT = 1024
 MAX_NAMES = 500
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
@@ -214,18 +214,3 @@ def _as_written(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
-
-
-def listed(choices: Sequence[str]) -> str:
-    """``a, b or c``."""
-    if len(choices) == 1:
-        return f"only {choices[0]!r}"
-    return f"{', '.join(choices[:-1])} or {choices[-1]}"
-
-
-def guess(word: str, choices: Sequence[str]) -> str:
-    """What was written, and what was probably meant."""
-    import difflib
-
-    near = difflib.get_close_matches(word, choices, n=1)
-    return f"{short(word)!r}" + (f" (did you mean {near[0]!r}?)" if near else "")

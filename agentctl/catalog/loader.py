@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from agentctl import package
 from agentctl.catalog.document import MAX_BYTES, Node, parse, short
-from agentctl.catalog.fields import NodeFields, guess
+from agentctl.catalog.fields import NodeFields
+from agentctl.catalog.wording import guess
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
 from agentctl.kube.check import Check

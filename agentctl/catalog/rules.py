@@ -1,0 +1,134 @@
+"""Rules in catalogs: a list as it is written, the name of one, and those that ship by kind."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple, NoReturn, Optional
+
+from agentctl import package
+from agentctl.catalog.document import Node, parse, short
+from agentctl.catalog.wording import MAX_TEXT, guess, listed
+from agentctl.errors import CatalogError
+from agentctl.rules.atom import Atom
+from agentctl.rules.judge import ELSE, STATUSES, Rule, RuleList
+from agentctl.rules.named import NAMES, named
+from agentctl.rules.syntax import EXAMPLES, AtomError, parse_atom
+
+SHIPPED = "health.yaml"
+MAX_RULES = 200
+MAX_ATOMS = 20
+
+
+class ShippedRules(NamedTuple):
+    """Rules for one kind. ``of`` is its full name, ``plural.group``."""
+
+    of: str
+    kind: str
+    rules: RuleList
+
+    @property
+    def group(self) -> str:
+        return self.of.partition(".")[2]
+
+
+def parse_rules(node: Node, source: str, name: str = "") -> RuleList:
+    """The rules of a field. Raises CatalogError with file, line and what was expected."""
+    return _RulesReader(source).rules(node, name)
+
+
+@cache
+def shipped() -> tuple[ShippedRules, ...]:
+    """The rules that ship, kind by kind."""
+    top = parse(package.data("agentctl.catalog", SHIPPED), SHIPPED)
+    found = []
+    for entry in top.value["kinds"].value:
+        for kind, of in entry.value["of"].value.items():
+            name = f"{kind} of {SHIPPED}"
+            found.append(
+                ShippedRules(of.value, kind, parse_rules(entry.value["rules"], SHIPPED, name))
+            )
+    return tuple(found)
+
+
+def rules_of(resource: str) -> RuleList:
+    """The rules for a resource by its full name: those that ship for it, or else ``default``."""
+    return next((one.rules for one in shipped() if one.of == resource), named("default"))
+
+
+def rules_of_kind(group: str, kind: str) -> RuleList:
+    """The same by group and kind, as an object has them."""
+    found = (one.rules for one in shipped() if (one.group, one.kind) == (group, kind))
+    return next(found, named("default"))
+
+
+class _RulesReader:
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def rules(self, node: Node, name: str) -> RuleList:
+        value = node.value
+        if isinstance(value, str):
+            if value not in NAMES:
+                self._fail(node.line, f"a list of rules, or {listed(NAMES)}", guess(value, NAMES))
+            return named(value)
+        if not isinstance(value, list) or not value:
+            self._fail(node.line, f"a list of rules, or {listed(NAMES)}", node.described())
+        if len(value) > MAX_RULES:
+            self._fail(node.line, f"at most {MAX_RULES} rules", str(len(value)))
+        otherwise: Optional[str] = None
+        rules: list[Rule] = []
+        for entry in value:
+            if otherwise is not None:
+                self._fail(entry.line, "nothing after 'else'", "one more rule")
+            status, right = self._pair(entry)
+            if status == ELSE:
+                otherwise = self._otherwise(right)
+            else:
+                rules.append(self._rule(status, right, entry.line, rules))
+        return RuleList(tuple(rules), otherwise, name)
+
+    def _pair(self, entry: Node) -> tuple[str, Node]:
+        value = entry.value
+        if not isinstance(value, dict) or len(value) != 1:
+            got = f"{len(value)} keys" if isinstance(value, dict) else entry.described()
+            self._fail(entry.line, "one rule, as in 'healthy: [Ready=True]'", got)
+        ((status, right),) = value.items()
+        known = (*STATUSES, ELSE)
+        if status not in known:
+            self._fail(entry.line, f"as a rule's status {listed(known)}", guess(status, known))
+        return status, right
+
+    def _otherwise(self, node: Node) -> str:
+        if node.value not in STATUSES:
+            self._fail(node.line, f"after 'else' {listed(STATUSES)}", node.described())
+        return str(node.value)
+
+    def _rule(self, status: str, node: Node, line: int, before: list[Rule]) -> Rule:
+        entries = node.value if isinstance(node.value, list) else [node]
+        if not entries:
+            self._fail(line, "a list of atoms (for what no rule says: 'else')", "an empty list")
+        if len(entries) > MAX_ATOMS:
+            self._fail(line, f"at most {MAX_ATOMS} atoms", str(len(entries)))
+        rule = Rule(status, tuple(self._atom(one, line) for one in entries), line)
+        if rule.contradicts_itself():
+            self._fail(line, "atoms that can all hold", rule.text)
+        for one in before:
+            if one.hides(rule):
+                earlier = f"{rule.text}, though {one.text} (line {one.line}) is before it"
+                self._fail(line, "a rule that can be reached", earlier)
+        return rule
+
+    def _atom(self, node: Node, line: int) -> Atom:
+        # What is written by alias has the line of its anchor: the rule's own says more.
+        line = max(node.line, line)
+        if not isinstance(node.value, str):
+            self._fail(line, f"an atom {EXAMPLES}", node.described())
+        if len(node.value) > MAX_TEXT:
+            self._fail(line, f"an atom of at most {MAX_TEXT} characters", str(len(node.value)))
+        try:
+            return parse_atom(node.value)
+        except AtomError as error:
+            self._fail(line, str(error), repr(short(node.value)))
+
+    def _fail(self, line: int, expected: str, got: str) -> NoReturn:
+        raise CatalogError(f"{self._source}:{line}: expected {expected}, got {got}")
