@@ -90,7 +90,7 @@ class FakeState:
     def found(self, source: str, now: float) -> None:
         self.lost_at.pop(source, None)
 
-    def proven(self, now: Optional[float]) -> Collection[str]:
+    def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
         self.proven_at = now
         return self.silent
 

@@ -125,15 +125,21 @@ class Source:
     """Something that can be attempted again and again."""
 
     name: str
-    """What ``error.source`` says; unique in a run."""
+    """Unique in a run: where several servers are watched it begins with ``SERVER:``."""
     noun: str
     """What a person calls it, for messages: ``deployments``."""
     server = ""
-    """Which server it asks: sources of one server are lost and found together."""
+    """Which server it asks: sources of one server are lost and found together. Empty where
+    there is one."""
     proves = False
     """Whether it does nothing but ask the server's storage for a proof of life."""
     essential = True
     """Whether the run is over at the start when all such sources are refused."""
+
+    @property
+    def label(self) -> str:
+        """What ``error.source`` says: its name among those of its server."""
+        return self.name[len(self.server) + 1 :] if self.server else self.name
 
     def credentials(self) -> object:
         """What can be compared of the files that it authenticates with; never blocks."""

@@ -90,7 +90,7 @@ class _Merged:
     def __init__(self) -> None:
         self._snapshot: Optional[Snapshot] = None
         self._changes: Told = {}
-        self._errors: dict[tuple[str, ErrorCode], StreamError] = {}
+        self._errors: dict[tuple[str, str, ErrorCode], StreamError] = {}
         self._beat: Optional[Heartbeat] = None
         self._first: Optional[Event] = None
         self._last: Optional[Event] = None
@@ -112,7 +112,7 @@ class _Merged:
             self._keep(event)
 
     def _keep(self, error: StreamError) -> None:
-        key = (error.source, error.code)
+        key = (error.cluster, error.source, error.code)
         if self._errors.pop(key, None) is not None:
             self._errors_lost += 1
         self._errors[key] = error

@@ -16,16 +16,17 @@ import contextlib
 import queue
 import random
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import refused_everywhere
 from agentctl.engine.messages import Alive, Ended, Message, Pending, Stop, Warned
 from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
+from agentctl.engine.unseen import hopeless, unseen
 from agentctl.engine.verdict import Verdict
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode
@@ -80,7 +81,8 @@ class Engine:
         self._quiet_until = 0.0
         self._withheld = False
         self._looked_at = 0.0
-        self._noted: list[tuple[str, ErrorCode]] = []
+        self._noted: list[tuple[str, str, ErrorCode]] = []
+        self._laggards_until = inf
 
     @property
     def threads(self) -> int:
@@ -136,7 +138,7 @@ class Engine:
         due = [self._beat_at, self._timeout_at, self._state.next_deadline()]
         if not self._stream.begun:
             patience = 0.0 if self.sources.answered else self._policy.first_answer_s
-            due.append(self._started_at + patience)
+            due.append(min(self._started_at + patience, self._laggards_until))
         if self._withheld:
             due.append(self._quiet_until)
         if self._policy.look_s:
@@ -231,10 +233,13 @@ class Engine:
 
     def _begin(self, now: float, forced: bool) -> None:
         """The snapshot, once every source has answered or the wait is over."""
-        late = now >= self._started_at + self._policy.first_answer_s
+        laggards_s = self._policy.laggards_s
+        if laggards_s is not None and self._laggards_until == inf and self.sources.some_complete:
+            self._laggards_until = now + laggards_s
+        late = now >= min(self._started_at + self._policy.first_answer_s, self._laggards_until)
         if not (self.sources.answered or late or forced):
             return
-        refused = refused_everywhere(self.sources)
+        refused = hopeless(self.sources.servers)
         if refused is not None:
             self._finish(refused)
             return
@@ -267,7 +272,7 @@ class Engine:
         told on its own beat what was so before that, or what has yet to be told."""
         if self._stream.begun and not self.sources.settling:
             missing = self._missing(now)
-            noted = [(one.source, one.code) for one in missing]
+            noted = [(one.cluster, one.source, one.code) for one in missing]
             if noted != self._noted:
                 self._noted = noted
                 self._stream.beat(missing, due=False)
@@ -291,7 +296,13 @@ class Engine:
     def _time_out(self) -> None:
         if self.outcome is not None:
             return
-        self.sources.look(self._clock.monotonic(), at_once=True)
+        now = self._clock.monotonic()
+        self.sources.look(now, at_once=True)
+        if self._verdict is not None and self.sources.several:
+            bad = self._verdict.known_bad(self._state.items(now))
+            if bad is not None:  # before what is not seen
+                self._finish(bad)
+                return
         self._conclude("still disconnected at --timeout: ")
         outcome = self.outcome
         if self._verdict is not None and outcome == Outcome(ExitCode.OK):
@@ -307,15 +318,9 @@ class Engine:
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""
-        lost = self.sources.lost
-        if not lost:
-            self._finish(refused_everywhere(self.sources) or self._second_hand(prefix))
-            return
-        failure = lost[0].failure
         waited_s = self._clock.monotonic() - self._started_at
-        reason = failure.message if failure else lost[0].silence(waited_s)
-        reason = lost[0].excuse or reason
-        self._finish(Outcome(ExitCode.DISCONNECTED, prefix + reason))
+        missed = unseen(self.sources.servers, waited_s, prefix)
+        self._finish(missed or self._second_hand(prefix))
 
     def _second_hand(self, prefix: str) -> Outcome:
         """Good, unless a server that we are connected to has lost its own sources."""

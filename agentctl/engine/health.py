@@ -13,13 +13,13 @@ from agentctl.backoff import Retry
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
-from agentctl.engine.policy import Notice, Outcome, SourceVitals, StreamPolicy
+from agentctl.engine.policy import Notice, SourceVitals, StreamPolicy
 from agentctl.errors import (
     DisconnectedError,
-    ExitCode,
     RefusedError,
     SourceError,
     StartingError,
+    StreamingUnsupported,
     UnauthorizedError,
 )
 from agentctl.model import ErrorCode
@@ -32,6 +32,9 @@ not asked for everything at once."""
 
 LOOK_AT_CREDENTIALS_S = 1.0
 """How soon a token that somebody has put in place is noticed."""
+
+REFUSALS = (RefusedError, StreamingUnsupported)
+"""What somebody has to mend: trying again soon is of no use."""
 
 AGAIN_S = 1.0
 """How soon an attempt is tried again that could neither begin nor say so."""
@@ -92,6 +95,11 @@ class SourceHealth:
         return self.stream.name
 
     @property
+    def label(self) -> str:
+        """Its name among those of its server."""
+        return self.stream.label
+
+    @property
     def polling(self) -> bool:
         return self.source is not self.stream
 
@@ -124,7 +132,7 @@ class SourceHealth:
     @property
     def lost(self) -> bool:
         """Down for want of a connection, not of a permission."""
-        return self.down and not isinstance(self.failure, RefusedError)
+        return self.down and not isinstance(self.failure, REFUSALS)
 
     @property
     def away(self) -> bool:
@@ -138,7 +146,7 @@ class SourceHealth:
     def silence(self, waited_s: float) -> str:
         """In words, that nothing at all has come of it for so long."""
         waited = format_duration(max(0.1, round(waited_s, 1)))
-        return f"no answer from {self.name} within {waited}"
+        return f"no answer from {self.label} within {waited}"
 
     @property
     def refusal(self) -> Optional[SourceError]:
@@ -148,16 +156,16 @@ class SourceHealth:
 
     def missing(self, now: float, fallen: bool) -> Notice:
         """What its readers are told on the beat; ``fallen``: it is in an outage."""
-        failure = self.failure
+        failure, cluster = self.failure, self.stream.server
         if self.excuse:
-            return Notice(self.name, ErrorCode.SERVER, self.excuse)
+            return Notice(self.label, ErrorCode.SERVER, self.excuse, cluster=cluster)
         if failure is not None:
             wait = None if self.retry_at is None else max(0.0, self.retry_at - now)
-            return Notice(self.name, failure.code, failure.message, wait)
+            return Notice(self.label, failure.code, failure.message, wait, cluster=cluster)
         # Nobody fails where history is read anew, unless that is how an outage ends.
         relists = self.ever_up and not fallen
         code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED
-        return Notice(self.name, code, "no answer yet")
+        return Notice(self.label, code, "no answer yet", cluster=cluster)
 
     def stale_at(self, limit_s: Optional[float], proven_at: Optional[float]) -> Optional[float]:
         """When what rests on it stops being believed.
@@ -181,6 +189,7 @@ class SourceHealth:
             self.last_alive,
             self.epoch,
             failure.message if failure is not None else "",
+            self.stream.server,
         )
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
@@ -249,7 +258,7 @@ class SourceHealth:
         ``refused_s`` is how long to wait after a refusal, give or take a quarter.
         """
         wish = (failure.retry_after if failure is not None else None) or 0.0
-        if isinstance(failure, RefusedError):
+        if isinstance(failure, REFUSALS):
             delay = refused_s * rng.uniform(0.75, 1.25)
         elif isinstance(failure, StartingError):
             delay = wish
@@ -303,44 +312,3 @@ def stop_all(healths: Iterable[SourceHealth], monotonic: Callable[[], float]) ->
         for attempt in health.abandoned:
             if not attempt.join(max(0.0, deadline - monotonic())):
                 log.debug("%s: its thread did not end in time", health.name)
-
-
-def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:
-    """An outcome if there is nothing but refusals: nothing will come of waiting."""
-    failures = [health.refusal for health in healths if health.stream.essential]
-    if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
-        return None
-    return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
-
-
-class Renewal:
-    """Notices new credentials for those that wait with refused ones.
-
-    Files are looked at only while something is refused.
-    """
-
-    def __init__(self) -> None:
-        self.due: Optional[float] = None
-        """When (monotonic) to look again."""
-        self._seen: object = None
-
-    def look(self, healths: Iterable[SourceHealth], now: float) -> None:
-        """Have the refused tried now, where the files that they authenticate with changed."""
-        refused = [
-            health
-            for health in healths
-            if health.retry_at is not None and isinstance(health.failure, RefusedError)
-        ]
-        if not refused:
-            self.due = None
-            return
-        if self.due is not None and now < self.due:
-            return
-        found = [health.stream.credentials() for health in refused]
-        if not any(found):
-            return
-        if self.due is not None and found != self._seen:
-            log.debug("credentials have changed: trying again")
-            for health in refused:
-                health.retry_at = now
-        self._seen, self.due = found, now + LOOK_AT_CREDENTIALS_S

@@ -10,11 +10,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from math import inf
 from typing import NamedTuple, Optional
 
 from agentctl.duration import format_duration
-from agentctl.engine.health import WAKE_S, SourceHealth
+from agentctl.engine.health import REFUSALS, WAKE_S, SourceHealth
 from agentctl.engine.policy import Notice
+from agentctl.engine.renewal import Renewal
 from agentctl.errors import RefusedError, ServerError, SourceError, StartingError, UnauthorizedError
 from agentctl.model import ErrorCode
 
@@ -48,9 +50,19 @@ class _Outage(NamedTuple):
 
 
 class ServerHealth:
-    """The sources of one server: its outage, its lost history, its last proof of life."""
+    """The sources of one server: its outage, its lost history, its last proof of life.
 
-    def __init__(self, rng: random.Random, tell: Callable[[Notice], None]) -> None:
+    ``cluster`` is its name where several are watched.
+    """
+
+    def __init__(
+        self, rng: random.Random, tell: Callable[[Notice], None], cluster: str = ""
+    ) -> None:
+        self.cluster = cluster
+        self.renewal = Renewal()
+        self.resting = False
+        """The last look at it found all well; and until when nothing is due then."""
+        self.rests_until = inf
         self.members: list[SourceHealth] = []
         self._provers: list[SourceHealth] = []
         self.last_proof = 0.0
@@ -60,7 +72,7 @@ class ServerHealth:
         self.stale = False
         """Its storage has been silent for too long: what its caches say does not count."""
         self._rng = rng
-        self._tell = tell
+        self._emit = tell
         self._reach = Reach.WELL
         self._silent_since = 0.0
         self._unanswered: set[str] = set()
@@ -70,11 +82,27 @@ class ServerHealth:
         self._resync_at: Optional[float] = None
         self._resync_told = False
 
+    def tell(self, notice: Notice) -> None:
+        """Send an error event: its sources by the names that they have here."""
+        if self.cluster:
+            start = len(self.cluster) + 1
+            names = tuple(name[start:] for name in notice.sources)
+            notice = notice._replace(
+                source=notice.source[start:], sources=names, cluster=self.cluster
+            )
+        self._emit(notice)
+
     def add(self, health: SourceHealth) -> None:
         """One more source of this server's."""
         self.members.append(health)
         if health.proves:
             self._provers.append(health)
+
+    @property
+    def complete(self) -> bool:
+        """Whether each of them has its first answer, and any of them a good one."""
+        watches = self.watches
+        return all(one.answered for one in watches) and any(one.ever_up for one in watches)
 
     @property
     def proves(self) -> bool:
@@ -129,17 +157,17 @@ class ServerHealth:
     ) -> None:
         """An attempt is over: an outage, a refusal, or, unless it is ``news``, the same again."""
         unauthorized = isinstance(failure, UnauthorizedError)
-        if isinstance(failure, RefusedError) and not unauthorized:
+        if isinstance(failure, REFUSALS) and not unauthorized:
             self._refused(health, now)
             if news:
-                self._tell(Notice(health.name, failure.code, failure.message, retry_in))
+                self.tell(Notice(health.name, failure.code, failure.message, retry_in))
         elif news:
             self.fell(health, now)
             if unauthorized:
                 self._tell_again(ErrorCode.UNAUTHORIZED, now)
-        if not isinstance(failure, (RefusedError, ServerError)):
+        if not isinstance(failure, (*REFUSALS, ServerError)):
             self._unreachable(health, now)
-        elif not health.proves or isinstance(failure, (RefusedError, StartingError)):
+        elif not health.proves or isinstance(failure, (*REFUSALS, StartingError)):
             starts = isinstance(failure, StartingError)
             self.answered(health, now, Reach.STARTS if starts else Reach.ANSWERS)
         bad = not isinstance(failure, StartingError) and all(one.down for one in self._watchers)
@@ -241,8 +269,8 @@ class ServerHealth:
     def _tell_end(self, outage: _Outage, now: float) -> None:
         names = self._shown(outage.names)
         lasted = now - outage.since
-        text = f"{_listed(names)}: back after {format_duration(max(1, round(lasted)))}"
-        self._tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
+        text = f"{self._listed(names)}: back after {format_duration(max(1, round(lasted)))}"
+        self.tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
 
     def _tell_loss(
         self, outage: _Outage, down: dict[str, SourceHealth], now: float
@@ -256,7 +284,7 @@ class ServerHealth:
         waits = [one.retry_at - now for one in down.values() if one.retry_at is not None]
         if failure is not None:
             retry_in = max(0.0, min(waits)) if waits else None
-            self._tell(Notice(names[0], failure.code, failure.message, retry_in, names))
+            self.tell(Notice(names[0], failure.code, failure.message, retry_in, names))
         return failure.code if failure is not None else None
 
     def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -264,6 +292,10 @@ class ServerHealth:
         order = [one for one in self.members if one.name in set(names)]
         shown = [one.name for one in order if not one.proves]
         return tuple(shown or [one.name for one in order])
+
+    def _listed(self, names: tuple[str, ...]) -> str:
+        start = len(self.cluster) + 1 if self.cluster else 0
+        return names[0][start:] if len(names) == 1 else f"{len(names)} sources"
 
     # Lost history.
 
@@ -284,13 +316,13 @@ class ServerHealth:
         names = tuple(one.name for one in lost)
         if any(one.up for one in lost) and differs():
             text = self._resynced[names[0]]
-            self._tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
+            self.tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
             self._resynced.clear()
             self._resync_told = True
         elif now >= self._resync_at and self._relisted:
             if not self._resync_told:
-                text = f"history of {_listed(names)} was lost and read anew: nothing differs"
-                self._tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
+                text = f"history of {self._listed(names)} was lost and read anew: nothing differs"
+                self.tell(Notice(names[0], ErrorCode.RESYNC, text, sources=names))
             self._resynced.clear()
             self._resync_at, self._resync_told = None, False
 
@@ -305,7 +337,3 @@ class ServerHealth:
             yield self._outage.tell_at
         if self._resync_at is not None and self._relisted:
             yield self._resync_at
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} sources"

@@ -45,6 +45,10 @@ class StreamPolicy:
     first_answer_s: float = 10.0
     """How long the snapshot waits for the slowest source."""
 
+    laggards_s: Optional[float] = None
+    """Of several clusters: how long it waits for the others once one has answered; None: as
+    long as for any source."""
+
     began_at: Optional[float] = None
     """Since when (monotonic) ``timeout_s`` counts, and ``first_answer_s`` of one shot; None:
     since the start of the engine."""
@@ -78,12 +82,20 @@ class Notice(NamedTuple):
     sources: tuple[str, ...] = ()
     """All of them, in the order of the sources."""
     lasted: Optional[float] = None
+    cluster: str = ""
+    """Whose sources they are, where several clusters are watched."""
 
     @classmethod
     def of(cls, error: StreamError) -> Notice:
         """What another server's error event tells."""
         return cls(
-            error.source, error.code, error.message, error.retry_in, error.sources, error.lasted
+            error.source,
+            error.code,
+            error.message,
+            error.retry_in,
+            error.sources,
+            error.lasted,
+            error.cluster,
         )
 
 
@@ -98,6 +110,12 @@ class SourceVitals(NamedTuple):
     attempts: int
     failure: str
     """Why its last attempt failed, as one line; empty while it is up."""
+    cluster: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name among those of its cluster."""
+        return self.name[len(self.cluster) + 1 :] if self.cluster else self.name
 
 
 class Vitals(NamedTuple):

@@ -31,8 +31,8 @@ class State(Protocol):
     def found(self, source: str, now: float) -> None:
         """It is connected, for the first time or again."""
 
-    def proven(self, now: Optional[float]) -> Collection[str]:
-        """The storage behind all sources answered now (monotonic); None: nobody asks it.
+    def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
+        """The storage behind a cluster's sources answered now (monotonic); None: nobody asks it.
 
         Returns the sources that have been silent for longer than they should have been.
         """

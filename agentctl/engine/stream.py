@@ -139,22 +139,29 @@ class EventStream:
     def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         """A heartbeat, or an error event in its place."""
         if due:
-            self._emit(self.beat_event(missing))
+            for event in self.beat_events(missing):
+                self._emit(event)
 
-    def beat_event(self, missing: Sequence[Notice]) -> Union[Heartbeat, StreamError]:
-        """What ``beat`` emits."""
+    def beat_events(self, missing: Sequence[Notice]) -> Sequence[Union[Heartbeat, StreamError]]:
+        """What ``beat`` emits: one error for each cluster that is missed, or a heartbeat."""
         if not missing:
-            return Heartbeat(self._clock.now(), self._cursor)
+            return (Heartbeat(self._clock.now(), self._cursor),)
+        by_cluster: dict[str, list[Notice]] = {}
+        for one in missing:
+            by_cluster.setdefault(one.cluster, []).append(one)
+        return [self._still_without(notices) for notices in by_cluster.values()]
+
+    def _still_without(self, missing: Sequence[Notice]) -> StreamError:
         names = tuple(name for one in missing for name in one.sources or (one.source,))
         message = f"{still_without(names)}{missing[0].message}"
         return self._error(missing[0]._replace(message=message, sources=names))
 
     def _error(self, notice: Notice) -> StreamError:
-        source, code, message, retry_in, sources, lasted = notice
+        source, code, message, retry_in, sources, lasted, cluster = notice
         several = sources if len(sources) > 1 else ()
         now = self._clock.now()
         return StreamError(
-            now, redact(message), code, source, retry_in, self._cursor, several, lasted
+            now, redact(message), code, source, retry_in, self._cursor, several, lasted, cluster
         )
 
     def _resume(self, since: str, items: Sequence[Item], cursor: str) -> None:

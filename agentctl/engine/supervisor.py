@@ -14,9 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from math import inf
 from typing import Optional, Union
 
-from agentctl.duration import format_duration
 from agentctl.engine.attempt import Source
-from agentctl.engine.health import Renewal, SourceHealth, health_of, stop_all
+from agentctl.engine.health import SourceHealth, health_of, stop_all
 from agentctl.engine.messages import (
     Alive,
     Changed,
@@ -30,13 +29,14 @@ from agentctl.engine.messages import (
 )
 from agentctl.engine.outage import Reach, ServerHealth
 from agentctl.engine.policy import Notice, Outcome, SourceVitals, StreamPolicy
+from agentctl.engine.staleness import Staleness
 from agentctl.errors import (
     STARTING,
     DisconnectedError,
     ExitCode,
     ForbiddenError,
     NotFoundError,
-    ServerError,
+    SourceError,
     StartingError,
     StreamingUnsupported,
     UnauthorizedError,
@@ -64,11 +64,10 @@ class Supervisor:
         blind: Callable[[str, str], None],
         lost: Callable[[str, float, float], None],
         found: Callable[[str, float], None],
-        proven: Callable[[Optional[float]], Collection[str]],
+        proven: Callable[[Optional[float], str], Collection[str]],
     ) -> None:
         self._policy = policy
         self._rng = rng
-        self._tell = tell
         self._blind = blind
         self._lost = lost
         self._found = found
@@ -76,17 +75,35 @@ class Supervisor:
         self._health = {source.name: health_of(source, policy) for source in sources}
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
-            server = self._servers.setdefault(health.stream.server, ServerHealth(rng, tell))
-            server.add(health)
-        self._renewal = Renewal()
-        self._calm, self._due = False, inf
-        """Whether the last ``look`` found all well, and until when nothing is due then."""
+            name = health.stream.server
+            self._servers.setdefault(name, ServerHealth(rng, tell, name)).add(health)
+        self._staleness = Staleness(
+            policy.max_staleness_s,
+            blind,
+            found,
+            proven,
+            lambda health, now: health.start(self._inbox, now),
+        )
 
     def __iter__(self) -> Iterator[SourceHealth]:
         return iter(self._health.values())
 
     def __getitem__(self, name: str) -> SourceHealth:
         return self._health[name]
+
+    @property
+    def servers(self) -> list[ServerHealth]:
+        return list(self._servers.values())
+
+    @property
+    def several(self) -> bool:
+        """Whether several clusters are watched: the loss of one is not the end then."""
+        return len(self._servers) > 1
+
+    @property
+    def some_complete(self) -> bool:
+        """Whether a server has answered to all of its sources."""
+        return any(server.complete for server in self._servers.values())
 
     @property
     def answered(self) -> bool:
@@ -101,9 +118,7 @@ class Supervisor:
 
     @property
     def down(self) -> list[SourceHealth]:
-        if self._calm:
-            return []
-        return [health for server in self._servers.values() for health in server.down]
+        return [health for server in self._restless for health in server.down]
 
     @property
     def lost(self) -> list[SourceHealth]:
@@ -113,7 +128,12 @@ class Supervisor:
     @property
     def settling(self) -> bool:
         """There is an outage that has not been told yet."""
-        return not self._calm and any(server.settling for server in self._servers.values())
+        return any(server.settling for server in self._restless)
+
+    @property
+    def _restless(self) -> Iterator[ServerHealth]:
+        """Those of which the last look found anything that is not well."""
+        return (server for server in self._servers.values() if not server.resting)
 
     def fallen(self, health: SourceHealth) -> bool:
         """Whether it is one of those that an outage has taken and not given back."""
@@ -149,30 +169,26 @@ class Supervisor:
         ``at_start`` says that nothing has been shown yet; it is still the start after
         that for as long as no source ever had a good answer.
         """
-        self._calm = False
         health = self[message.source]
         failure = message.failure
         server = self._server(health)
-        refused_s = self._policy.refused_retry_s
+        server.resting = False
         health.stop()
         if failure is None:
-            health.idle = True
-            if health.proves:
-                self._proven(None)
-            server.answered(health, now, Reach.ANSWERS if health.proves else Reach.WELL)
-            if not self._policy.once:
-                health.retry_later(None, health.up_since, now, refused_s, self._rng)
+            self._done(server, health, now)
             return None
         if isinstance(failure, StreamingUnsupported):
             server.answered(health, now, Reach.WELL)
-            return self._fall_back(health, failure, now)
+            outcome = self._fall_back(server, health, failure, now)
+            if outcome is None or not self.several:
+                return outcome
         self._look_back(server, at_start and isinstance(failure, StartingError), now)
-        unshown = at_start and not health.ever_up and not health.proves
+        unshown = (at_start or self.several) and not health.ever_up and not health.proves
         at_start = not health.ever_up and (at_start or not self.reached)
-        if isinstance(failure, UnauthorizedError) and at_start:
-            return Outcome(ExitCode.REFUSED, failure.message)
-        if isinstance(failure, DisconnectedError) and not self._policy.retry:
-            return Outcome(ExitCode.DISCONNECTED, failure.message)
+        gives_up = isinstance(failure, DisconnectedError) and not self._policy.retry
+        ends = gives_up or (isinstance(failure, UnauthorizedError) and at_start)
+        if ends and not self.several:
+            return Outcome(failure.exit_code, failure.message)
         up_since = health.up_since
         if health.proves and health.up:  # what nobody can renew does not expire
             for member in server.watches:
@@ -182,18 +198,34 @@ class Supervisor:
             self._lost(health.name, health.heard_at if server.proves else now, now)
         news = health.fell(now, failure)
         starting = isinstance(failure, StartingError)
-        if isinstance(failure, (ForbiddenError, NotFoundError)):
+        self._turn_blind(health, failure, unshown)
+        again = (starting or not self._policy.once) and not gives_up
+        waits = (failure, up_since, now, self._policy.refused_retry_s, self._rng)
+        delay = health.retry_later(*waits) if again else None
+        server.failed(health, failure, delay, news, now)
+        if gives_up and all(one.lost for server in self.servers for one in server.watches):
+            return Outcome(ExitCode.DISCONNECTED, f"{server.cluster}: {failure.message}")
+        return None
+
+    def _done(self, server: ServerHealth, health: SourceHealth, now: float) -> None:
+        """An attempt has done all that was asked."""
+        health.idle = True
+        if health.proves:
+            self._proven(None, server.cluster)
+        server.answered(health, now, Reach.ANSWERS if health.proves else Reach.WELL)
+        if not self._policy.once:
+            refused_s = self._policy.refused_retry_s
+            health.retry_later(None, health.up_since, now, refused_s, self._rng)
+
+    def _turn_blind(self, health: SourceHealth, failure: SourceError, unshown: bool) -> None:
+        """What rests on it cannot be known for this failure; ``unshown``: it never was."""
+        if isinstance(failure, (ForbiddenError, NotFoundError, StreamingUnsupported)):
             health.blind = True
             self._blind(health.name, failure.message)
-        elif starting and not health.ever_up:
+        elif isinstance(failure, StartingError) and not health.ever_up:
             self._blind(health.name, STARTING)
         elif unshown:
             self._blind(health.name, failure.message)
-        again = starting or not self._policy.once
-        waits = (failure, up_since, now, refused_s, self._rng)
-        delay = health.retry_later(*waits) if again else None
-        server.failed(health, failure, delay, news, now)
-        return None
 
     def _look_back(self, server: ServerHealth, starts: bool, now: float) -> None:
         """If it starts while we do: what is seen on it could not be renewed before."""
@@ -207,11 +239,11 @@ class Supervisor:
         """A sign of life; False where it does not count: a cache speaks for silent storage."""
         health = self[message.source]
         server = self._server(health)
-        if self._calm and isinstance(message, (Changed, Received)):
+        if server.resting and isinstance(message, (Changed, Received)):
             # Neither speaks for another source: one that receives has none beside it.
             health.last_alive = health.heard_at = now
             return True
-        self._calm = False
+        server.resting = False
         if isinstance(message, Pending):
             server.answered(health, now, Reach.STARTS)
             health.excuse = message.reason
@@ -221,7 +253,7 @@ class Supervisor:
         if isinstance(message, Received) or (
             isinstance(message, (Alive, Replaced)) and message.consistent
         ):
-            self._proved(server, health.name, now)
+            self._staleness.proved(server, health.name, now)
         elif server.stale:
             return False
         if not health.up and not health.proves:
@@ -241,16 +273,17 @@ class Supervisor:
 
     def lost_history(self, message: Warned, now: float) -> None:
         """A source reads everything anew, and is told of once that is there."""
-        self._calm = False
         health = self[message.source]
+        server = self._server(health)
+        server.resting = False
         health.relists(now)
         if message.restored:  # no time in it counts: nobody could renew anything since
             self._lost(health.name, -inf, now)
-        self._server(health).lost_history(health, message.message, now)
+        server.lost_history(health, message.message, now)
 
     def tell_resync(self, differs: Callable[[], bool], now: float) -> None:
         """Before what is new is told: whether it is because history was lost."""
-        for server in () if self._calm else self._servers.values():
+        for server in self._restless:
             server.tell_resync(differs, now)
 
     def look(self, now: float, at_once: bool = False) -> None:
@@ -258,33 +291,36 @@ class Supervisor:
 
         ``at_once`` tells of an outage before it has settled: there is no later.
         """
-        if self._calm and now < self._due:
-            return
-        self._calm = False
-        self._turn_stale(now)
-        self._renewal.look(self, now)
         for server in self._servers.values():
+            if server.resting and now < server.rests_until:
+                continue
+            server.resting = False
+            self._staleness.turn(server, now)
+            server.renewal.look(server.members, now)
             server.look(now, at_once)
-        for health in self:
-            health.look(self._inbox, now)
-        self._due = min(self.deadlines(), default=inf)
-        self._calm = all(server.calm for server in self._servers.values())
+            for health in server.members:
+                health.look(self._inbox, now)
+            server.rests_until = min(self._due(server), default=inf)
+            server.resting = server.calm
 
     def deadlines(self) -> Iterator[float]:
         """When (monotonic) ``look`` will find something due."""
-        if self._calm:
-            yield from (self._due,) if self._due < inf else ()
-            return
         for server in self._servers.values():
-            yield from server.deadlines()
-        if self._renewal.due is not None:
-            yield self._renewal.due
-        for health in self:
-            moments = (health.retry_at, health.stream_due, self._stale_at(health))
+            if not server.resting:
+                yield from self._due(server)
+            elif server.rests_until < inf:
+                yield server.rests_until
+
+    def _due(self, server: ServerHealth) -> Iterator[float]:
+        yield from server.deadlines()
+        if server.renewal.due is not None:
+            yield server.renewal.due
+        for health in server.members:
+            moments = (health.retry_at, health.stream_due, self._staleness.at(server, health))
             yield from (moment for moment in moments if moment is not None)
 
     def _fall_back(
-        self, health: SourceHealth, failure: StreamingUnsupported, now: float
+        self, server: ServerHealth, health: SourceHealth, failure: StreamingUnsupported, now: float
     ) -> Optional[Outcome]:
         fallback = health.stream.fallback()
         if not self._policy.fallback_poll or fallback is None:
@@ -293,7 +329,7 @@ class Supervisor:
         tried_at = -inf if health.stream_at is None else health.stream_at
         if now - tried_at >= self._policy.backoff.reset_after:
             text = f"polling instead: {failure.message}"
-            self._tell(Notice(health.name, ErrorCode.FALLBACK, text))
+            server.tell(Notice(health.name, ErrorCode.FALLBACK, text))
         health.source = fallback
         health.stream_at = now + self._policy.stream_retry_s
         health.start(self._inbox, now)
@@ -301,50 +337,3 @@ class Supervisor:
 
     def _server(self, health: SourceHealth) -> ServerHealth:
         return self._servers[health.stream.server]
-
-    def _stale_at(self, health: SourceHealth) -> Optional[float]:
-        return self._server(health).stale_at(health, self._policy.max_staleness_s)
-
-    def _turn_stale(self, now: float) -> None:
-        for server in self._servers.values():
-            turned = []
-            for health in server.members:
-                stale_at = self._stale_at(health)
-                if stale_at is None or now < stale_at:
-                    continue
-                reason = f"no data for {format_duration(self._policy.max_staleness_s or 0.0)}"
-                turned.append(health.name)
-                self._blind(health.name, reason)
-                health.blind = True
-                if health.up:  # only its cache is
-                    server.stale = True
-                    health.fell(now, ServerError(f"its storage is silent: {reason}"), running=True)
-                    server.fell(health, now, told=True)
-                elif health.attempt is not None and health.attempt.resource_version:
-                    # Under way to resume what is not believed any more: read it anew instead.
-                    health.start(self._inbox, now)
-            if turned:
-                what = turned[0] if len(turned) == 1 else f"{len(turned)} sources"
-                text = f"{what}: {reason}"
-                self._tell(Notice(turned[0], ErrorCode.STALE, text, sources=tuple(turned)))
-
-    def _proved(self, server: ServerHealth, speaker: str, now: float) -> None:
-        """The server's storage has answered: what its caches say counts again, read anew."""
-        server.last_proof = now
-        stale, server.stale = server.stale, False
-        silent = stale or any(health.proves and health.down for health in server.members)
-        if silent:
-            server.wake(now)
-        for name in self._proven(now) if server.proves else ():
-            # Or its connection is dead, and nobody has said so.
-            if name != speaker and self[name].up:
-                self[name].start(self._inbox, now)
-        for health in server.members:
-            if health.proves:
-                health.alive(now)
-            elif health.up:
-                health.last_alive = now
-                if silent:
-                    self._found(health.name, now)
-            elif stale and health.attempt is not None:
-                health.start(self._inbox, now)

@@ -20,6 +20,9 @@ from agentctl.model import Item, Status
 GOOD = (Status.HEALTHY, Status.CONFIGURED)
 """What is there and was not checked is as good as it can be."""
 
+UNSEEN = Status.UNKNOWN
+"""Neither good nor known to be bad."""
+
 
 class Verdict:
     """A goal and how far it has been reached. Used by the engine's thread only."""
@@ -68,6 +71,16 @@ class Verdict:
             ExitCode.VERDICT_BAD, f"not {until.value} before --timeout: {self._blocking}"
         )
 
+    def known_bad(self, items: Sequence[Item]) -> Optional[Outcome]:
+        """Of several clusters, some of them unseen: that one which is seen is not as wanted."""
+        until = self._goal.until
+        judged = [item for item in decisive(items) if self._selects(item.component)]
+        worst = max(judged, key=lambda item: item.status.severity, default=None)
+        if until not in GOOD or worst is None or worst.status.severity <= UNSEEN.severity:
+            return None
+        self._blocking = described(worst)
+        return self.timed_out()
+
     def _obstacle(self, judged: Sequence[Item], worst: Optional[Item], missing: str) -> str:
         """What stands in the way of ``until``; empty for nothing."""
         until = self._goal.until
@@ -111,4 +124,5 @@ def at_least(status: Status, limit: Status) -> bool:
 def described(item: Item) -> str:
     """One component in a sentence."""
     message = f": {item.message}" if item.message else ""
-    return f"{item.component} is {item.status.value}{message}"
+    where = f"{item.cluster}/" if item.cluster else ""
+    return f"{where}{item.component} is {item.status.value}{message}"

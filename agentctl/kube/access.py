@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Callable, Optional
@@ -122,19 +122,33 @@ class AccessProvider:
     (held while files are read and plugins run), then ``_lock`` (held for a moment).
     """
 
-    def __init__(self, load: Callable[[], ClusterAccess], clock: Clock) -> None:
-        """Reads the credentials once, so it raises what ``load`` raises (ConfigError)."""
+    def __init__(
+        self,
+        load: Callable[[], ClusterAccess],
+        clock: Clock,
+        files: Optional[Sequence[str]] = None,
+    ) -> None:
+        """Reads the credentials once, so it raises what ``load`` raises (ConfigError).
+
+        With ``files``, those that they are in, nothing is read before somebody asks.
+        """
         self._load = load
         self._clock = clock
         self._lock = threading.Lock()
         self._loading = threading.Lock()
-        self._access = load()
-        self._generation = 1
+        later = files is not None
+        self._access = ClusterAccess(kubeconfigs=tuple(files or ())) if later else load()
+        self._generation = 0 if later else 1
         self._rounds = 0
         self._failure: Optional[ConfigError] = None
         self._token_read_at = clock.monotonic()
         self._stamp = fingerprint(self._access.files)
         self._changed = False
+
+    @property
+    def waits(self) -> bool:
+        """Nothing has been read yet."""
+        return not self._generation
 
     def fingerprint(self) -> object:
         """What can be compared of the files; once it differs they are read again."""
@@ -161,7 +175,7 @@ class AccessProvider:
             )
             if token_due:
                 self._token_read_at = now
-        if changed:
+        if changed or not generation:
             return self.refresh(generation)
         if token_due:
             return self._with_token_of(access)

@@ -42,7 +42,7 @@ class ApiClient:
         self.budget = MemoryBudget()
         """For all that its sessions read at once."""
         self._lock = threading.Lock()
-        self._endpoint = self._make_endpoint(*provider.current())
+        self._endpoint = None if provider.waits else self._make_endpoint(*provider.current())
 
     def session(self) -> ApiSession:
         """One thread's way in; keeps one connection alive between its requests."""
@@ -52,7 +52,7 @@ class ApiClient:
         """How to ask with the current credentials. Raises UnauthorizedError without good ones."""
         access, generation = self.provider.current()
         with self._lock:
-            if self._endpoint.generation != generation:
+            if self._endpoint is None or self._endpoint.generation != generation:
                 try:
                     self._endpoint = self._make_endpoint(access, generation)
                 except ConfigError as error:

@@ -28,6 +28,7 @@ class DiscoverySource(Source):
 
     def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
         self.name = spec.name
+        self.server = context.cluster
         self.noun = "API discovery"
         self._spec = spec
         self._context = context

@@ -157,6 +157,7 @@ class Evaluator:
     ``components`` come in output order. ``home`` is the namespace whose sources go by
     their plural alone. ``redact`` is applied to every text before anyone sees it.
     ``closer`` gives the cuts to keep beside those of the checks (see ``facts``).
+    ``cluster`` is its name where several are watched.
     """
 
     def __init__(
@@ -166,8 +167,10 @@ class Evaluator:
         home: str,
         redact: Redact = str,
         closer: Optional[Mapping[Cut, Cut]] = None,
+        cluster: str = "",
     ) -> None:
         self._redact = redact
+        self._cluster = cluster
         self._units = _units(components, namespaces)
         needs = {
             index: list(unit.component.needs(unit.namespace))
@@ -181,7 +184,7 @@ class Evaluator:
             ]
         in_order = sorted(needs, key=lambda index: self._units[index].place)
         self.specs: tuple[WatchSpec, ...] = plan(
-            (need for index in in_order for need in needs[index]), home
+            (need for index in in_order for need in needs[index]), home, cluster
         )
         self.view = View(self.specs)
         self._resting: dict[str, set[int]] = {spec.name: set() for spec in self.specs}
@@ -296,7 +299,8 @@ class Evaluator:
         details = {key: self._redacted(value) for key, value in result.details.items()}
         if component.static:
             details["static"] = True  # verdicts leave it out
-        return Item(component.name, namespace, result.status, self._redact(result.message), details)
+        message = self._redact(result.message)
+        return Item(component.name, namespace, result.status, message, details, self._cluster)
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -51,13 +51,15 @@ AGAIN_MAX_S = 5.0
 class ProofSource(Source):
     """Lists one object now and then, and says so. Needs no permission of its own."""
 
-    name = noun = NAME
+    noun = NAME
     essential = False
     proves = True
 
     def __init__(
         self, specs: Sequence[WatchSpec], context: KubeContext, max_staleness_s: Optional[float]
     ) -> None:
+        self.server = context.cluster
+        self.name = f"{context.cluster}:{NAME}" if context.cluster else NAME
         self._context = context
         self._settings = replace(context.settings, list_timeout_s=ANSWER_S)
         self._period_s = min(PERIOD_S, (max_staleness_s or PERIOD_S * 3) / 3)

@@ -151,12 +151,14 @@ class WatchSpec:
         return ObjectKey(text(metadata, "namespace"), text(metadata, "name"))
 
 
-def plan(needs: Iterable[Need], home: str) -> tuple[WatchSpec, ...]:
+def plan(needs: Iterable[Need], home: str, cluster: str = "") -> tuple[WatchSpec, ...]:
     """The union of all needs, one spec for each resource and namespace, in first-need order.
 
     ``home`` is the namespace whose sources go by the plural alone; others are named
     ``plural/namespace``. An empty ``home`` (several namespaces) names them all in full.
+    Of several clusters each name begins with ``CLUSTER:``.
     """
+    prefix = f"{cluster}:" if cluster else ""
     grouped: dict[tuple[Resource, str], list[Need]] = {}
     for need in needs:
         group = grouped.setdefault((need.resource, need.namespace), [])
@@ -167,5 +169,5 @@ def plan(needs: Iterable[Need], home: str) -> tuple[WatchSpec, ...]:
         plain = not resource.namespaced or namespace == home
         name = resource.plural if plain else f"{resource.plural}/{namespace}"
         tables = tuple(dict.fromkeys(need.cut for need in group))
-        specs.append(WatchSpec(name, resource, namespace, tuple(group), tables))
+        specs.append(WatchSpec(prefix + name, resource, namespace, tuple(group), tables))
     return tuple(specs)

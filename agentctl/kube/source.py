@@ -71,6 +71,8 @@ class KubeContext:
     poll_interval_s: float = 10.0
     proof: LastProof = field(default_factory=LastProof)
     anonymous: Anonymous = field(default_factory=Anonymous)
+    cluster: str = ""
+    """Its name where several are watched."""
 
     def startup(self) -> Startup:
         """For one source: what it can tell of its server's start."""
@@ -130,6 +132,7 @@ class ResourceSource(Source):
         on_change: Optional[Callable[[], None]] = None,
     ) -> None:
         self.name = spec.name
+        self.server = context.cluster
         self.noun = spec.resource.plural
         self._spec = spec
         self._context = context

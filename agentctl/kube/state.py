@@ -44,7 +44,7 @@ class KubeState:
         if self._evaluator.view.mark_found(source, now) and self._dirty is not None:
             self._dirty.add(source)
 
-    def proven(self, now: Optional[float]) -> Collection[str]:
+    def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
         waited = self._evaluator.view.prove(now)
         if self._dirty is not None:
             self._dirty |= waited

@@ -46,17 +46,19 @@ class RemoteState:
         self._items: dict[ItemKey, Item] = {}
         self._shown: Optional[Sequence[Item]] = None
         self._blind = ""
-        self._amiss: Optional[StreamError] = None
+        self._amiss: dict[str, StreamError] = {}
+        """The last error of each cluster; of the server itself under no name."""
 
     def apply(self, message: News) -> Optional[StreamError]:
         assert isinstance(message, Received), "not from a server"
         event = message.event
         if isinstance(event, StreamError) and event.code in PASSING and not _is_again(event):
             if event.code is ErrorCode.RECOVERED:
-                self._amiss = None
+                self._amiss.pop(event.cluster, None)
             return event
         if isinstance(event, StreamError):
-            before, self._amiss = self._amiss, event
+            before = self._amiss.get(event.cluster)
+            self._amiss[event.cluster] = event
             if before is None:
                 return event
             known = (before.source, before.code) == (event.source, event.code)
@@ -64,7 +66,7 @@ class RemoteState:
         if isinstance(event, (Snapshot, Delta)):
             self._see(fold(self._items, event))
         else:
-            self._amiss = None
+            self._amiss = {}
         if len(self._items) > MAX_ITEMS:
             self._items = dict(list(self._items.items())[:MAX_ITEMS])
             text = f"the server tells of more than {MAX_ITEMS} items: the others are left out"
@@ -81,7 +83,7 @@ class RemoteState:
     def found(self, source: str, now: float) -> None:
         """What it says now follows."""
 
-    def proven(self, now: Optional[float]) -> Collection[str]:
+    def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
         """The server judges what it shows."""
         return ()
 
@@ -91,13 +93,7 @@ class RemoteState:
         return self._shown
 
     def amiss(self) -> Sequence[Notice]:
-        error = self._amiss
-        if error is None:
-            return ()
-        # From the second time on its words are those that ours are going to be.
-        message = error.message.partition(_again(error))[2] or error.message
-        source = error.source or SOURCE
-        return (Notice.of(error)._replace(source=source, message=message),)
+        return [_missed(error) for error in self._amiss.values()]
 
     def absent(self) -> str:
         return ""
@@ -112,6 +108,12 @@ class RemoteState:
         if not self._blind:
             return item
         return replace(item, status=Status.UNKNOWN, message=self._blind, details={})
+
+
+def _missed(error: StreamError) -> Notice:
+    """From the second time on its words are those that ours are going to be."""
+    message = error.message.partition(_again(error))[2] or error.message
+    return Notice.of(error)._replace(source=error.source or SOURCE, message=message)
 
 
 def _again(error: StreamError) -> str:

@@ -101,6 +101,6 @@ def test_two_namespaces_are_judged_apart() -> None:
     active = {"metadata": {"name": "a"}, "status": {"phase": "Active"}}
     evaluator.view.replace("namespaces", [spec.change(active, SEEN)])
     evaluator.evaluate(None, 0.0)
-    found = {item.key: item.status.value for item in evaluator.items()}
+    found = {item.key[:2]: item.status.value for item in evaluator.items()}
     assert (found["a", "namespace"], found["b", "namespace"]) == ("healthy", "error")
     assert evaluator.missing_namespaces() == ["b"]

@@ -63,10 +63,15 @@ class _Step(NamedTuple):
 
 
 class StatusNow(NamedTuple):
-    """The state, and what is wrong with our knowing it (None if nothing)."""
+    """The state, and what is wrong with our knowing it: one error a cluster."""
 
     snapshot: Snapshot
-    error: Optional[StreamError]
+    errors: tuple[StreamError, ...]
+
+    @property
+    def error(self) -> Optional[StreamError]:
+        """The first; None if nothing is wrong."""
+        return self.errors[0] if self.errors else None
 
 
 class Channel:
@@ -138,9 +143,9 @@ class Channel:
         """Readers have beats of their own: what they are told then is kept for them."""
         named = [(self._name(one.source), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]
-        beat_event = self._stream.beat_event(own)
+        beat_events = self._stream.beat_events(own)
         with self._lock:
-            self._liveness.say(beat_event)
+            self._liveness.say(beat_events)
 
     def emit(self, event: Event) -> None:
         """Take what the stream made of it; the stream's sink."""
@@ -188,9 +193,9 @@ class Channel:
             if not self.begun:
                 return None
             snapshot = self._snapshot_entry(now).event
-            error = self._liveness.error(now, self._cursor)
+            errors = self._liveness.errors(now, self._cursor)
         assert isinstance(snapshot, Snapshot)
-        return StatusNow(snapshot, error)
+        return StatusNow(snapshot, errors)
 
     def open(
         self, since: Optional[str], follow_only: bool, now: float, patient: bool
@@ -249,10 +254,10 @@ class Channel:
             entry = self._ring.newest
             return None if entry is None else (self._ring.head, entry)
 
-    def beat_entry(self, now: float) -> Entry:
-        """What a reader that has everything is told on its beat."""
+    def beat_entries(self, now: float) -> Sequence[Entry]:
+        """What a reader that has everything is told on its beat; never nothing."""
         with self._lock:
-            return self._liveness.entry(now, self._cursor)
+            return self._liveness.entries(now, self._cursor)
 
     def _resumed(self, found: cursors.Resumption, follow_only: bool, now: float) -> Opening:
         head = self._ring.head
@@ -311,8 +316,8 @@ class Channel:
 
         ``cursor`` is where it is; empty for the present state.
         """
-        error = self._liveness.error(now, cursor or self._cursor)
-        return () if error is None else (Entry(error, now),)
+        errors = self._liveness.errors(now, cursor or self._cursor)
+        return tuple(Entry(error, now) for error in errors)
 
     def _snapshot_entry(self, now: float) -> Entry:
         made = self._clock.now().replace(microsecond=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Optional, Union
+from typing import Union
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
@@ -20,44 +21,46 @@ class Liveness:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._said: Union[Heartbeat, StreamError, None] = None
+        self._said: Sequence[Union[Heartbeat, StreamError]] = ()
         self._said_at = 0.0
         self._told_at = datetime(1970, 1, 1, tzinfo=timezone.utc)
-        self._entry: Optional[Entry] = None
+        self._entries: Sequence[Entry] = ()
 
     def begin(self) -> None:
         """The engine lives, and has said nothing of its sources yet."""
         self._said_at = self._clock.monotonic()
 
-    def say(self, beat_event: Union[Heartbeat, StreamError]) -> None:
-        """Take what the engine says on its own beat."""
-        self._said, self._entry = beat_event, None
+    def say(self, beat_events: Sequence[Union[Heartbeat, StreamError]]) -> None:
+        """Take what the engine says on its own beat: an error for each cluster that is missed."""
+        self._said, self._entries = beat_events, ()
         self._said_at = self._clock.monotonic()
 
     def follow(self, event: Event) -> None:
         """See that no beat seems older than an event that came before it."""
         self._told_at = event.generated_at
 
-    def error(self, now: float, cursor: str) -> Optional[StreamError]:
-        """What is amiss at the moment; None if nothing is."""
-        event = self._event(now, cursor)
-        return event if isinstance(event, StreamError) else None
+    def errors(self, now: float, cursor: str) -> tuple[StreamError, ...]:
+        """What is amiss at the moment; none if nothing is."""
+        events = self._events(now, cursor)
+        return tuple(event for event in events if isinstance(event, StreamError))
 
-    def entry(self, now: float, cursor: str) -> Entry:
-        """What a reader that has everything is told; the same object for all of a second."""
+    def entries(self, now: float, cursor: str) -> Sequence[Entry]:
+        """What a reader that has everything is told; the same objects for all of a second."""
         if now - self._said_at > SILENT_S:
-            return Entry(self._event(now, cursor), now)
-        if self._entry is None or self._entry.event.cursor != cursor:
-            self._entry = Entry(self._event(now, cursor), now)
-        return self._entry
+            return [Entry(event, now) for event in self._events(now, cursor)]
+        if not self._entries or self._entries[0].event.cursor != cursor:
+            self._entries = [Entry(event, now) for event in self._events(now, cursor)]
+        return self._entries
 
-    def _event(self, now: float, cursor: str) -> Union[Heartbeat, StreamError]:
+    def _events(self, now: float, cursor: str) -> Sequence[Union[Heartbeat, StreamError]]:
         silent = now - self._said_at
         if silent > SILENT_S:
             held = format_duration(int(silent))
             message = f"the server has not looked at its sources for {held}"
-            return StreamError(self._clock.now(), message, ErrorCode.STALE, "", None, cursor)
-        if self._said is None:
-            return Heartbeat(self._clock.now(), cursor)
-        at = max(self._said.generated_at, self._told_at)
-        return replace(self._said, generated_at=at, cursor=cursor)
+            return (StreamError(self._clock.now(), message, ErrorCode.STALE, "", None, cursor),)
+        if not self._said:
+            return (Heartbeat(self._clock.now(), cursor),)
+        return [
+            replace(said, generated_at=max(said.generated_at, self._told_at), cursor=cursor)
+            for said in self._said
+        ]

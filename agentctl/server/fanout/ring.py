@@ -78,12 +78,13 @@ class Ring:
 
     def errors(self, place: int) -> list[Entry]:
         """The last error of each kind after a place, in order."""
-        last: dict[tuple[str, ErrorCode], Entry] = {}
+        last: dict[tuple[str, str, ErrorCode], Entry] = {}
         for entry in self._after(place):
             event = entry.event
             if isinstance(event, StreamError):
-                last.pop((event.source, event.code), None)
-                last[event.source, event.code] = entry
+                kind = event.cluster, event.source, event.code
+                last.pop(kind, None)
+                last[kind] = entry
         return list(last.values())
 
     def _after(self, place: int) -> Iterator[Entry]:

@@ -73,7 +73,9 @@ class Subscription:
         if now >= self._beat_at and self._heartbeat_s is not None:
             missed = (now - self._beat_at) // self._heartbeat_s
             self._beat_at += self._heartbeat_s * (1 + missed)
-            return self._channel.beat_entry(now)
+            entry, *rest = self._channel.beat_entries(now)
+            self._first = tuple(rest)
+            return entry
         return None
 
     def follow(self, number: int, entry: Entry) -> bool:

@@ -74,7 +74,7 @@ class StatusService:
             snapshot.generated_at,
             self._services.info.service,
             cursor=snapshot.cursor,
-            errors=() if now.error is None else (now.error,),
+            errors=now.errors,
         )
 
     def watch(

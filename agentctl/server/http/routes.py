@@ -58,8 +58,8 @@ class Routes:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
         body = status.snapshot.to_json()
-        if status.error is not None:
-            body["errors"] = [status.error.to_json()]
+        if status.errors:
+            body["errors"] = [error.to_json() for error in status.errors]
         return json_answer(body, headers=warning(wanted.ignored))
 
     def _healthz(self, query: str) -> HttpAnswer:

@@ -115,7 +115,7 @@ class TestResume:
 
     def test_a_cursor_of_another_replica_gets_exactly_the_difference(self) -> None:
         before = Replica().begin(A, B)
-        cursor = before.channel.beat_entry(before.clock.monotonic()).event.cursor
+        cursor = before.channel.beat_entries(before.clock.monotonic())[0].event.cursor
         with GrpcSite() as site, site.client() as client:
             site.replica.begin(A_BAD, B, version=2)
             delta = client.watch(cursor=cursor).next()
@@ -124,7 +124,7 @@ class TestResume:
 
     def test_a_replica_that_is_behind_waits_and_then_goes_on(self) -> None:
         ahead = Replica().begin(A, B, version=9)
-        cursor = ahead.channel.beat_entry(ahead.clock.monotonic()).event.cursor
+        cursor = ahead.channel.beat_entries(ahead.clock.monotonic())[0].event.cursor
         with GrpcSite() as site, site.client() as client:
             site.replica.begin(A_BAD, B, version=8)
             watch = client.watch(cursor=cursor)
