@@ -451,13 +451,13 @@ def test_an_api_that_answers_html_is_5(cluster: Cluster) -> None:
     assert "API server" in one_line(done.stderr)
 
 
+@pytest.mark.timeout(30)
 def test_an_api_that_never_answers_is_bounded(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path = kubeconfig(
             tmp_path,
             KUBECONFIG.format(server=f"http://127.0.0.1:{silent.getsockname()[1]}", extra=""),
         )
-        started = time.monotonic()
         done = call(
             "status",
             "watch",
@@ -469,7 +469,6 @@ def test_an_api_that_never_answers_is_bounded(tmp_path: Path) -> None:
             "ndjson",
             home=tmp_path,
         )
-        assert time.monotonic() - started < 20
     assert done.code == 5
     items = snapshot_of(done.stdout.splitlines())["items"]
     assert {i["status"] for i in items if i["component"] != "runtime:custom"} == {"unknown"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.cli.host.secret_file import is_for_all_to_read
-from tests.cli.program import run
+from tests.cli.inprocess import call
 from tests.cli.serving import ANY_PORT, Served
 
 
@@ -51,7 +51,7 @@ def test_both_ends_say_it_once(tmp_path: Path, mode: int, count: int) -> None:
     with Served("--source", "demo", *ANY_PORT, "--token-file", path, home=tmp_path) as served:
         served.until_ready({"Authorization": "Bearer a-token-of-some-length"})
         to = ("--transport", "sse", "--server", f"127.0.0.1:{served.port()}")
-        done = run("status", *to, "--token-file", path, home=tmp_path)
-    assert done.returncode == 0
+        done = call("status", *to, "--token-file", path, home=tmp_path)
+    assert done.code == 0
     assert len(warnings(done.stderr.splitlines())) == len(warnings(served.lines)) == count
     assert all(f"{path} can be read by every user" in one for one in warnings(served.lines))

@@ -15,6 +15,7 @@ import pytest
 from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.main import main
 from agentctl.demo import DemoControlPlane
+from tests.cli.inprocess import call
 from tests.cli.program import COMMAND, environment, run
 
 
@@ -64,7 +65,7 @@ def test_a_closed_stdin_or_stderr_takes_nothing_from_the_output(
     args = ("status", "watch", "--until", "healthy")
     done = shell(redirection, *args, home=tmp_path, extra=extra)
     assert done.returncode == 0
-    assert done.stdout == run(*args, home=tmp_path, extra=extra).stdout
+    assert done.stdout == call(*args, home=tmp_path, extra=extra).stdout
     assert "\n---\n" in done.stdout
 
 

@@ -32,6 +32,7 @@ from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
 from agentctl.model import Item, ItemKey, Status, StreamError, fold
 from agentctl.renderers import Style
+from tests.cli.inprocess import Done, until_timeout
 from tests.cli.program import COMMAND, environment
 from tests.cli.unread import Reader, UnreadPipe
 from tests.fakes import event_in
@@ -51,7 +52,7 @@ CASES = {
     "--until": (("status", "watch", *WELL), 0),
     "--until, diagnosed": (("diagnose", "--watch", *WELL, "-o", "ndjson"), 0),
     "--fail-on": (("status", "watch", "--fail-on", "healthy"), 1),
-    "not in time": (("status", "watch", "--until", "error", "--timeout", "2s"), 1),
+    "not in time": (("status", "watch", "--until", "error", "--timeout"), 1),
     "demo": (("demo", "--no-script", *WELL), 0),
 }
 
@@ -81,10 +82,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_ends_with_the_code_that_it_would_have_had(
     args: tuple[str, ...], code: int, env: dict[str, str]
 ) -> None:
-    stderr = io.StringIO()
-    with UnreadPipe() as pipe:
-        assert main(args, Process(env, FdOutput(pipe.end), stderr)) == code
-    (told,) = [line for line in stderr.getvalue().splitlines() if line.startswith(LEFT)]
+    def run(*more: str) -> Done:
+        stderr = io.StringIO()
+        with UnreadPipe() as pipe:
+            ended = main([*args, *more], Process(env, FdOutput(pipe.end), stderr))
+        return Done(ended, "", stderr.getvalue())
+
+    done = until_timeout(run) if "--timeout" in args else run()
+    assert done.code == code
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith(LEFT)]
     assert re.fullmatch(r"\d+ (event|events|bytes) not written", told.removeprefix(LEFT))
 
 

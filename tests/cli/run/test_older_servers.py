@@ -16,7 +16,8 @@ import pytest
 
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.wire.grpc_contract import SERVICES
-from tests.cli.program import Program, run
+from tests.cli.inprocess import call
+from tests.cli.program import Program
 
 TRANSPORTS = ("grpc", "sse")
 NAMES = ("agents-controller", "supporting-controller")
@@ -111,8 +112,8 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Older, tuple[str, .
 
 
 def test_it_is_shown(served: tuple[Older, tuple[str, ...]], tmp_path: Path) -> None:
-    done = run("status", "-o", "ndjson", *served[1], home=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = call("status", "-o", "ndjson", *served[1], home=tmp_path)
+    assert (done.code, done.stderr) == (0, "")
     items = {item["component"]: item for item in json.loads(done.stdout)["items"]}
     assert set(NAMES) <= set(items)
     assert items["agents-controller"]["status"] == "healthy"
@@ -122,8 +123,8 @@ def test_it_is_shown(served: tuple[Older, tuple[str, ...]], tmp_path: Path) -> N
 def test_without_fallback_poll_a_watch_of_it_ends_with_4(
     served: tuple[Older, tuple[str, ...]], tmp_path: Path
 ) -> None:
-    done = run("status", "watch", *served[1], home=tmp_path)
-    assert done.returncode == 4
+    done = call("status", "watch", *served[1], home=tmp_path)
+    assert done.code == 4
     assert "--fallback-poll" in done.stderr
 
 

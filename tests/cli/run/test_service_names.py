@@ -11,7 +11,8 @@ import grpc
 
 from agentctl.wire import events_pb
 from agentctl.wire.grpc_contract import SERVICES
-from tests.cli.program import Program, run
+from tests.cli.inprocess import call
+from tests.cli.program import Program
 from tests.remote.grpc_server_rig import BEAT, DELTA, SNAPSHOT, ScriptedServer, until_gone
 from tests.remote.test_grpc_names import answer, paths
 
@@ -40,4 +41,4 @@ def test_one_command_watches_servers_of_both_names(tmp_path: Path) -> None:
             assert delta["changes"][0]["component"] == "a"
             # The name that was found is the one that the reconnect asks for.
             assert server.calls == paths("WatchControlPlaneStatus", *asked)
-            assert run("status", *to, home=tmp_path).returncode == 0
+            assert call("status", *to, home=tmp_path).code == 0

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from agentctl.rpc import agentctl_pb2 as pb
-from tests.cli.program import run
+from tests.cli.inprocess import call
 from tests.net.tinyserver import serving
 from tests.remote.grpc_server_rig import ScriptedServer, until_gone
 from tests.remote.sse_server_rig import chunks, then_wait
@@ -101,8 +101,8 @@ def grpc() -> Iterator[tuple[str, ...]]:
 @pytest.mark.parametrize("transport", [sse, grpc])
 def test_a_server_that_speaks_as_the_specification_does(transport: Any, tmp_path: Path) -> None:
     with transport() as flags:
-        done = run(*WATCH, *flags, "-o", "ndjson", home=tmp_path)
-    assert done.returncode == 0, done.stderr
+        done = call(*WATCH, *flags, "-o", "ndjson", home=tmp_path)
+    assert done.code == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[0]["type"] == "snapshot"
     # What comes before the first state is shown is part of it; later it is a delta.
@@ -118,8 +118,8 @@ def test_a_server_that_speaks_as_the_specification_does(transport: Any, tmp_path
 
 def test_its_table(tmp_path: Path) -> None:
     with sse() as flags:
-        done = run(*WATCH, *flags, home=tmp_path)
-    assert done.returncode == 0, done.stderr
+        done = call(*WATCH, *flags, home=tmp_path)
+    assert done.code == 0, done.stderr
     assert re.search(r"^grpc +agents +healthy +127\.0\.0\.1:50051$", done.stdout, re.MULTILINE)
     assert re.search(r"runtime:temporal.*degraded.*temporal connection retrying", done.stdout)
 
@@ -127,7 +127,7 @@ def test_its_table(tmp_path: Path) -> None:
 def test_a_file_of_it_is_replayed_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "sample.ndjson"
     path.write_text("".join(json.dumps(event) + "\n" for event in SAMPLE))
-    done = run("replay", str(path), "-o", "ndjson", home=tmp_path)
+    done = call("replay", str(path), "-o", "ndjson", home=tmp_path)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["type"] for event in events] == ["snapshot", "error", "heartbeat", "delta"]
     assert events[-1]["changes"] == [CHANGED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pytest
 
 from agentctl.demo import DemoControlPlane
 from tests.campaign.test_replicas import Site, free_ports
-from tests.cli.program import Program, run
+from tests.cli.inprocess import call, until_timeout
+from tests.cli.program import Program
 
-FLAGS = ("status", "watch", "--transport", "auto", "-o", "ndjson", "--timeout", "3s")
+FLAGS = ("status", "watch", "--transport", "auto", "-o", "ndjson")
 
 
-def events(done: Any) -> list[dict[str, Any]]:
-    assert done.returncode == 0, done.stderr
+def events(*flags: str, **options: Any) -> list[dict[str, Any]]:
+    done = until_timeout(partial(call, *FLAGS, *flags, "--timeout", **options))
+    assert done.code == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -31,7 +34,7 @@ def test_auto_takes_the_first_transport_that_answers(tmp_path: Path, listener: s
         kubeconfig.write_text(demo.kubeconfig_text())
         with Program("serve", *listen, "--kubeconfig", str(kubeconfig), home=tmp_path):
             Site.wait_until_ready(probe)
-            found = events(run(*FLAGS, "--server", here, home=tmp_path))
+            found = events("--server", here, home=tmp_path)
     assert found[0]["type"] == "snapshot"
     assert len(found[0]["items"]) == 10
     told = [event for event in found if event["type"] == "error"]
@@ -48,18 +51,18 @@ def test_auto_falls_through_to_kube_and_says_so(tmp_path: Path, free_port: int) 
         kubeconfig.write_text(demo.kubeconfig_text())
         server = f"127.0.0.1:{free_port}"
         extra = {"AGENTCTL_SERVER": server, "AGENTCTL_KUBECONFIG": str(kubeconfig)}
-        found = events(run(*FLAGS, home=tmp_path, extra=extra))
+        found = events(home=tmp_path, extra=extra)
         assert [event["type"] for event in found] == ["snapshot", "error"]
         assert found[1]["message"].startswith("using kube; grpc: ")
         assert "; sse: " in found[1]["message"]
         alone = {"AGENTCTL_KUBECONFIG": str(kubeconfig)}
-        found = events(run(*FLAGS, home=tmp_path, extra=alone))
+        found = events(home=tmp_path, extra=alone)
         assert [event["type"] for event in found] == ["snapshot"]
 
 
 def test_auto_is_never_weaker_in_security(tmp_path: Path) -> None:
     extra = {"AGENTCTL_SERVER": "192.0.2.1:1", "AGENTCTL_TOKEN": "s3cret"}
-    done = run(*FLAGS, home=tmp_path, extra=extra)
-    assert done.returncode == 2
+    done = call(*FLAGS, home=tmp_path, extra=extra)
+    assert done.code == 2
     assert "plain text" in done.stderr
     assert "s3cret" not in done.stderr

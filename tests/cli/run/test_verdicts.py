@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from agentctl.demo import DemoControlPlane
-from tests.cli.program import Program, run
+from tests.cli.inprocess import call
+from tests.cli.program import Program
+
+Done = tuple[int, str]
+"""The code and the last line of stderr."""
 
 
 class Cluster:
@@ -18,6 +23,11 @@ class Cluster:
         self._folder = folder
         self._path = folder / "kubeconfig"
         self._path.write_text(demo.kubeconfig_text())
+
+    def judged(self, *flags: str) -> Done:
+        """Without a process: nothing but what is watched takes of ``--timeout``."""
+        done = call("status", "watch", "--kubeconfig", str(self._path), *flags, home=self._folder)
+        return done.code, done.stderr.splitlines()[-1]
 
     def watch(self, *flags: str) -> Program:
         path = str(self._path)
@@ -31,8 +41,17 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(tmp_path, demo)
 
 
-def ended(program: Program) -> tuple[int, str]:
-    """The code and the last line of stderr."""
+@contextmanager
+def meanwhile(action: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=action)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def ended(program: Program) -> Done:
     code = program.wait()
     return code, program.stderr.splitlines()[-1]
 
@@ -52,14 +71,17 @@ def test_reached_on_the_snapshot(cluster: Cluster) -> None:
 
 
 def test_flapping_is_not_healthy(cluster: Cluster) -> None:
-    flags = ("--until", "healthy", "--stable-for", "2s", "--timeout", "4s")
-    with cluster.watch(*flags) as program:
-        program.wait_lines(1)
-        while program.process.poll() is None:
-            for change in (cluster.plane.grpc_degrades, cluster.plane.grpc_recovers):
-                change()
-                time.sleep(0.2)
-        code, line = ended(program)
+    done = threading.Event()
+
+    def flap() -> None:
+        while not done.wait(0.1):
+            cluster.plane.grpc_degrades()
+            done.wait(0.1)
+            cluster.plane.grpc_recovers()
+
+    with meanwhile(flap):
+        code, line = cluster.judged("--until", "healthy", "--stable-for", "2s", "--timeout", "3s")
+        done.set()
     assert code == 1
     assert line.startswith("agentctl: not healthy before --timeout: ")
 
@@ -78,17 +100,18 @@ def test_failing_fast(cluster: Cluster) -> None:
 
 def test_never_reached(cluster: Cluster) -> None:
     cluster.plane.temporal_degrades()
-    with cluster.watch("--until", "healthy", "--timeout", "2s") as program:
-        code, line = ended(program)
+    code, line = cluster.judged("--until", "healthy", "--timeout", "1s")
     assert code == 1
     assert line.startswith("agentctl: not healthy before --timeout: runtime:temporal is degraded")
 
 
 def test_disconnected_at_the_end(cluster: Cluster) -> None:
-    with cluster.watch("--until", "healthy", "--stable-for", "1m", "--timeout", "3s") as program:
-        program.wait_lines(1)
+    def stop() -> None:
+        assert cluster.double.streams.wait_for(1, "leases", 20)
         cluster.double.stop()
-        code, line = ended(program)
+
+    with meanwhile(stop):
+        code, line = cluster.judged("--until", "healthy", "--stable-for", "1m", "--timeout", "2s")
     assert code == 5
     assert line.startswith("agentctl: still disconnected at --timeout: ")
 
@@ -104,6 +127,6 @@ def test_disconnected_at_the_end(cluster: Cluster) -> None:
 def test_a_goal_that_makes_no_sense_is_a_usage_error(
     tmp_path: Path, flags: tuple[str, ...], says: str
 ) -> None:
-    done = run("status", *flags, home=tmp_path)
-    assert done.returncode == 2
+    done = call("status", *flags, home=tmp_path)
+    assert done.code == 2
     assert says in done.stderr
