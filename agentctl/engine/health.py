@@ -115,7 +115,7 @@ class SourceHealth:
     @property
     def known(self) -> bool:
         """Whether anything at all has come of it."""
-        return self.answered or bool(self.excuse) or self.failure is not None
+        return self.ever_up or self.answered or bool(self.excuse) or self.failure is not None
 
     @property
     def calm(self) -> bool:
@@ -234,10 +234,10 @@ class SourceHealth:
         except queue.Full:  # and this is the thread that takes from it
             self.attempt, self.retry_at = None, now + AGAIN_S
 
-    def alive(self, now: float) -> None:
-        """Proof of life."""
-        self.last_alive = now
-        self.answered = self.ever_up = True
+    def alive(self, now: float, answers: bool = True) -> None:
+        """Proof of life; ``answers`` unless what is to be shown is still to come."""
+        self.last_alive = self.heard_at = now
+        self.answered, self.ever_up = self.answered or answers, True
         self.blind = self.idle = False
         self.excuse = ""
         if not self.up:

@@ -63,6 +63,9 @@ class Replaced:
     resource_version: str
     consistent: bool = True
     """As ``Alive.consistent``: a list without a resourceVersion is."""
+    unrenewed: bool = False
+    """Its server began after the last renewal of what has ended: who renews it may not have
+    come to that yet. Where all is read once, it will be read again."""
 
 
 @dataclass(frozen=True)

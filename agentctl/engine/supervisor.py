@@ -256,12 +256,12 @@ class Supervisor:
             self._staleness.proved(server, health.name, now)
         elif server.stale:
             return False
+        unrenewed = isinstance(message, Replaced) and message.unrenewed
         if not health.up and not health.proves:
-            if not health.ever_up and (server.just_back or health.kept_waiting(now)):
+            if not health.ever_up and (unrenewed or server.just_back or health.kept_waiting(now)):
                 self._lost(health.name, -inf, now)
             self._found(health.name, now)
-        health.alive(now)
-        health.heard_at = now
+        health.alive(now, answers=not (unrenewed and self._policy.once))
         server.answered(health, now, Reach.WELL)
         return True
 

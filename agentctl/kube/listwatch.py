@@ -67,6 +67,9 @@ class WatchSettings:
     watch_header_timeout_s: float = 15.0
     """A watch is accepted before anything happens on it."""
 
+    recall_timeout_s: float = 3.0
+    """For whether a server knows a change: it does or does not, and waits for nothing."""
+
     short_watch_s: float = 2.0
     """A watch that closes sooner was not served properly, and a new one has to wait."""
 
@@ -170,6 +173,33 @@ class ListWatch:
         """
         with self._fetch({"limit": "1"}, narrowed):
             pass
+
+    def recalls(self, resource_version: str) -> bool:
+        """Whether the server has seen the change itself that made this version.
+
+        Its watch cache begins with it: what was before that has expired there. True as well
+        where it does not tell.
+        """
+        if not resource_version.isdecimal():
+            return True
+        query = {
+            "watch": "true",
+            "timeoutSeconds": "1",
+            "resourceVersion": str(int(resource_version) - 1),
+        }
+        limit_s = self._settings.recall_timeout_s
+        timeouts = Timeouts(limit_s, limit_s, limit_s)
+        opened = self._clock.monotonic()
+        try:
+            with self.api.get(self._path, self._narrowed(query), JSON, timeouts) as response:
+                if response.status != 200:
+                    raise self._failure(response, "watch")
+                next(self._read(response, resource_version, opened, opened + limit_s), None)
+        except ExpiredError:
+            return False
+        except SourceError as error:
+            log.debug("%s: what was before its start? %s", self._noun, error.message)
+        return True
 
     def watch(self, resource_version: str) -> Generator[Batch, None, None]:
         """What happens after ``resource_version``, until the server ends the watch.

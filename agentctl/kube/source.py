@@ -29,9 +29,10 @@ from agentctl.errors import (
 )
 from agentctl.kube.client import ApiClient
 from agentctl.kube.decode import ExpiredError
-from agentctl.kube.listwatch import ListWatch, TooLargeVersionError, WatchSettings
+from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError, WatchSettings
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Startup
+from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
 from agentctl.kube.resources import WatchSpec
 from agentctl.model import ErrorCode
 
@@ -138,6 +139,9 @@ class ResourceSource(Source):
         self._context = context
         self._on_change = on_change or (lambda: None)
         self._startup = context.startup()
+        self._listed = False
+        self._unrenewed = False
+        """The first list held something that has ended since its server began."""
 
     def credentials(self) -> object:
         return self._context.credentials()
@@ -145,11 +149,19 @@ class ResourceSource(Source):
     def _list(self, attempt: Attempt, listwatch: ListWatch) -> str:
         """List, hand the result over in one message, and return its resourceVersion."""
         found = patiently(attempt, listwatch.list)
-        self._context.proof.at = self._context.clock.monotonic()
-        attempt.put(Replaced(self.name, attempt.epoch, found.changes, found.resource_version))
+        now = self._context.proof.at = self._context.clock.monotonic()
+        ended = "" if self._listed else newest_ended(found.changes, now)
+        self._unrenewed = bool(ended) and not listwatch.recalls(ended)
+        self._listed = True
+        self._put(attempt, found)
         self._startup.worked()
         self._on_change()
         return found.resource_version
+
+    def _put(self, attempt: Attempt, found: Batch) -> None:
+        version, unrenewed = found.resource_version, self._unrenewed
+        message = Replaced(self.name, attempt.epoch, found.changes, version, unrenewed=unrenewed)
+        attempt.put(message)
 
 
 class KubeSource(ResourceSource):
@@ -255,8 +267,22 @@ class KubePollSource(ResourceSource):
         with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
             while not attempt.stopping:
                 self._list(attempt, listwatch)
-                if self._once or attempt.wait(self._context.poll_interval_s):
+                if self._once:
+                    self._await_renewal(attempt, listwatch)
                     return
+                if attempt.wait(self._context.poll_interval_s):
+                    return
+
+    def _await_renewal(self, attempt: Attempt, listwatch: ListWatch) -> None:
+        """List again until what had ended is renewed, or could have been."""
+        clock = self._context.clock
+        give_up_at = clock.monotonic() + GIVE_UP_S
+        while self._unrenewed and not attempt.wait(LOOK_S):
+            found = patiently(attempt, listwatch.list)
+            now = clock.monotonic()
+            self._unrenewed = bool(newest_ended(found.changes, now)) and now < give_up_at
+            if not self._unrenewed:
+                self._put(attempt, found)
 
 
 def patiently(attempt: Attempt, call: Callable[[], T]) -> T:

@@ -17,6 +17,8 @@ RENEWED_WITHIN_S = 10.0
 """What could not be renewed for want of an API server is renewed by then: client-go's
 leaders try each 2 s, and give up after 10."""
 
+RENEWED_AT_FIRST_S = 8.0
+"""The same of what was never seen before that: a one-shot has 10 s for all that it does."""
 
 RENEWED_SOON_S = 3.0
 """The same where nobody noticed: what hung for want of storage goes on as soon as it answers,
@@ -180,7 +182,9 @@ class View:
         if view.lost_at is not None and moment >= view.lost_at:
             if view.back_at is None:
                 return inf
-            moment = max(moment, view.back_at + RENEWED_WITHIN_S)
+            known = view.lost_at > -inf
+            within_s = RENEWED_WITHIN_S if known else RENEWED_AT_FIRST_S
+            moment = max(moment, view.back_at + within_s)
         if self.proven_at is None:
             return moment
         if now < moment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,6 +176,28 @@ def test_what_a_starting_server_had_shown_already_could_not_be_renewed_either(ma
     bench.step(bench.ended("b", StartingError("not ready", 2.0)))
     bench.step(bench.listed("c"))
     assert told == ["a -inf", "c -inf"]
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_one_shot_waits_for_what_may_be_renewed_yet(make: Any, once: bool) -> None:
+    bench = make("a", "b", once=once, proof=not once)
+    told: list[str] = []
+    bench.engine.sources._lost = lambda source, since, now: told.append(f"{source} {since}")
+    ended = replace(bench.listed("a"), unrenewed=True)
+    begun = bool(bench.step(ended, bench.listed("b")))
+    assert (begun, told) == (not once, ["a -inf"])
+    if once:
+        (snapshot,) = bench.step(bench.listed("a"))
+        assert isinstance(snapshot, Snapshot)
+        assert bench.engine.outcome.exit_code == ExitCode.OK
+
+
+def test_a_one_shot_shows_at_ten_seconds_what_is_not_renewed_by_then(make: Any) -> None:
+    bench = make("a", "b", once=True, proof=False)
+    bench.step(replace(bench.listed("a"), unrenewed=True), bench.listed("b"))
+    (snapshot,) = bench.advance(10.0)
+    assert [item.message for item in snapshot.items] == ["", ""]
+    assert bench.engine.outcome.exit_code == ExitCode.OK
 
 
 def test_silent_storage_is_as_good_as_lost_since_it_last_answered(make: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agentctl.kube.resources import Seen
 from agentctl.kube.state import KubeState
-from agentctl.kube.view import RENEWED_SOON_S, RENEWED_WITHIN_S
+from agentctl.kube.view import RENEWED_AT_FIRST_S, RENEWED_SOON_S, RENEWED_WITHIN_S
 from agentctl.model import format_time
 from tests.kube.judged import EPOCH, Cluster, component, named
 
@@ -154,8 +154,8 @@ def test_a_lease_first_seen_when_its_server_is_back_is_unknown_until_it_could_be
     cluster.has("leases", lease(EPOCH + 10), seen=Seen(1100.0, EPOCH + 100))
     status, message = cluster.says(now=1100.0)
     assert (status, "before its server was back" in message) == ("unknown", True)
-    assert cluster.evaluator.next_recheck == 1100.0 + RENEWED_WITHIN_S
-    assert cluster.says(now=1100.0 + RENEWED_WITHIN_S)[0] == "error"
+    assert cluster.evaluator.next_recheck == 1100.0 + RENEWED_AT_FIRST_S
+    assert cluster.says(now=1100.0 + RENEWED_AT_FIRST_S)[0] == "error"
     cluster.has("leases", lease(EPOCH + 101), seen=Seen(1101.0, EPOCH + 101))
     assert cluster.says(now=1101.0) == ("healthy", "")
 

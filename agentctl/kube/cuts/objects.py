@@ -78,6 +78,8 @@ class Lease(NamedTuple):
     renewed: str
     """The time of the last renewal, as the holder wrote it."""
     renewed_at: Optional[float]
+    version: str = ""
+    """Of the last change, which is a renewal as a rule."""
 
     def expires_at(self, max_age: Optional[float] = None) -> Optional[float]:
         """Monotonic seconds; None when the lease does not say how long it lasts."""
@@ -209,7 +211,7 @@ def _literal(entry: Mapping[str, Any]) -> Optional[str]:
 
 def cut_lease(item: Mapping[str, Any], seen: Seen) -> Optional[Lease]:
     """A lease, its age taken on the API server's clock: this host's may be wrong, or jump."""
-    spec = mapping(item, "spec")
+    metadata, spec = mapping(item, "metadata"), mapping(item, "spec")
     seconds = number(spec, "leaseDurationSeconds")
     renewed, renewed_at = "", None
     try:
@@ -220,11 +222,12 @@ def cut_lease(item: Mapping[str, Any], seen: Seen) -> Optional[Lease]:
     except (ValueError, OverflowError):
         pass
     return Lease(
-        name=text(mapping(item, "metadata"), "name"),
+        name=text(metadata, "name"),
         holder=text(spec, "holderIdentity")[:MAX_HOLDER],
         duration=float(seconds) if seconds > 0 else None,
         renewed=renewed,
         renewed_at=renewed_at,
+        version=text(metadata, "resourceVersion"),
     )
 
 
