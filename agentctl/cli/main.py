@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
@@ -124,9 +126,19 @@ def _run(argv: Sequence[str], process: Process) -> int:
     if hint:
         raise UsageError(f"unknown command {' '.join(argv[:2])!r}{hint}")
     args = parser.parse_args(list(argv))
+    return int(args.run(args, _talking(args, process)))
+
+
+def _talking(args: Namespace, process: Process) -> Process:
+    """The process with as much on stderr as the flags ask for."""
+    quiet, verbosity = getattr(args, "quiet", False), getattr(args, "verbosity", 0)
+    if verbosity:
+        args.debug = True
     if getattr(args, "debug", False):
+        if quiet:
+            raise UsageError(f"--quiet and {'-v' if verbosity else '--debug'}: give one of them")
         debug_to(process)
-    return int(args.run(args, process))
+    return replace(process, quiet=quiet)
 
 
 def _spelled_out(argv: Sequence[str]) -> Sequence[str]:

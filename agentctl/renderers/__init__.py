@@ -37,6 +37,8 @@ class Style:
     color: bool = False
     stream: bool = True
     """More will follow the snapshot."""
+    headers: bool = True
+    """Whether a table names its columns."""
     namespace: str = ""
     clock: Clock = field(default_factory=SystemClock)
 

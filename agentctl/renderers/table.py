@@ -24,7 +24,6 @@ from agentctl.renderers import Style, TextSink
 
 HELP = "a table, then a line for each change (the default)"
 
-COLUMNS = ("COMPONENT", "NAMESPACE", "STATUS", "MESSAGE")
 _RESET = "\x1b[0m"
 _COLORS = {
     Status.HEALTHY: "\x1b[32m",
@@ -45,6 +44,9 @@ class _Shown(NamedTuple):
 
 class TableRenderer:
     """A line for what can be seen to have changed, and one for components that say the same."""
+
+    columns: tuple[str, ...] = ("COMPONENT", "NAMESPACE", "STATUS", "MESSAGE")
+    """What is last is not filled up with spaces."""
 
     def __init__(self, out: TextSink, style: Style) -> None:
         self._out = out
@@ -108,22 +110,28 @@ class TableRenderer:
         return " ".join(parts)
 
     def _table(self, items: Sequence[Item]) -> list[str]:
-        rows = [(item.component, item.namespace, item.status.value, item.message) for item in items]
-        widths = [max(len(row[column]) for row in (COLUMNS, *rows)) for column in range(3)]
-        lines = [self._row(COLUMNS, widths)]
+        rows = [self._cells(item) for item in items]
+        headed = [self.columns, *rows] if self._style.headers else rows
+        last, status = len(self.columns) - 1, self.columns.index("STATUS")
+        widths = [max((len(row[at]) for row in headed), default=0) for at in range(last)]
+        lines = [self._row(self.columns, widths)] if self._style.headers else []
         for item, row in zip(items, rows):
             line = self._row(row, widths)
             if self._style.color:
-                start = widths[0] + widths[1] + 4
-                end = start + len(row[2])
+                start = sum(widths[:status]) + 2 * status
+                end = start + len(row[status])
                 line = line[:start] + self._paint(item.status) + line[end:]
             lines.append(line)
         return lines
 
+    def _cells(self, item: Item) -> tuple[str, ...]:
+        """One for each of the columns."""
+        return (item.component, item.namespace, item.status.value, item.message)
+
     @staticmethod
     def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths)]
-        return "  ".join([*padded, cells[3]]).rstrip()
+        return "  ".join([*padded, cells[-1]]).rstrip()
 
     def _paint(self, status: Status) -> str:
         if not self._style.color:

@@ -512,7 +512,7 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["status", "watch", "--poll-interval", "0"], "--poll-interval"),
         (["status", "watch", "--retry=maybe"], "true or false"),
         (["status", "--heartbeat", "5s"], "agentctl status watch --heartbeat"),
-        (["status", "-o", "yaml"], "ndjson"),
+        (["status", "-o", "xml"], "ndjson"),
         (["status", "wacht"], "did you mean watch?"),
         (["status", "-n", "Not_A_Name"], "--namespace"),
         (["status", "--server", "x:1"], "--transport grpc or sse"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from agentctl.cli.config.flags import add_choice, add_cluster, add_selection
+from agentctl.cli.config.output_flags import add_talk
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode
@@ -32,18 +33,19 @@ def configure(parser: Parser) -> None:
     group = parser.add_argument_group("output")
     about = "table for people, json for programs, yaml for kubectl apply (default table)"
     add_choice(group, "-o", "--output", of=("table", "json", "yaml"), help=about)
-    group.add_argument("--debug", action="store_true", help="log to stderr, never a token")
+    add_talk(group, "log to stderr, never a token")
     add_cluster(parser.add_argument_group("connection"))
 
 
 def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import Settings, namespaces
-    from agentctl.cli.host.stderr import complain
+    from agentctl.cli.host.stderr import complain, tell_end
     from agentctl.cli.host.time_limit import one_shot_limit
     from agentctl.cli.output.access_report import bind_hint, render, summary
     from agentctl.cli.run.access import access_of
     from agentctl.cli.run.watched import watched
+    from agentctl.engine.policy import Outcome
 
     layers = Layers.of(process, args)
     wanted = namespaces(layers)
@@ -54,5 +56,4 @@ def run(args: Namespace, process: Process) -> int:
         complain(process, hint)
     if not access.missing:
         return ExitCode.OK
-    complain(process, summary(access))
-    return ExitCode.REFUSED
+    return tell_end(process, Outcome(ExitCode.REFUSED, summary(access)))

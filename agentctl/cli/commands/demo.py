@@ -6,7 +6,8 @@ import signal
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from agentctl.cli.config.flags import add_output, add_selection, add_watch, refuse_watch_flags
+from agentctl.cli.config.flags import add_selection, add_watch, refuse_watch_flags
+from agentctl.cli.config.output_flags import add_output
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError

@@ -8,11 +8,13 @@ from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     add_connection,
-    add_output,
     add_selection,
     add_watch,
+    add_words,
     refuse_watch_flags,
+    take_words,
 )
+from agentctl.cli.config.output_flags import add_output
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, SourceError
@@ -39,7 +41,7 @@ what to do about it. With --watch each update comes with the same.
 
 examples:
   agentctl diagnose -n agents
-  agentctl diagnose --component agents-controller
+  agentctl diagnose agents-controller
   agentctl diagnose --watch
   agentctl diagnose -o json | jq '.items[].details.diagnosis'
 
@@ -48,6 +50,7 @@ left out, and that is told."""
 
 
 def configure(parser: Parser) -> None:
+    add_words(parser)
     parser.add_argument("-w", "--watch", action="store_true", help="follow every change")
     add_selection(parser)
     add_output(parser)
@@ -59,6 +62,7 @@ def configure(parser: Parser) -> None:
 def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.run.stream import stream
 
+    take_words(args)
     if not args.watch:
         why = "{0} needs a stream: agentctl diagnose --watch {0} ..."
         refuse_watch_flags(args, why, "--timeout")
@@ -71,11 +75,12 @@ def run(args: Namespace, process: Process) -> int:
 def tell_what_is_missing(args: Namespace, process: Process) -> None:
     """Where everything is forbidden there is no state to explain: only what to grant."""
     from agentctl.cli.config.settings import resolve
-    from agentctl.cli.host.stderr import complain
+    from agentctl.cli.host.stderr import tell_end
     from agentctl.cli.host.time_limit import time_limit
     from agentctl.cli.output.access_report import render, summary
     from agentctl.cli.run.access import access_of
     from agentctl.cli.run.watched import watched
+    from agentctl.engine.policy import Outcome
 
     settings = resolve(args, process)
     if settings.transport != "kube":
@@ -88,4 +93,4 @@ def tell_what_is_missing(args: Namespace, process: Process) -> None:
     if access.missing:
         if args.output == "table":
             process.stdout.write(render(access, "table"))
-        complain(process, summary(access))
+        tell_end(process, Outcome(ExitCode.REFUSED, summary(access)))

@@ -6,7 +6,8 @@ import math
 from argparse import ArgumentTypeError, Namespace
 from functools import partial
 
-from agentctl.cli.config.flags import add_components, add_output
+from agentctl.cli.config.flags import add_components
+from agentctl.cli.config.output_flags import add_output
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 
@@ -69,7 +70,8 @@ def run(args: Namespace, process: Process) -> int:
     from agentctl.engine.stream import Sink
     from agentctl.remote.state import Selecting
 
-    style = renderers.Style(color=process.color(args.color), stream=True)
+    color = process.color(args.color)
+    style = renderers.Style(color=color, stream=True, headers=not args.no_headers)
     # A pager has all the time that it wants: this waits for its reader, until a signal.
     sink: Sink = renderers.create(args.output, process.stdout.patient, style)
     if args.component:

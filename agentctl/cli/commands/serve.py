@@ -5,7 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Optional
 
-from agentctl.cli.config.flags import add_choice, add_cluster, add_persistence, add_selection
+from agentctl.cli.config.flags import (
+    add_choice,
+    add_cluster,
+    add_persistence,
+    add_selection,
+)
+from agentctl.cli.config.output_flags import add_talk
 from agentctl.cli.config.parser import Parser, duration
 from agentctl.cli.host.process import Process
 
@@ -153,8 +159,4 @@ def _add_streams(parser: Parser) -> None:
         metavar="N",
         help="the same for one address (default 1000)",
     )
-    group.add_argument(
-        "--debug",
-        action="store_true",
-        help="log sources, cursors and each reconnect to stderr, never a token",
-    )
+    add_talk(group, "log sources, cursors and each reconnect to stderr, never a token")

@@ -8,12 +8,14 @@ from agentctl.cli.config.flags import (
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     add_connection,
-    add_output,
     add_selection,
     add_watch,
+    add_words,
     refuse_watch_flags,
+    take_words,
 )
-from agentctl.cli.config.parser import Parser, one_of
+from agentctl.cli.config.output_flags import add_output
+from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 
@@ -38,6 +40,7 @@ while all is well and an error line whenever it is not.
 
 examples:
   agentctl status -n agents
+  agentctl status agents-controller 'runtime:*'      these components alone
   agentctl status watch
   agentctl status watch --live                       the table, redrawn in place
   agentctl status watch -o ndjson | jq -c 'select(.type=="delta")'
@@ -48,9 +51,7 @@ Durations are 500ms, 30s, 1m30s, 2h; a bare number is seconds."""
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument(
-        "action", nargs="?", type=one_of("watch"), metavar="watch", help="follow every change"
-    )
+    add_words(parser)
     parser.add_argument("-w", "--watch", action="store_true", help="the same as 'status watch'")
     add_selection(parser)
     add_output(parser, one_shot=True)
@@ -62,12 +63,12 @@ def configure(parser: Parser) -> None:
 def run(args: Namespace, process: Process) -> int:
     from agentctl.cli.run.stream import stream
 
-    watch = args.watch or args.action == "watch"
-    if watch:
+    take_words(args)
+    if args.watch:
         refuse_one_shot_output(args)
     else:
         refuse_watch_flags(args, "{0} needs a stream: agentctl status watch {0} ...", "--timeout")
-    return stream(args, process, watch)
+    return stream(args, process, args.watch)
 
 
 def refuse_one_shot_output(args: Namespace) -> None:

@@ -33,6 +33,8 @@ class LookUps:
         return {
             "--context": self.contexts,
             "--component": self.components,
+            "status words": self.words,
+            "diagnose words": self.words,
             "--namespace": self.namespaces,
             "config set value": self.config_value,
             "config unset key": self.config_keys,
@@ -57,6 +59,12 @@ class LookUps:
             return Completion()
         catalog = load_file(path) if given else load_default()
         return Completion(tuple(Candidate(name) for name in catalog.names))
+
+    def words(self, typed: Typed) -> Completion:
+        """What may follow ``status``."""
+        watch = Candidate("watch", "follow every change")
+        found = self.components(typed)
+        return found._replace(candidates=(watch, *found.candidates))
 
     def namespaces(self, typed: Typed) -> Completion:
         """Those that are named in the environment, the config file and the kubeconfig."""

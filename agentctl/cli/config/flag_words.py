@@ -100,7 +100,8 @@ class FlagWords:
             return f"{name}={str(action.const).lower() if value is None else value}"
         if value is None:
             value = self._next(name, action, rest)
-        return f"{name}={value}" if value or name in MAY_BE_EMPTY else ""
+        told = value or action.type is not None  # a type says better what it expects
+        return f"{name}={value}" if told or name in MAY_BE_EMPTY else ""
 
     def _switched(self, word: Word, action: argparse.Action) -> str:
         """``--flag=true`` and ``--flag=false``, which kubectl takes of every switch."""

@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
-from agentctl import renderers
-from agentctl.cli.config.parser import Parser, boolean, duration, one_of, positive_duration
+from agentctl.cli.config.parser import (
+    Parser,
+    boolean,
+    duration,
+    guess,
+    one_of,
+    positive_duration,
+)
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS, TRANSPORTS
 from agentctl.errors import UsageError
 from agentctl.model import Status
-
-
-def add_output(parser: Parser, one_shot: bool = False) -> None:
-    """What the output looks like; ``one_shot`` where it may be one state and no stream."""
-    group = parser.add_argument_group("output")
-    formats = renderers.names(streams=not one_shot)
-    more = ", nagios and prom for monitoring" if one_shot else ""
-    add_choice(
-        group,
-        "-o",
-        "--output",
-        of=formats,
-        default="table",
-        help=f"table for people, ndjson for programs, json for reading{more} (default table)",
-    )
-    if one_shot:
-        group.add_argument(
-            "--output-file",
-            metavar="FILE",
-            help="write to this file, whole or not at all, instead of stdout (one shot only)",
-        )
-    add_color(group, "colour the table; auto means on a terminal without NO_COLOR")
-    group.add_argument(
-        "--no-color",
-        dest="color",
-        action="store_const",
-        const="never",
-        help="the same as --color never",
-    )
-    group.add_argument(
-        "--debug",
-        action="store_true",
-        help="log the transport, cursors and each reconnect to stderr, never a token",
-    )
 
 
 def add_choice(
@@ -67,6 +39,28 @@ def add_components(group: argparse._ActionsContainer) -> None:
         metavar="GLOB",
         help="only these components, as in 'runtime:*' (may be repeated)",
     )
+
+
+def add_words(parser: Parser) -> None:
+    """``watch`` and components, as kubectl's users name things."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="watch|COMPONENT",
+        help="'watch' to follow every change; components or globs, as with --component",
+    )
+
+
+def take_words(args: argparse.Namespace) -> None:
+    """Put them where the flags put theirs. Raises UsageError."""
+    for word in args.words:
+        hint = guess(word, ["watch"])
+        if word == "watch":
+            args.watch = True
+        elif word.startswith("-") or not word or hint:
+            raise UsageError(f"unexpected argument {word!r}{hint}")
+        else:
+            args.component.append(word.removeprefix("component/"))
 
 
 def add_setting(group: argparse._ActionsContainer, key: str, *short: str, **more: Any) -> None:
@@ -129,6 +123,22 @@ def add_cluster(group: argparse._ArgumentGroup) -> None:
     )
 
 
+class WatchOnly(argparse.Action):
+    """``--watch-only``, which needs no ``--watch`` beside it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(nargs=0, const=True, **{**kwargs, "dest": argparse.SUPPRESS})
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: Optional[str] = None,
+    ) -> None:
+        namespace.watch = namespace.follow_only = True
+
+
 WATCH_FLAGS = (
     "--follow-only",
     "--heartbeat",
@@ -170,6 +180,7 @@ def add_watch(
     """How the stream behaves. Defaults are None, so that a flag without a stream can be told."""
     group = parser.add_argument_group(title)
     group.add_argument("--follow-only", action="store_const", const=True, help="no snapshot first")
+    group.add_argument("--watch-only", action=WatchOnly, help="--watch --follow-only, as kubectl")
     group.add_argument(
         "--heartbeat",
         type=duration,

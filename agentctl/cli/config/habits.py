@@ -53,6 +53,9 @@ COMMANDS: Mapping[str, str] = {
 }
 """Commands of others, and which one does that."""
 
+KUBECTLS = ("apply", "cluster-info", "delete", "edit", "exec", "explain", "logs", "rollout")
+"""What kubectl alone does."""
+
 
 def instead_of(flag: str, known: Collection[str]) -> str:
     """``: …`` for a flag of kubectl's that has no place here; empty for any other."""
@@ -62,6 +65,7 @@ def instead_of(flag: str, known: Collection[str]) -> str:
 
 def other_command(words: Sequence[str], program: str) -> str:
     """``; did you mean …?`` for a command of kubectl's; empty for any other."""
-    found = COMMANDS.get(" ".join(words), "")
+    word = " ".join(words)
+    found = f"kubectl {word}" if word in KUBECTLS else COMMANDS.get(word, "")
     ours = found.replace("agentctl", program, 1) if found.startswith("agentctl") else found
     return f"; did you mean '{ours}'?" if found else ""

@@ -33,6 +33,8 @@ class Process:
     """How the program was called: ``kubectl agentctl`` as a plugin of kubectl."""
     begun: Optional[ProcessStart] = None
     """When this process began; None where it is no part of the run."""
+    quiet: bool = False
+    """Nothing on stderr but an error that ends the run."""
 
     @classmethod
     def real(cls, name: str = "agentctl") -> Process:

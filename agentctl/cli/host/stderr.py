@@ -9,18 +9,26 @@ from agentctl.engine.policy import Outcome
 
 
 def complain(process: Process, message: str) -> None:
-    """One line on stderr, redacted."""
+    """One line on stderr, redacted; none with ``--quiet``."""
+    if not process.quiet:
+        _write(process, message)
+
+
+def tell_end(process: Process, outcome: Outcome) -> int:
+    """Say how a run ended, if there is something to say; returns the exit code.
+
+    With ``--quiet`` the code is enough where all went well.
+    """
+    if outcome.message and (outcome.exit_code or not process.quiet):
+        _write(process, outcome.message)
+    return int(outcome.exit_code)
+
+
+def _write(process: Process, message: str) -> None:
     from agentctl.redact import redact
 
     process.stderr.write(f"agentctl: {redact(message)}\n")
     process.stderr.flush()
-
-
-def tell_end(process: Process, outcome: Outcome) -> int:
-    """Say how a run ended, if there is something to say; returns the exit code."""
-    if outcome.message:
-        complain(process, outcome.message)
-    return int(outcome.exit_code)
 
 
 def debug_to(process: Process) -> None:

@@ -87,15 +87,9 @@ def yaml_of(manifests: Sequence[JSONObject]) -> str:
     """One YAML document each; nothing for nothing."""
     if not manifests:
         return ""
-    import yaml
+    from agentctl.renderers.yaml import document
 
-    # PyYAML folds long texts and writes aliases for what is the same object twice.
-    class PlainDumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: object) -> bool:
-            return True
-
-    text: str = yaml.dump_all(manifests, Dumper=PlainDumper, sort_keys=False, width=1000)
-    return text
+    return "---\n".join(map(document, manifests))
 
 
 def bind_hint(access: Access) -> Iterable[str]:

@@ -102,6 +102,8 @@ def is_live(args: Namespace, process: Process) -> bool:
     for flag, value in (("--follow-only", args.follow_only), ("--since", args.since)):
         if value:
             raise UsageError(f"--live shows the whole state, and {flag} leaves it out")
+    if args.no_headers:
+        raise UsageError("--live has headers: leave --no-headers out")
     logged = args.debug and process.stderr.isatty()  # the log would go across the table
     return process.is_terminal and not logged
 

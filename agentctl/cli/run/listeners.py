@@ -132,6 +132,8 @@ def greet(
     args: Namespace, process: Process, namespaces: Sequence[str], listeners: Sequence[Listener]
 ) -> None:
     """Say on stderr what is served and how to read it; warn of what may not be meant."""
+    if process.quiet:
+        return
     source = "the embedded control plane" if args.source == "demo" else "the cluster"
     lines = [f"serving {', '.join(namespaces)} of {source}; ctrl-C ends it"]
     lines += [_example(args, listener) for listener in listeners]

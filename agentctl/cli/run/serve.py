@@ -47,7 +47,8 @@ def serve(args: Namespace, process: Process) -> int:
     check_flags(args)
     sys.setswitchinterval(SWITCH_S)
     if not args.debug:
-        log_to(process, logging.WARNING, "agentctl: %(message)s")
+        level = logging.CRITICAL if process.quiet else logging.WARNING
+        log_to(process, level, "agentctl: %(message)s")
     warn_of_token_file(args.token_file, process)
     gate = TokenGate.from_file(args.token_file, process.clock) if args.token_file else TokenGate()
     tls = None

@@ -1,0 +1,48 @@
+"""Wide output: the table with AGE and REASON, as kubectl's ``-o wide``.
+
+AGE is how long a component has been in its present status, REASON the one word of
+Kubernetes for why it is not well. Where that is not known there is a ``-``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentctl.diagnosis.text import KEY
+from agentctl.engine.verdict import GOOD
+from agentctl.lenient_json import mappings, text
+from agentctl.model import Item
+from agentctl.renderers import Style, TextSink
+from agentctl.renderers.table import TableRenderer
+
+HELP = "the table, with AGE and REASON"
+
+_POD = re.compile(r"; [^;]+: (\S+)$")
+"""``1/2 ready; agents-7x: Error``: what a workload's message ends with."""
+
+_REASON = re.compile(r"(?:^|[;:] |\()([A-Z]\w*[a-z][A-Z]\w*)(?=$|[;:)])")
+"""``ProgressDeadlineExceeded``: where a message puts its reason, and no word of prose."""
+
+NOT_KNOWN = "-"
+
+
+class WideRenderer(TableRenderer):
+    columns = ("COMPONENT", "NAMESPACE", "STATUS", "AGE", "REASON", "MESSAGE")
+
+    def _cells(self, item: Item) -> tuple[str, ...]:
+        *head, message = super()._cells(item)
+        return (*head, NOT_KNOWN, reason_of(item) or NOT_KNOWN, message)
+
+
+def reason_of(item: Item) -> str:
+    """One word; empty for none, or for a component that is fine."""
+    if item.status in GOOD:
+        return ""
+    pod = _POD.search(item.message) if "workload" in item.details else None
+    told = (text(one, "message") for one in mappings(item.details, KEY))
+    found = (pod, *(_REASON.search(words) for words in (item.message, *told)))
+    return next((match[1] for match in found if match), "")
+
+
+def create(out: TextSink, style: Style) -> WideRenderer:
+    return WideRenderer(out, style)
