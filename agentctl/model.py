@@ -55,6 +55,10 @@ class ErrorCode(Enum):
     """What was lost is back."""
 
 
+OUTAGES = (ErrorCode.DISCONNECTED, ErrorCode.UNAUTHORIZED, ErrorCode.SERVER, ErrorCode.STALE)
+"""What hides all. Where one resource is forbidden, what rests on it is told as unknown."""
+
+
 class ItemKey(NamedTuple):
     """What an item is known by."""
 

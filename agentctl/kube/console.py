@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Callable, NamedTuple, Optional
 
 
@@ -12,6 +13,8 @@ class Console(NamedTuple):
     """Stdin is a terminal, so that a plugin may ask questions there."""
     tell: Optional[Callable[[str], object]] = None
     """Shows what a plugin writes to stderr while it runs, redacted; may be part of a line."""
+    lent: Callable[[], AbstractContextManager[None]] = nullcontext
+    """For the while in which a plugin has stdin: we leave the terminal's keys to it."""
 
 
 NOBODY = Console()

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
@@ -85,6 +85,10 @@ class ExecPlugin(NamedTuple):
 
     def run(self, environ: Mapping[str, str], console: Console) -> dict[str, Any]:
         """The fields of a ``ClusterAccess`` that it gives. Raises ConfigError."""
+        with console.lent() if self.interactive else nullcontext():
+            return self._run(environ, console)
+
+    def _run(self, environ: Mapping[str, str], console: Console) -> dict[str, Any]:
         limit_s = USER_LIMIT_S if console.has_user else LIMIT_S
         try:
             process = subprocess.Popen(

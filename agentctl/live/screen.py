@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Optional, Protocol
 
 from agentctl.live.board import Size
 
@@ -37,6 +37,19 @@ class Terminal(Protocol):
     def takes_more(self, patience_s: float) -> bool:
         """Whether a write would return soon (ctrl-S stops a terminal)."""
 
+    @property
+    def keys(self) -> Optional[int]:
+        """The file descriptor that keys come from, while there are any."""
+
+    def take_keys(self) -> None:
+        """Have keys at once and unseen, where that is possible; if they are, do nothing."""
+
+    def give_keys_back(self) -> None:
+        """Have the terminal's modes as they were."""
+
+    def typed(self, hung_up: bool) -> bytes:
+        """The keys that were pressed; none ever again where it has hung up."""
+
 
 class Screen:
     """Thread-safe. ``pause`` and ``close`` may be called inside of a signal's handler."""
@@ -54,6 +67,7 @@ class Screen:
         with self._lock:
             if self._paused or self._closed or not self._terminal.is_ours():
                 return
+            self._terminal.take_keys()
             lines = frame(self._terminal.size())
             # Each line is erased before it is written: after it, a line that fills the width
             # would lose its last character. Addressed by number, none can scroll the screen.
@@ -61,6 +75,15 @@ class Screen:
             take = "" if self._taken else TAKE
             self._taken = True
             self._terminal.write(take + body)
+
+    @property
+    def keys(self) -> Optional[int]:
+        """The file descriptor that keys come from, while there are any."""
+        return self._terminal.keys
+
+    def typed(self, hung_up: bool) -> bytes:
+        """The keys that were pressed; none ever again where it has hung up."""
+        return self._terminal.typed(hung_up)
 
     def pause(self) -> None:
         """Give the terminal back, until ``resume``."""
@@ -80,6 +103,7 @@ class Screen:
     def _give_back(self) -> None:
         locked = self._lock.acquire(timeout=PATIENCE_S)
         try:
+            self._terminal.give_keys_back()
             if self._taken and self._terminal.takes_more(PATIENCE_S):
                 self._taken = False
                 self._terminal.write(GIVE_BACK)

@@ -41,6 +41,25 @@ def cut(text: str, columns: int) -> str:
     return "".join(kept) + ELLIPSIS
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    """The text in lines that are no wider, broken between words where it can be."""
+    lines, left = [""], max(1, columns)
+    for word in text.split():
+        gap = 1 if lines[-1] else 0
+        if gap + width(word) > left and gap:
+            lines.append("")
+            left, gap = max(1, columns), 0
+        lines[-1] += " " * gap
+        left -= gap
+        for char in word:
+            if _width(char) > left:
+                lines.append("")
+                left = max(1, columns)
+            lines[-1] += char
+            left -= _width(char)
+    return lines
+
+
 def line(pieces: Iterable[Piece], columns: int) -> str:
     """Pieces in a row, cut to a width, each in its dress; no blanks at the end."""
     pieces = list(pieces)

@@ -16,13 +16,10 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Optional
 
-from agentctl.model import Delta, ErrorCode, Event, ItemKey, Snapshot, StreamError
+from agentctl.model import OUTAGES, Delta, Event, ItemKey, Snapshot, StreamError
 from agentctl.recording import Damage, End, Entry, Header
 from agentctl.timeline.facts import Gap, SpanState, Timeline
 from agentctl.timeline.row import GrowingRow
-
-OUTAGES = (ErrorCode.DISCONNECTED, ErrorCode.UNAUTHORIZED, ErrorCode.SERVER, ErrorCode.STALE)
-"""What hides all. Where one resource is forbidden, what rests on it is told as unknown."""
 
 SILENT_BEATS = 3
 SLEPT_MS = 60_000

@@ -63,6 +63,20 @@ def test_an_engine_that_is_stuck_is_left_behind_at_its_time() -> None:
 
 
 @pytest.mark.timeout(10)
+def test_an_engine_that_is_stuck_is_left_behind_when_the_output_asks_for_the_end() -> None:
+    engine = Stuck()
+    runner = Runner(engine, None, stop_s=0.05)
+    told: list[str] = []
+    threading.Timer(0.05, runner.stop, [0]).start()
+    try:
+        assert runner.run(lambda: told.append("one"), lambda: told.append("two")) == Outcome(0)
+    finally:
+        engine.over.set()
+    assert told == ["one", "two"]
+    runner.stop(0)  # too late, and no harm
+
+
+@pytest.mark.timeout(10)
 def test_an_engine_that_is_stuck_is_left_behind_after_a_signal() -> None:
     engine = Stuck()
     threading.Timer(0.05, signal.raise_signal, [signal.SIGTERM]).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -89,3 +90,16 @@ class Tmux:
         names = ("cursor_flag", "alternate_on", "wrap_flag")
         values = self._call("display-message", "-p", " ".join(f"#{{{name}}}" for name in names))
         return {name: value == "1" for name, value in zip(names, values.split())}
+
+    @property
+    def modes(self) -> str:
+        """The terminal's modes, as stty tells them."""
+        path = self._call("display-message", "-p", "#{pane_tty}").strip()
+        terminal = os.open(path, os.O_RDONLY | os.O_NOCTTY)
+        try:
+            told = subprocess.run(
+                ["stty", "-a"], stdin=terminal, capture_output=True, text=True, check=True
+            )
+        finally:
+            os.close(terminal)
+        return told.stdout

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime, timezone
+from typing import Optional
 
 import pytest
 
@@ -25,6 +27,8 @@ class FakeTerminal:
         self.ours = True
         self.stopped = False
         self.broken = False
+        self.keys: Optional[int] = None
+        self.modes: list[str] = []
         self._news = threading.Condition()
 
     def write(self, text: str) -> None:
@@ -42,6 +46,16 @@ class FakeTerminal:
 
     def takes_more(self, patience_s: float) -> bool:
         return not self.stopped
+
+    def take_keys(self) -> None:
+        self.modes.append("cbreak")
+
+    def give_keys_back(self) -> None:
+        self.modes.append("as before")
+
+    def typed(self, hung_up: bool) -> bytes:
+        assert self.keys is not None
+        return os.read(self.keys, 64)
 
     def until(self, text: str) -> None:
         """Wait for a write that has this in it."""
@@ -160,7 +174,7 @@ def view(screen: Screen) -> LiveView:
 
 class TestView:
     def test_events_are_drawn(self, terminal: FakeTerminal, view: LiveView) -> None:
-        view.start(pytest.fail)
+        view.start(pytest.fail, pytest.fail)
         terminal.until("waiting for the first state")
         view.emit(STATE)
         terminal.until("grpc")
@@ -175,14 +189,14 @@ class TestView:
     ) -> None:
         monkeypatch.setattr(views, "TICK_S", 0.01)
         view.emit(STATE)
-        view.start(pytest.fail)
+        view.start(pytest.fail, pytest.fail)
         terminal.until(">1s")
         view.close()
 
     def test_a_new_size_is_drawn_when_it_is_told(
         self, terminal: FakeTerminal, view: LiveView
     ) -> None:
-        view.start(pytest.fail)
+        view.start(pytest.fail, pytest.fail)
         terminal.until("waiting")
         terminal.now = Size(10, 3)
         view.wake()
@@ -190,7 +204,7 @@ class TestView:
         view.close()
 
     def test_a_burst_is_few_frames(self, terminal: FakeTerminal, view: LiveView) -> None:
-        view.start(pytest.fail)
+        view.start(pytest.fail, pytest.fail)
         for _ in range(1000):
             view.emit(STATE)
         terminal.until("grpc")
@@ -200,12 +214,31 @@ class TestView:
     def test_what_drawing_raises_ends_the_run(self, terminal: FakeTerminal, view: LiveView) -> None:
         gave_up = threading.Event()
         terminal.broken = True
-        view.start(gave_up.set)
+        view.start(gave_up.set, pytest.fail)
         assert gave_up.wait(10)
         with pytest.raises(BrokenPipeError):
             view.emit(STATE)
         with pytest.raises(BrokenPipeError):
             view.close()
+
+    def test_a_key_quits_at_once_and_others_do_nothing(
+        self, terminal: FakeTerminal, view: LiveView
+    ) -> None:
+        terminal.keys, keyboard = os.pipe()
+        quitted = threading.Event()
+        view.start(pytest.fail, quitted.set)
+        terminal.until("waiting")
+        os.write(keyboard, b"x\x1b[A")
+        view.emit(STATE)
+        terminal.until("grpc")
+        assert not quitted.is_set()
+        os.write(keyboard, b"q")
+        assert quitted.wait(10)
+        view.close()
+        assert terminal.modes[0] == "cbreak"
+        assert terminal.modes[-1] == "as before"
+        os.close(keyboard)
+        os.close(terminal.keys)
 
     def test_it_may_be_closed_before_it_has_begun(
         self, terminal: FakeTerminal, view: LiveView

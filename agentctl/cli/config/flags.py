@@ -235,7 +235,7 @@ def add_watch(
             "--live",
             action="store_const",
             const=True,
-            help="redraw the table in place, with ages (where stdout is a terminal)",
+            help="redraw the table in place, with ages; q quits (where stdout is a terminal)",
         )
     group.add_argument(
         "--record",

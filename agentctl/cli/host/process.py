@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Protocol
 
 from agentctl.cli.host.fd_output import FdErrors, FdOutput
+from agentctl.cli.host.keys import Keys
 from agentctl.cli.host.procfs import ProcessStart
 from agentctl.clock import Clock, SystemClock
 
@@ -29,6 +30,7 @@ class Process:
     stdout: FdOutput
     stderr: ErrorOutput
     clock: Clock = field(default_factory=SystemClock)
+    keys: Keys = field(default_factory=Keys)
     name: str = "agentctl"
     """How the program was called: ``kubectl agentctl`` as a plugin of kubectl."""
     begun: Optional[ProcessStart] = None

@@ -36,6 +36,7 @@ class FdTerminal:
 
     def __init__(self, process: Process) -> None:
         self._out = process.stdout
+        self._keys = process.keys
 
     def write(self, text: str) -> None:
         with _hung_up():
@@ -62,6 +63,21 @@ class FdTerminal:
     def takes_more(self, patience_s: float) -> bool:
         return takes_more(self._out.fd, patience_s)
 
+    @property
+    def keys(self) -> Optional[int]:
+        return self._keys.fd
+
+    def take_keys(self) -> None:
+        self._keys.take()
+
+    def give_keys_back(self) -> None:
+        self._keys.give_back()
+
+    def typed(self, hung_up: bool) -> bytes:
+        if hung_up:
+            self._keys.forget()
+        return self._keys.read()
+
 
 @contextmanager
 def _hung_up() -> Iterator[None]:
@@ -77,17 +93,21 @@ def _hung_up() -> Iterator[None]:
 class LiveOutput(Output):
     """The table in place of the events."""
 
-    def __init__(self, title: str, color: bool, process: Process) -> None:
+    def __init__(self, board: Board, process: Process, quit_code: int) -> None:
+        """``quit_code`` is what the run ends with where the user has it ended by a key."""
         self._terminal = FdTerminal(process)
         self._screen = Screen(self._terminal)
-        self._view = LiveView(Board(title, color), self._screen, process.clock)
+        self._view = LiveView(board, self._screen, process.clock)
+        self._quit_code = quit_code
         super().__init__(self._view, process.stdout.fd)
 
     @contextmanager
     def shown(self, give_up: Callable[[int], None]) -> Iterator[Callable[[], None]]:
         with _signals(self._screen, self._view):
             try:
-                self._view.start(lambda: give_up(ExitCode.INTERNAL))
+                self._view.start(
+                    lambda: give_up(ExitCode.INTERNAL), lambda: give_up(self._quit_code)
+                )
                 yield self._screen.close
             finally:
                 self._view.close()

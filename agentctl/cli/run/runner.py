@@ -12,8 +12,8 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NamedTuple, Optional, Protocol
 
@@ -61,8 +61,7 @@ class Runner:
     """One run of one engine or server; use it once, from the main thread.
 
     ``stdout_fd`` is None for what prints no events: that nobody reads them is no end.
-    ``on_stop`` is called once the run is told to end early, possibly inside of a signal's
-    handler: it must not wait. ``last`` is the moment (monotonic) at which a run that should
+    ``last`` is the moment (monotonic) at which a run that should
     have ended by itself is left behind, and says what is its outcome then.
     """
 
@@ -71,11 +70,10 @@ class Runner:
         engine: Running,
         stdout_fd: Optional[int],
         stop_s: float = STOP_S,
-        on_stop: Callable[[], None] = lambda: None,
         last: Optional[Last] = None,
     ) -> None:
         self._last = last
-        self._on_stop = on_stop
+        self._on_stop: Sequence[Callable[[], None]] = ()
         self._engine = engine
         self._stdout_fd = stdout_fd
         self._stop_s = stop_s
@@ -86,22 +84,39 @@ class Runner:
         # done, and that can be looked at any number of times, as a byte could not.
         self._over, self._end = os.pipe()
         self._signalled, self._signal = os.pipe()
+        os.set_blocking(self._signal, False)
         self._stop_by: Optional[float] = None
         self._code = int(ExitCode.OK)
+        self._asked: Optional[int] = None
+        self._asking = threading.Lock()
+        self._listens = True
 
-    def run(self) -> Outcome:
+    def stop(self, code: int) -> None:
+        """Have the run end with this code, from any thread; never waits."""
+        with self._asking:
+            self._asked = code
+            if self._listens:
+                with suppress(BlockingIOError):  # it looks anyway
+                    os.write(self._signal, b"\0")
+
+    def run(self, *on_stop: Callable[[], None]) -> Outcome:
         """Returns how the run ended; raises what the engine's sink raised.
+
+        Each ``on_stop`` is called once the run is told to end early, possibly inside of a
+        signal's handler: it must not wait.
 
         The thread may be left behind, if it is stuck: the process must not be kept by it.
         """
-        os.set_blocking(self._signal, False)
+        self._on_stop = on_stop
         try:
             with self._signals():
                 self._start()
                 self._wait()
         finally:
-            for fd in (self._over, self._signalled, self._signal):
-                os.close(fd)
+            with self._asking:
+                self._listens = False
+                for fd in (self._over, self._signalled, self._signal):
+                    os.close(fd)
         if self._error is not None:
             raise self._error
         return self._outcome or Outcome(ExitCode.DISCONNECTED)
@@ -136,6 +151,8 @@ class Runner:
                 return
             if ready.get(self._signalled):
                 os.read(self._signalled, 64)
+                if self._asked is not None:
+                    self._stop(self._asked)
             stdout_fd = self._stdout_fd
             if stdout_fd is not None and ready.get(stdout_fd, 0) & _GONE:
                 poller.unregister(stdout_fd)
@@ -160,7 +177,8 @@ class Runner:
             self._stop_by = time.monotonic() + self._stop_s
             self._code = code
             self._engine.stop(code)
-            self._on_stop()
+            for each in self._on_stop:
+                each()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

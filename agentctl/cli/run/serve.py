@@ -88,7 +88,7 @@ def serve(args: Namespace, process: Process) -> int:
         require(app.threads + beside + SPARE_THREADS, "this server")
         greet(args, process, names, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
-            outcome = Runner(app, None, SERVER_STOP_S, stopping).run()
+            outcome = Runner(app, None, SERVER_STOP_S).run(stopping)
     return tell_end(process, outcome)
 
 

@@ -18,7 +18,7 @@ from agentctl.cli.recording.recorder import recorder
 from agentctl.cli.run.runner import Last, Runner
 from agentctl.cli.run.transport import Build, way
 from agentctl.engine.engine import Engine
-from agentctl.engine.policy import Outcome
+from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.threads import grpc_core_threads, require
 
@@ -55,12 +55,12 @@ def show(
     says how many threads there must be room for beside those of an engine.
     """
     limit = time_limit(args, process, once=not watch)
-    out = _live(args, settings, process) or output(
+    service = service_of(process) if watch else Service()
+    asked = service.policy(policy(args, limit))
+    out = _live(args, settings, asked, process) or output(
         args, settings.namespace, process, watch, limit.end_patience_s
     )
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
-    service = service_of(process) if watch else Service()
-    asked = service.policy(policy(args, limit))
     with recorder(args, settings, asked, process) as recording:
         engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
         threads = engine.threads + beside(engine) + TRANSPORT_THREADS[settings.transport]
@@ -73,7 +73,9 @@ def show(
     return tell_end(process, out.conclude(outcome))
 
 
-def _live(args: Namespace, settings: Settings, process: Process) -> Optional[Output]:
+def _live(
+    args: Namespace, settings: Settings, asked: StreamPolicy, process: Process
+) -> Optional[Output]:
     """The output of ``--live``, where that is asked for and can be."""
     if not getattr(args, "live", None):
         return None
@@ -81,7 +83,12 @@ def _live(args: Namespace, settings: Settings, process: Process) -> Optional[Out
 
     if not is_live(args, process):
         return None
-    return LiveOutput(settings.namespace, process.color(args.color), process)
+    from agentctl.live.board import Board
+
+    hint = "q quits" if process.has_user else ""
+    board = Board(settings.namespace, process.color(args.color), asked.heartbeat_s, hint)
+    # Who quits has not seen what --until waits for, and what comes after it must not run.
+    return LiveOutput(board, process, ExitCode.VERDICT_BAD if args.until else ExitCode.OK)
 
 
 def _run(
@@ -96,13 +103,9 @@ def _run(
 
     last = None if limit.ends_at is None else Last(limit.ends_at + GRACE_S, late)
     told = service.told(engine.vitals, process.clock)
+    runner = Runner(engine, out.fd, last=last)
     try:
-        with out.shown(engine.stop) as give_back, told as stopping:
-
-            def on_stop() -> None:
-                give_back()
-                stopping()
-
-            return Runner(engine, out.fd, on_stop=on_stop, last=last).run()
+        with out.shown(runner.stop) as give_back, told as stopping:
+            return runner.run(give_back, stopping)
     except BrokenPipeError:
         return Outcome(ExitCode.PIPE_CLOSED)

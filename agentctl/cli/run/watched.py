@@ -73,7 +73,9 @@ def watched(
 
     def configured() -> ClusterAccess:
         console = Console(
-            process.has_user, process.stderr.write if process.stderr.isatty() else None
+            process.has_user,
+            process.stderr.write if process.stderr.isatty() else None,
+            process.keys.lent,
         )
         overrides = Overrides(context=settings.context or "")
         return discover(

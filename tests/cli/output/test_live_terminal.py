@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from agentctl.cli.host.keys import Keys
 from agentctl.cli.host.process import FdOutput, Process
 from agentctl.cli.output.live import LiveOutput
+from agentctl.demo import DemoControlPlane
+from agentctl.live.board import Board
 from agentctl.live.screen import GIVE_BACK, TAKE
 from tests.cli.inprocess import call
 from tests.cli.program import run
@@ -68,20 +72,76 @@ def test_drawn_ticking_resized_and_ended(terminal: Tmux) -> None:
     assert sum(line.startswith("grpc") for line in lines) == 1  # left to read
 
 
+SCRIPT = """\
+trap : INT
+stty -g > before
+sh -c 'echo $$ > pid; exec ./agentctl demo --no-script --live "$@" 2>/dev/null' - "$@"
+code=$?
+stty -g > after
+echo code $code
+"""
+"""Of a shell that is not interactive: one that is would mend the terminal's modes itself."""
+
+
 @pytest.mark.parametrize(
-    ("end", "code"),
-    [("kill -TERM", 143), ("kill -HUP", 129), ("--until healthy --stable-for 1s", 0)],
+    ("end", "flags", "code"),
+    [
+        ("kill -TERM", "", 143),
+        ("kill -HUP", "", 129),
+        ("kill -QUIT", "", 131),
+        ("C-c", "", 130),
+        ("q", "", 0),
+        ("q", "--until error", 1),
+        ("", "--until healthy --stable-for 1s", 0),
+    ],
 )
-def test_however_it_ends_the_terminal_is_given_back(terminal: Tmux, end: str, code: int) -> None:
-    flags = end if end.startswith("--") else ""
-    terminal.type(f"sh -c 'echo $$ > pid; exec ./{DEMO} {flags}'; echo code $?")
-    terminal.until_shown("COMPONENT")
-    if not flags:
-        pid = (Path(terminal.home) / "pid").read_text()
+def test_however_it_ends_the_terminal_is_given_back(
+    terminal: Tmux, end: str, flags: str, code: int
+) -> None:
+    (terminal.home / "script").write_text(SCRIPT)
+    terminal.type(f"ulimit -c 0; sh script {flags}")
+    if end:
+        terminal.until_shown("grpc")
         assert terminal.flags == TAKEN
-        terminal.aside(f"{end} {pid}")
+        assert "-icanon" in terminal.modes
+    if end.startswith("kill"):
+        terminal.aside(f"{end} {(terminal.home / 'pid').read_text()}")
+    elif end:
+        terminal.press(end)
     terminal.until_shown(f"code {code}")
     assert terminal.flags == GIVEN_BACK
+    assert (terminal.home / "after").read_text() == (terminal.home / "before").read_text()
+
+
+def test_an_outage_is_told_whole_and_it_says_that_it_is_not_live(terminal: Tmux) -> None:
+    with DemoControlPlane(script=False) as demo:
+        (terminal.home / "kubeconfig").write_text(demo.kubeconfig_text())
+        watch = "./agentctl status watch --live --kubeconfig kubeconfig --heartbeat 1s"
+        terminal.resize(80, 24)
+        terminal.type(f"{watch}; echo code $?")
+        terminal.until(lambda lines: lines[-1].startswith("HEARTBEAT"))
+    for columns in (80, 60, 40):
+        terminal.resize(columns, 24)
+        lines = terminal.until(
+            lambda lines: (
+                "connection refused; is the server running, is the port right?" in " ".join(lines)
+                and lines[0].startswith("agents: NOT LIVE for ")
+            )
+        )
+        assert any(re.match(r"ERROR \d+s ago  namespaces and \d more ", line) for line in lines)
+    terminal.press("q")
+    terminal.until_shown("code 0")
+
+
+def test_where_stdin_is_no_terminal_there_are_no_keys(terminal: Tmux) -> None:
+    terminal.type(f"./{DEMO} < /dev/null; echo code $?")
+    lines = terminal.until_shown("grpc")
+    terminal.press("q")
+    before = age(lines)
+    terminal.until(lambda lines: age(lines) > before)
+    assert "-icanon" not in terminal.modes
+    terminal.press("C-c")
+    terminal.until_shown("code 130")
 
 
 def test_stopped_and_continued(terminal: Tmux) -> None:
@@ -93,6 +153,7 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
     terminal.type("fg")
     terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
     assert terminal.flags == TAKEN
+    assert "-icanon" in terminal.modes
     terminal.press("C-z")
     terminal.until_shown("Stopped")
     terminal.type("bg")
@@ -102,8 +163,9 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
     assert not any(line.startswith("grpc") for line in lines)
     terminal.type("fg")
     terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
-    terminal.press("C-c")
-    terminal.until(lambda lines: lines[-1].startswith("$") or "$ " in lines)
+    terminal.press("q")
+    terminal.type("echo over")
+    terminal.until(lambda lines: "over" in lines)
     assert terminal.flags == GIVEN_BACK
 
 
@@ -125,11 +187,13 @@ def ends() -> Iterator[tuple[int, int]]:
 
 
 def output(slave: int) -> LiveOutput:
-    return LiveOutput("agents", False, Process({"TERM": "xterm"}, FdOutput(slave), sys.stderr))
+    process = Process({"TERM": "xterm"}, FdOutput(slave), sys.stderr, keys=Keys(slave))
+    return LiveOutput(Board("agents", False), process, 0)
 
 
 def test_a_fault_of_ours_gives_it_back_too(ends: tuple[int, int]) -> None:
     master, slave = ends
+    modes = termios.tcgetattr(slave)
 
     def fault() -> None:
         with output(slave).shown(pytest.fail):
@@ -137,11 +201,13 @@ def test_a_fault_of_ours_gives_it_back_too(ends: tuple[int, int]) -> None:
             while "waiting for the first state" not in said:
                 said += os.read(master, 4096).decode()
             assert said.startswith(TAKE)
+            assert termios.tcgetattr(slave) != modes
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fault()
     assert os.read(master, 4096).decode() == GIVE_BACK
+    assert termios.tcgetattr(slave) == modes
 
 
 def test_somebody_hangs_up(ends: tuple[int, int]) -> None:
