@@ -50,7 +50,7 @@ def item_for(key: ItemKey) -> st.SearchStrategy[Item]:
 
 
 ITEMS = KEYS.flatmap(item_for)
-STATES = st.lists(ITEMS, max_size=8, unique_by=lambda item: item.key).map(
+STATES = st.lists(ITEMS, max_size=5, unique_by=lambda item: item.key).map(
     lambda items: {item.key: item for item in items}
 )
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(timezone.utc))

@@ -17,8 +17,8 @@ from typing import Any, Optional
 Done = subprocess.CompletedProcess[str]
 
 PATIENCE_S = 20.0
-ENDED_S = 5.0
-"""A signal ends it in well under a second where nothing else runs."""
+ENDED_S = 10.0
+"""A signal ends it in well under a second where nothing else runs; here others may."""
 COMMAND = (sys.executable, "-m", "agentctl")
 
 

@@ -115,7 +115,7 @@ class Cluster:
         self.namespace = f"agentctl-e2e-{self.suffix}"
         self.group = f"{self.suffix}.agentctl-e2e.example.com"
         self.crd = f"gadgets.{self.group}"
-        self.patience_s = 60.0 if double is None else 10.0
+        self.patience_s = 60.0 if double is None else 20.0
         self.quiet_s = 5.0 if double is None else 1.5
         """Long enough for a first answer, and for what must not come to have come."""
         self.lease_s = 10 if double is None else 4

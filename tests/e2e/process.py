@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple, Union
 
 from jsonschema import Draft202012Validator
 
+from agentctl.errors import ExitCode
 from tests.e2e.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,6 +75,16 @@ def run(cluster: Cluster, components: str, *arguments: str) -> Done:
     took = time.monotonic() - started
     lines = done.stdout.splitlines() if "ndjson" in arguments else []
     return Done(done.returncode, list(map(checked, lines)), done.stdout, done.stderr, took)
+
+
+def run_quietly(cluster: Cluster, components: str, *arguments: str) -> Done:
+    """A watch that ends by its ``--timeout``; with a longer one where a busy machine let it
+    pass before there was a connection."""
+    flags = ("--watch", "-o", "ndjson", *arguments)
+    done = run(cluster, components, *flags, "--timeout", f"{cluster.quiet_s}s")
+    if done.code == ExitCode.DISCONNECTED:
+        done = run(cluster, components, *flags, "--timeout", f"{cluster.patience_s / 2}s")
+    return done
 
 
 class Watch:

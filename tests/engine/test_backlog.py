@@ -71,7 +71,7 @@ def test_what_is_taken_folds_to_the_same_state(
     assert reduce(fold, read, before) == reduce(fold, [event for event, _ in steps], before)
 
 
-@given(st.lists(EVENTS, max_size=12))
+@given(st.lists(EVENTS, max_size=6))
 def test_within_the_limit_nothing_is_changed(events: list[Event]) -> None:
     backlog = Backlog()
     for event in events:
@@ -81,7 +81,7 @@ def test_within_the_limit_nothing_is_changed(events: list[Event]) -> None:
     assert not backlog
 
 
-@given(st.lists(EVENTS, min_size=2, max_size=12))
+@given(st.lists(EVENTS, min_size=2, max_size=6))
 def test_it_says_how_many_wait(events: list[Event]) -> None:
     backlog = merging()
     for event in events:

@@ -265,7 +265,7 @@ def test_whatever_happens_the_events_fold_to_the_state(moves: Any) -> None:
             assert all(attempt.join(1) for attempt in source.attempts)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(1, 1 + settings().max_examples // 15))
 def test_hours_of_random_failures_cost_few_steps(seed: int) -> None:
     rng = random.Random(seed)
     steered = Steered(max_staleness_s=rng.choice([None, 20.0, 120.0]))

@@ -32,10 +32,10 @@ class Cluster:
 
     def check(self, *flags: str) -> tuple[int, str]:
         """As a plugin: its code, which the line names too, and the line's text."""
-        done = self.status("-o", "nagios", *flags)
+        done = self.here("-o", "nagios", *flags)
         line = parse(done.stdout)
         assert done.stderr == ""
-        assert done.returncode == line.code
+        assert done.code == line.code
         return line.code, line.text
 
     def here(self, *flags: str) -> Done:

@@ -206,11 +206,11 @@ def test_one_that_reads_again_is_told_the_truth_and_what_was_merged() -> None:
         stream = EventStream(out, SystemClock(), b"scope")
         with Reader(pipe, at_once=False) as reader, out.shown(pytest.fail):
             stream.begin(items, {})
-            for number in range(4000):
+            for number in range(1500):
                 key = items[number % 20].key
                 state.pop(key, None)
                 if number % 7:
-                    state[key] = Item(key.component, "agents", Status.ERROR, f"{number} " * 60)
+                    state[key] = Item(key.component, "agents", Status.ERROR, f"{number} " * 180)
                 stream.publish(list(state.values()), {})
                 stream.beat([])
             reader.begin()
