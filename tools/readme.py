@@ -24,10 +24,13 @@ from agentctl.renderers.nagios import PluginCode
 ROOT = Path(__file__).parent.parent
 
 MEANINGS = {
-    ExitCode.OK: "it did what was asked; `--timeout` passed while connected; `--until` was reached",
+    ExitCode.OK: (
+        "it did what was asked, whatever it saw; `--timeout` passed while connected; "
+        "`--until` was reached"
+    ),
     ExitCode.VERDICT_BAD: (
-        "the verdict is bad: `--fail-on` matched, or `--timeout` passed before `--until`; "
-        "a recording is damaged"
+        "the verdict is bad: `--fail-on` (`--exit-code`) matched, or `--timeout` passed before "
+        "`--until`; a recording is damaged"
     ),
     ExitCode.USAGE: "usage or configuration error",
     ExitCode.REFUSED: "the API refused: not authenticated, not permitted, not found",

@@ -315,6 +315,9 @@ class Engine:
             self._finish(Outcome(ExitCode.REFUSED, absent))
         else:
             self._conclude("")
+        if self._verdict is not None and self.outcome == Outcome(ExitCode.OK):
+            now = self._clock.monotonic()
+            self.outcome = self._verdict.look(self._state.items(now), now, "") or self.outcome
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""

@@ -5,6 +5,7 @@ A format is a module here with ``HELP``, one line for ``--help``, and
 to add one. It may also have
 
 - ``ONE_SHOT = True``: it shows one state and no stream of events;
+- ``OWN_CODES = True``: its exit codes are not ``ExitCode``'s;
 - ``TIMEOUT_S``: how long one shot may take, where nothing else is asked for;
 - a renderer with ``conclude(outcome: Outcome) -> Outcome``, which is told how the run
   ended, a run that failed before its beginning included; what it returns has the
@@ -64,6 +65,11 @@ def create(name: str, out: TextSink, style: Style) -> Renderer:
 def is_one_shot(name: str) -> bool:
     """Whether a format shows one state and no stream."""
     return bool(getattr(_module(name), "ONE_SHOT", False))
+
+
+def has_codes(name: str) -> bool:
+    """Whether a run in this format ends with exit codes of its own."""
+    return bool(getattr(_module(name), "OWN_CODES", False))
 
 
 def timeout_s(name: str) -> Optional[float]:

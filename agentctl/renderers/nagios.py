@@ -19,6 +19,7 @@ from agentctl.renderers import Style, TextSink
 
 HELP = "one line and the exit codes of a monitoring plugin"
 ONE_SHOT = True
+OWN_CODES = True
 TIMEOUT_S = 8.0
 """Callers give a plugin 10 s by default (check_nrpe -t): the line has to be out before."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 
 from agentctl.engine.policy import Outcome
 from agentctl.engine.verdict import GOOD, decisive
+from agentctl.errors import ExitCode
 from agentctl.model import Event, Item, Snapshot, Status
 from agentctl.renderers import Style, TextSink
 
@@ -40,7 +41,8 @@ class PromRenderer:
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """Write it; the outcome stays as it is."""
-        items = None if outcome.exit_code else self._items
+        seen = outcome.exit_code in (ExitCode.OK, ExitCode.VERDICT_BAD)
+        items = self._items if seen else None
         judged = decisive(items or ())
         healthy = bool(judged) and all(item.status in GOOD for item in judged)
         here = [("namespace", self._style.namespace)]

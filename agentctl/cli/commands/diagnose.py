@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from agentctl.cli.config.flags import (
+    ALSO_ONCE,
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     add_connection,
@@ -42,6 +43,7 @@ what to do about it. With --watch each update comes with the same.
 examples:
   agentctl diagnose -n agents
   agentctl diagnose agents-controller
+  agentctl diagnose --fail-on error                  ends with 1 if one is
   agentctl diagnose --watch
   agentctl diagnose -o json | jq '.items[].details.diagnosis'
 
@@ -65,7 +67,7 @@ def run(args: Namespace, process: Process) -> int:
     take_words(args)
     if not args.watch:
         why = "{0} needs a stream: agentctl diagnose --watch {0} ..."
-        refuse_watch_flags(args, why, "--timeout")
+        refuse_watch_flags(args, why, *ALSO_ONCE)
     code = stream(args, process, args.watch)
     if code == ExitCode.REFUSED:
         tell_what_is_missing(args, process)

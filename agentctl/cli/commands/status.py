@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from agentctl.cli.config.flags import (
+    ALSO_ONCE,
     ONE_SHOT_TIMEOUT,
     TIMEOUT,
     add_connection,
@@ -44,6 +45,7 @@ examples:
   agentctl status watch
   agentctl status watch --live                       the table, redrawn in place
   agentctl status watch -o ndjson | jq -c 'select(.type=="delta")'
+  agentctl status --exit-code                        ends with 1 if one is not well
   agentctl status watch --timeout 30s --no-retry     for cron: ends by itself
   agentctl status watch --since "$CURSOR" --timeout 5s -o ndjson
 
@@ -67,8 +69,17 @@ def run(args: Namespace, process: Process) -> int:
     if args.watch:
         refuse_one_shot_output(args)
     else:
-        refuse_watch_flags(args, "{0} needs a stream: agentctl status watch {0} ...", "--timeout")
+        why = "{0} needs a stream: agentctl status watch {0} ..."
+        refuse_watch_flags(args, why, *ALSO_ONCE)
+        refuse_fail_on(args)
     return stream(args, process, args.watch)
+
+
+def refuse_fail_on(args: Namespace) -> None:
+    from agentctl.renderers import has_codes
+
+    if args.fail_on is not None and has_codes(args.output):
+        raise UsageError(f"-o {args.output} has exit codes of its own: leave --fail-on out")
 
 
 def refuse_one_shot_output(args: Namespace) -> None:

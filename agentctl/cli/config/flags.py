@@ -139,6 +139,9 @@ class WatchOnly(argparse.Action):
         namespace.watch = namespace.follow_only = True
 
 
+ALSO_ONCE = ("--timeout", "--fail-on")
+"""Of these, what one shot takes too."""
+
 WATCH_FLAGS = (
     "--follow-only",
     "--heartbeat",
@@ -220,9 +223,16 @@ def add_watch(
             "--until",
             "end with 0 once all are that good (for a bad status: one that bad)",
         ),
-        ("--fail-on", "end with 1 as soon as one component is that bad or worse"),
+        ("--fail-on", "end with 1 if a component is that bad or worse; of a stream, at once"),
     ):
         group.add_argument(flag, type=one_of(*statuses), metavar="STATUS", help=text)
+    group.add_argument(
+        "--exit-code",
+        dest="fail_on",
+        action="store_const",
+        const=Status.DEGRADED.value,
+        help="the same as --fail-on degraded",
+    )
     group.add_argument(
         "--stable-for",
         type=duration,

@@ -78,7 +78,7 @@ def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:
         components=tuple(args.component),
     )
     return StreamPolicy(
-        goal=Goal() if once else goal,
+        goal=goal,
         heartbeat_s=given("heartbeat", 30.0),
         retry=args.retry is not False,
         backoff=Backoff(base=args.retry_backoff) if args.retry_backoff else Backoff(),

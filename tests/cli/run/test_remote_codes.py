@@ -54,6 +54,12 @@ class TestCodes:
         assert done.code == 1
         assert "not error before --timeout" in only_line(done.stderr)
 
+    def test_1_for_a_bad_verdict_in_one_shot(self, guarded: Guarded, transport: str) -> None:
+        flags = ("--fail-on", "healthy", "--token", TOKEN, *guarded.way(transport))
+        done = call("status", *flags, home=guarded.folder)
+        assert done.code == 1
+        assert "failed: " in only_line(done.stderr)
+
     @pytest.mark.parametrize("token", [(), ("--token", "wrong")])
     def test_3_without_a_good_token(
         self, guarded: Guarded, transport: str, token: tuple[str, ...]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentctl.demo import DemoControlPlane
+from tests.cli.inprocess import Done as Shot
 from tests.cli.inprocess import call
 from tests.cli.program import Program
 
@@ -29,6 +30,9 @@ class Cluster:
         done = call("status", "watch", "--kubeconfig", str(self._path), *flags, home=self._folder)
         return done.code, done.stderr.splitlines()[-1]
 
+    def shot(self, *words: str) -> Shot:
+        return call(*words, "--kubeconfig", str(self._path), home=self._folder)
+
     def watch(self, *flags: str) -> Program:
         path = str(self._path)
         watch = ("status", "watch", "-o", "ndjson", "--kubeconfig", path)
@@ -39,6 +43,13 @@ class Cluster:
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with DemoControlPlane(script=False) as demo:
         yield Cluster(tmp_path, demo)
+
+
+@pytest.fixture(scope="module")
+def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with DemoControlPlane(script=False) as demo:
+        demo.plane.temporal_degrades()
+        yield Cluster(tmp_path_factory.mktemp("degraded"), demo)
 
 
 @contextmanager
@@ -103,6 +114,44 @@ def test_never_reached(cluster: Cluster) -> None:
     code, line = cluster.judged("--until", "healthy", "--timeout", "1s")
     assert code == 1
     assert line.startswith("agentctl: not healthy before --timeout: runtime:temporal is degraded")
+
+
+ONE_SHOTS = [
+    (("status", "--fail-on", "degraded"), 1),
+    (("status", "--exit-code"), 1),
+    (("diagnose", "--exit-code"), 1),
+    (("diagnose", "--fail-on", "unknown", "-o", "ndjson"), 1),
+    (("status", "--fail-on", "error"), 0),
+    (("status", "--exit-code", "runtime:w*"), 0),
+    (("status", "--fail-on", "unknown", "runtime:custom"), 0),  # fixed: it has no say
+    (("status",), 0),
+]
+
+
+@pytest.mark.parametrize(("words", "code"), ONE_SHOTS)
+def test_one_shot(degraded: Cluster, words: tuple[str, ...], code: int) -> None:
+    done = degraded.shot(*words)
+    assert done.code == code
+    assert "runtime:" in done.stdout  # it is shown all the same
+    why = "runtime:temporal is degraded: temporal-frontend: 1/2 endpoints ready"
+    assert done.stderr == (f"agentctl: failed: {why}\n" if code else "")
+
+
+def test_one_shot_in_a_file_for_prometheus(degraded: Cluster, tmp_path: Path) -> None:
+    """A bad verdict is not a run that saw nothing."""
+    done = degraded.shot("status", "-o", "prom", "--exit-code", "--output-file", f"{tmp_path}/x")
+    assert done.code == 1
+    assert 'agentctl_up{namespace="agents"} 1' in (tmp_path / "x").read_text()
+
+
+def test_nagios_has_codes_of_its_own(degraded: Cluster) -> None:
+    done = degraded.shot("status", "-o", "nagios", "--exit-code")
+    assert done.code == 3
+    assert "-o nagios has exit codes of its own: leave --fail-on out" in done.stdout
+
+
+def test_one_shot_that_could_not_see_says_so_first(degraded: Cluster) -> None:
+    assert degraded.shot("status", "--exit-code", "-n", "elsewhere").code == 3
 
 
 def test_disconnected_at_the_end(cluster: Cluster) -> None:
