@@ -78,6 +78,9 @@ class ProofSource(Source):
         self._attempt: Optional[Attempt] = None
         self._wanted = False
 
+    def credentials(self) -> object:
+        return self._context.credentials()
+
     def poke(self) -> None:
         """From another thread: something is to be judged that only a proof decides."""
         attempt, self._wanted = self._attempt, True
@@ -149,8 +152,9 @@ class ProofSource(Source):
         except DisconnectedError as error:
             if not _may_be_slow(error):
                 raise
+            reason = error.message.partition("; check ")[0]  # the server itself is reached
             raise ServerError(
-                f"the API server's storage does not answer ({error.message}); "
+                f"the API server's storage does not answer ({reason}); "
                 "what its watches say comes from a cache",
                 max(error.retry_after or 0.0, SILENT_S),
                 put_off=True,

@@ -16,6 +16,7 @@ from agentctl.errors import DisconnectedError, ServerError, StartingError
 from agentctl.kube import proof
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.proof import PERIOD_S, SILENT_S, ProofSource
+from agentctl.kube.sources import cluster_sources
 from tests.fakes import FakeClock
 from tests.kube.rig import Rig
 
@@ -99,11 +100,24 @@ def test_what_a_starting_server_refuses_is_asked_again_soon(rig: Rig) -> None:
     assert isinstance(ask(rig), StartingError)
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_every_source_of_a_cluster_tells_when_its_credentials_have_changed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, once: bool
+) -> None:
+    """A server lets watches go on that it would not begin any more: the proof is refused first."""
+    monkeypatch.setattr(rig.context.client.provider, "fingerprint", lambda: "of the token's file")
+    specs = Evaluator(load_default().components, ["agents"], "agents").specs
+    sources = cluster_sources(specs, rig.context, once, 120.0)
+    told = {source.name: source.credentials() for source in sources}
+    assert told == dict.fromkeys(told, "of the token's file")
+
+
 def test_silent_storage_is_told_as_that_after_two_questions(rig: Rig) -> None:
     rig.double.freeze()
     failure = ask(rig)
     assert type(failure) is ServerError
     assert failure.message.startswith("the API server's storage does not answer (")
+    assert "check the address" not in failure.message  # the server itself is reached
     assert failure.message.endswith("; what its watches say comes from a cache")
     assert len(lists(rig)) == 2
     # Silence is no reason to ask ever more rarely: whoever hangs hears of its end at once.
