@@ -47,6 +47,8 @@ class _Outage(NamedTuple):
     tell_at: Optional[float]
     code: Optional[ErrorCode] = None
     """As what it was told last."""
+    told: tuple[str, ...] = ()
+    """Those that it was told of, whenever that was."""
 
 
 class ServerHealth:
@@ -261,13 +263,14 @@ class ServerHealth:
         everyone = all(one.away for one in self._watchers)
         if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
             code = self._tell_loss(outage, down, now)
-            outage = self._outage = outage._replace(tell_at=None, code=code)
+            told = (*outage.told, *self._shown(outage.names))
+            outage = self._outage = outage._replace(tell_at=None, code=code, told=told)
         if over:
             self._outage = None
             self._tell_end(outage, now)
 
     def _tell_end(self, outage: _Outage, now: float) -> None:
-        names = self._shown(outage.names)
+        names = self._shown(outage.names, outage.told)
         lasted = now - outage.since
         text = f"{self._listed(names)}: back after {format_duration(max(1, round(lasted)))}"
         self.tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
@@ -287,10 +290,11 @@ class ServerHealth:
             self.tell(Notice(names[0], failure.code, failure.message, retry_in, names))
         return failure.code if failure is not None else None
 
-    def _shown(self, names: Iterable[str]) -> tuple[str, ...]:
-        """In the order of the sources; the proof of life only where nothing else is."""
+    def _shown(self, names: Iterable[str], told: Iterable[str] = ()) -> tuple[str, ...]:
+        """In the order of the sources; the proof of life only where nothing else is, or where
+        it was ``told``."""
         order = [one for one in self.members if one.name in set(names)]
-        shown = [one.name for one in order if not one.proves]
+        shown = [one.name for one in order if not one.proves or one.name in told]
         return tuple(shown or [one.name for one in order])
 
     def _listed(self, names: tuple[str, ...]) -> str:

@@ -282,6 +282,18 @@ def test_storage_that_does_not_answer_is_an_outage_of_its_own(make: Any) -> None
     assert any(isinstance(event, Heartbeat) for event in bench.advance(10))
 
 
+def test_the_end_of_an_outage_names_the_proof_where_its_loss_was_told_as_that(make: Any) -> None:
+    """Its token is revoked: the watches go on for their term, and are refused one by one."""
+    bench = make("a", "b", heartbeat_s=None)
+    bench.begin()
+    bench.step(bench.ended("storage", UnauthorizedError("unauthorized")))
+    (told,) = errors(bench.advance(SETTLE_S))
+    assert (told.source, told.sources) == ("storage", ())
+    bench.step(bench.ended("b", UnauthorizedError("unauthorized")))
+    (back,) = errors(bench.step(bench.listed("b")))  # through storage
+    assert (back.code, back.sources) == (ErrorCode.RECOVERED, ("b", "storage"))
+
+
 def test_storage_that_answers_again_has_everything_listed_anew(make: Any) -> None:
     bench = make("a", "b", heartbeat_s=None, max_staleness_s=60.0)
     bench.begin()
