@@ -78,10 +78,18 @@ class Stream:
                 if watch.bookmarks and (self._horizon() is None or watch.version > self._told):
                     self._connection.send([watch.bookmark()])
                     self._told = watch.version
-            if now >= end:
+            if now >= end or not self._served():
                 return
             if not news.changes and self._connection.wait_gone(0):
                 raise Interrupted
+
+    def _served(self) -> bool:
+        """Whether its resource is: the API server ends the watches of a CRD that goes."""
+        kind = self._watch.kind
+        return not kind.custom or any(
+            (one.api_version, one.plural) == (kind.api_version, kind.plural)
+            for one in self._store.kinds()
+        )
 
     def _news(self, wait: float) -> News:
         """What may be told now; waits for something up to so many seconds."""

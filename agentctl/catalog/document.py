@@ -39,6 +39,8 @@ _CONSTANTS = {
 
 _TOO_DEEP = re.compile(rf"(?:[\[{{]\s{{0,100}}){{{MAX_DEPTH + 1}}}")
 
+_NO_TAG_END = "whitespace or line break"
+
 Scalar = Union[str, int, float, bool, None]
 
 
@@ -108,7 +110,11 @@ def parse(data: bytes, source: str) -> Node:
         if _TOO_DEEP.search(text):  # newer parsers have a limit of their own, and words for it
             what = f"expected at most {MAX_DEPTH} levels, got more"
             raise CatalogError(f"{source}:{line}: {what}") from None
-        raise CatalogError(f"{source}:{line}: expected YAML, got an error: {problem}") from None
+        # As it says of a tag that a bracket follows: [!Ready] was meant as a text.
+        hint = " (put quotes around what begins with !)" if _NO_TAG_END in problem else ""
+        raise CatalogError(
+            f"{source}:{line}: expected YAML, got an error: {problem}{hint}"
+        ) from None
     if builder.root is None:
         raise CatalogError(f"{source}:1: expected a catalog, got an empty file")
     return builder.root
@@ -206,7 +212,9 @@ class _Builder:
 
     def _no_tag(self, tag: Optional[str], line: int) -> None:
         if tag not in (None, "!", "tag:yaml.org,2002:str"):
-            self._fail(line, f"expected plain YAML, got the tag {short(str(tag))!r}")
+            self._fail(
+                line, f"expected plain YAML, got the tag {short(str(tag))!r} (put quotes around it)"
+            )
 
     def _fail(self, line: int, what: str) -> NoReturn:
         raise CatalogError(f"{self._source}:{line}: {what}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NoReturn, Optional
+from typing import TYPE_CHECKING, NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
 from agentctl.catalog.wording import MAX_TEXT, guess, listed
@@ -15,7 +15,11 @@ from agentctl.errors import CatalogError
 from agentctl.kube.check import fill
 from agentctl.kube.selectors import LabelSelector
 
+if TYPE_CHECKING:
+    from agentctl.rules.judge import RuleList
+
 MAX_NAMES = 500
+DAY_S = 86400.0
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
@@ -81,7 +85,7 @@ class NodeFields:
             seconds = float(value)
         elif isinstance(value, str):
             with suppress(ValueError):
-                seconds = parse_duration(value)
+                seconds = _duration(value)
         if not 0 < seconds < 1e9:
             expected = f"a duration such as 45s or 1m30s as {field!r}"
             self._raise(self.line_of(field), expected, node.described())
@@ -125,6 +129,23 @@ class NodeFields:
         except ValueError as error:
             self._raise(self.line_of(field), f"{expected} as {field!r}", str(error))
         return selector
+
+    def namespaces(self, field: str) -> tuple[str, ...]:
+        node = self._values.get(field)
+        if node is None:
+            return ()
+        if node.value == "all":
+            return ("",)
+        if not isinstance(node.value, list):
+            expected = f"'all' or a list of namespaces as {field!r}"
+            self._raise(self.line_of(field), expected, node.described())
+        return self.names(field)
+
+    def rules(self, field: str, resource: str) -> RuleList:
+        from agentctl.catalog.rules import parse_rules, rules_of
+
+        node = self._values.get(field)
+        return rules_of(resource) if node is None else parse_rules(node, self._source)
 
     def group(self, field: str, known: Sequence[str]) -> Optional[NodeFields]:
         node = self._values.get(field)
@@ -207,6 +228,14 @@ class NodeFields:
     def _place(self, node: Node, field: str) -> int:
         # A value written by alias has its anchor's line: the key says more.
         return max(node.line, self.line_of(field))
+
+
+def _duration(text: str) -> float:
+    """Seconds; days may come before what Go knows: ``7d``, ``1d12h``. Raises ValueError."""
+    days, mark, rest = text.partition("d")
+    if not mark or not days.isascii() or not days.isdigit() or len(days) > 5:
+        return parse_duration(text)
+    return int(days) * DAY_S + (parse_duration(rest) if rest else 0.0)
 
 
 def _as_written(value: object) -> object:

@@ -169,10 +169,9 @@ def _one_or_more(fields: NodeFields, field: str) -> list[Node]:
 
 
 def _check(node: Node, source: str) -> tuple[Check, tuple[Condition, ...]]:
-    known = kinds()
     # Which fields are known depends on the kind, so that is read first.
-    name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", tuple(known))
-    kind = known[name]
+    name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", kinds())
+    kind = check_kind(name)
     known_fields = ("kind", *kind.fields, "when")
     fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields)
     check: Check = kind.parse(fields)
@@ -191,11 +190,14 @@ class CheckKind(NamedTuple):
 
 
 @cache
-def kinds() -> dict[str, CheckKind]:
+def kinds() -> tuple[str, ...]:
     """All kinds of check by name: the modules of ``agentctl.kube.checks``."""
-    found = {}
-    for name in package.module_names(checks.__path__):
-        if not name.startswith("_"):
-            module = importlib.import_module(f"{checks.__name__}.{name}")
-            found[module.KIND] = CheckKind(module.FIELDS, module.parse)
-    return found
+    found = package.module_names(checks.__path__)
+    return tuple(name for name in found if not name.startswith("_"))
+
+
+@cache
+def check_kind(name: str) -> CheckKind:
+    """One kind. Imported when a catalog first has such a check: start-up is spared the others."""
+    module = importlib.import_module(f"{checks.__name__}.{name}")
+    return CheckKind(module.FIELDS, module.parse)

@@ -127,7 +127,7 @@ class Diagnosis:
 
     def _forbidden(self, spec: WatchSpec, out: JSONObject) -> str:
         """Add the rules that are missing; returns what to do."""
-        (needed,) = permissions([spec])
+        needed, *_ = permissions([spec])
         found = self._lookup.access(needed)
         missing = [needed]
         if found is not None:

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from agentctl.kube.resources import Need
 from agentctl.kube.selectors import LabelSelector
 from agentctl.kube.view import View
 from agentctl.model import Status
+
+if TYPE_CHECKING:  # its import costs start-up, and few catalogs need it
+    from agentctl.rules.judge import RuleList
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,12 @@ class Fields(Protocol):
 
     def selector(self, field: str) -> Optional[LabelSelector]:
         """A label selector as ``kubectl get -l`` takes it; None if not there."""
+
+    def namespaces(self, field: str) -> tuple[str, ...]:
+        """A list of namespaces, ``("",)`` for ``all``; none if not there."""
+
+    def rules(self, field: str, resource: str) -> RuleList:
+        """A list of rules, or that of a name; if not there, what ships for this resource."""
 
     def group(self, field: str, known: Sequence[str]) -> Optional[Fields]:
         """A mapping with fields of its own, those ``known``; None if not there."""

@@ -41,7 +41,7 @@ class WatchDecoder:
 
     def __init__(self, spec: WatchSpec, resource_version: str) -> None:
         self._spec = spec
-        self._noun = spec.resource.plural
+        self._noun = spec.resource.noun
         # Without a starting point the first ADDED events are a list in no order: their
         # resourceVersions say nothing about the stream. A bookmark's does.
         self._ordered = resource_version not in ("", "0")

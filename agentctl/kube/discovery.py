@@ -41,7 +41,7 @@ def served(api: ApiReader, wanted: Iterable[str]) -> frozenset[str]:
 
     Raises SourceError as any read of the API does.
     """
-    answer = _get(api, PATH)
+    answer = get_document(api, PATH)
     if answer.get("kind") == "APIGroupDiscoveryList":
         return from_aggregated(answer)
     names: set[str] = set()
@@ -51,7 +51,7 @@ def served(api: ApiReader, wanted: Iterable[str]) -> frozenset[str]:
             for version in versions:
                 # A group goes with its last CRD, also between the two questions.
                 with suppress(NotFoundError):
-                    names |= from_resource_list(_get(api, f"{PATH}/{version}"), group)
+                    names |= from_resource_list(get_document(api, f"{PATH}/{version}"), group)
     return frozenset(names)
 
 
@@ -77,7 +77,7 @@ def _installed(api: ApiReader) -> set[str]:
     found: set[str] = set()
     query = {"limit": "500"}
     for _ in range(MAX_PAGES):
-        page = _get(api, CRDS.path(""), METADATA_LIST, query)
+        page = get_document(api, CRDS.path(""), METADATA_LIST, query)
         found |= {text(mapping(item, "metadata"), "name") for item in mappings(page, "items")}
         token = text(mapping(page, "metadata"), "continue")
         if not token:
@@ -88,7 +88,7 @@ def _installed(api: ApiReader) -> set[str]:
 
 def _is_established(api: ApiReader, name: str) -> bool:
     query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
-    answer = _get(api, CRDS.path(""), "application/json", query)
+    answer = get_document(api, CRDS.path(""), "application/json", query)
     conditions = (
         condition
         for item in mappings(answer, "items")
@@ -130,9 +130,10 @@ def from_resource_list(answer: Mapping[str, Any], group: str) -> set[str]:
     }
 
 
-def _get(
+def get_document(
     api: ApiReader, path: str, accept: str = ACCEPT, query: Optional[Mapping[str, str]] = None
 ) -> dict[str, Any]:
+    """One answer of the API in full. Raises SourceError as any read does."""
     budget = api.budget
     with budget.share() as share:
         with api.get(path, query or {}, accept, Timeouts()) as response:

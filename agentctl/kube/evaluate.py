@@ -177,11 +177,13 @@ class Evaluator:
             for index, unit in enumerate(self._units)
         }
         for wanted in needs.values():
-            wanted += [
-                replace(need, cut=closer[need.cut])
-                for need in wanted
-                if closer and need.cut in closer
-            ]
+            if closer is not None:
+                wanted += [
+                    replace(need, cut=one)
+                    for need in wanted
+                    for one in (closer.get(need.cut) or getattr(need.cut, "closer", None),)
+                    if one is not None
+                ]
         in_order = sorted(needs, key=lambda index: self._units[index].place)
         self.specs: tuple[WatchSpec, ...] = plan(
             (need for index in in_order for need in needs[index]), home, cluster

@@ -19,11 +19,13 @@ from agentctl.clock import Clock
 from agentctl.engine.messages import Change
 from agentctl.errors import (
     DisconnectedError,
+    NotFoundError,
     ServerError,
     SourceError,
     StreamingUnsupported,
 )
 from agentctl.kube.decode import ExpiredError, LineSplitter, LineTooLong, WatchDecoder
+from agentctl.kube.locate import locate
 from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.net.endpoint import Timeouts
@@ -111,8 +113,23 @@ class ListWatch:
         self._clock = clock
         self._settings = settings
         self._rng = rng
-        self._path = spec.resource.path(spec.namespace)
-        self._noun = spec.resource.plural
+        self._path = spec.resource.path(spec.namespace) if spec.resource.version else ""
+        self._noun = spec.resource.noun
+
+    def locate(self) -> bool:
+        """Find out where the resource is served; False where it is not.
+
+        Its version and its scope may be others each time.
+        """
+        if not self._spec.resource.version:
+            found = locate(self.api, self._spec.resource)
+            self._path = found.path(self._spec.namespace) if found is not None else ""
+        return bool(self._path)
+
+    @property
+    def located(self) -> str:
+        """Where it was found; empty for nowhere yet."""
+        return self._path
 
     def list(self) -> Batch:
         """Everything there is now, page by page.
@@ -271,6 +288,8 @@ class ListWatch:
         timeouts = Timeouts(
             settings.connect_timeout_s, settings.list_timeout_s, settings.list_timeout_s
         )
+        if not self._path and not self.locate():
+            raise NotFoundError(f"{self._noun} is not served")
         asked = self._narrowed(query) if narrowed else query
         budget = self.api.budget
         with budget.share() as share:

@@ -50,14 +50,21 @@ class Permission:
         return rule
 
 
+DISCOVERY = Permission("", "", ("get",), urls=DISCOVERY_URLS)
+
+
 def permissions(specs: Iterable[WatchSpec]) -> tuple[Permission, ...]:
-    """What the watches need, one row each, in their order."""
-    return tuple(_permission(spec) for spec in specs)
+    """What the watches need, one row each, in their order; and discovery where that is asked."""
+    specs = tuple(specs)
+    rows = tuple(_permission(spec) for spec in specs)
+    if all(spec.resource.version for spec in specs) or any(row.urls for row in rows):
+        return rows
+    return (*rows, DISCOVERY)
 
 
 def _permission(spec: WatchSpec) -> Permission:
     if spec.resource is SERVED:
-        return Permission("", "", ("get",), urls=DISCOVERY_URLS)
+        return DISCOVERY
     name = spec.field_selector.partition("=")[2]
     names = (name,) if name else ()
     resource = spec.resource

@@ -36,6 +36,7 @@ class Resource:
 
     group: str
     version: str
+    """Empty for what discovery has to tell, with the scope (see ``kube.locate``)."""
     plural: str
     namespaced: bool = True
     metadata_only: bool = False
@@ -45,10 +46,20 @@ class Resource:
         # Looked up for every check of every change: a text keeps its hash, a tuple does not.
         return hash(self.plural)
 
+    @property
+    def full_name(self) -> str:
+        """``plural.group``, or the plural alone in the core group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def noun(self) -> str:
+        """What its watch is called: the plural, where no other resource may be meant."""
+        return self.plural if self.version else self.full_name
+
     def path(self, namespace: str) -> str:
-        """The collection's URL path."""
+        """The collection's URL path; that of all namespaces for an empty one."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        where = f"/namespaces/{namespace}" if self.namespaced else ""
+        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
         return f"{root}{where}/{self.plural}"
 
 
@@ -69,6 +80,40 @@ CRDS = Resource(
 SERVED = Resource("", "", "apis", namespaced=False)
 """Not a resource but discovery: which custom resources are served, by full name."""
 
+_KNOWN = (NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES)
+_CORE_CLUSTER = ("nodes", "namespaces", "persistentvolumes", "componentstatuses")
+_CLUSTER = (
+    "apiservices.apiregistration.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "clusterissuers.cert-manager.io",
+    "clustersecretstores.external-secrets.io",
+    "gatewayclasses.gateway.networking.k8s.io",
+    "ingressclasses.networking.k8s.io",
+    "providers.pkg.crossplane.io",
+    "functions.pkg.crossplane.io",
+    "configurations.pkg.crossplane.io",
+    "storageclasses.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+)
+"""What is known to be in no namespace before anybody is asked, as permissions are derived."""
+
+
+def resource_of(full_name: str) -> Resource:
+    """A resource by ``plural.group``, in the core group by its plural."""
+    plural, _, group = full_name.partition(".")
+    for one in _KNOWN:
+        if (one.plural, one.group) == (plural, group):
+            return one
+    if not group:
+        return Resource("", "v1", plural, namespaced=plural not in _CORE_CLUSTER)
+    return Resource(group, "", plural, namespaced=full_name not in _CLUSTER)
+
+
+NOT_SERVED = ObjectKey("", "")
+"""Stands in a table, as key and as value, for a resource that the server does not serve."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -79,7 +124,7 @@ class Need:
 
     resource: Resource
     namespace: str
-    """Empty for what is cluster-scoped."""
+    """Empty for what is cluster-scoped, and for all namespaces."""
     cut: Cut
     names: Optional[frozenset[str]] = None
     labels: Optional[LabelSelector] = None
@@ -95,7 +140,10 @@ class Need:
 
 @dataclass(frozen=True)
 class WatchSpec:
-    """One watch: what to ask the API for and what to keep of the answers."""
+    """One watch: what to ask the API for and what to keep of the answers.
+
+    An empty ``namespace`` is all of them, or none for what is in none.
+    """
 
     name: str
     resource: Resource
@@ -141,6 +189,10 @@ class WatchSpec:
                     values[index] = need.cut(item, seen)
         return Change(self.key(metadata), tuple(values))
 
+    def absence(self) -> tuple[Change, ...]:
+        """A list of nothing but the word that the resource is not served."""
+        return (Change(NOT_SERVED, (NOT_SERVED,) * len(self.tables)),)
+
     def deletion(self, item: Mapping[str, Any]) -> Change:
         """The change that a DELETED event makes."""
         metadata = item.get("metadata") or {}
@@ -166,8 +218,8 @@ def plan(needs: Iterable[Need], home: str, cluster: str = "") -> tuple[WatchSpec
             group.append(need)
     specs = []
     for (resource, namespace), group in grouped.items():
-        plain = not resource.namespaced or namespace == home
-        name = resource.plural if plain else f"{resource.plural}/{namespace}"
+        plain = not resource.namespaced or (namespace == home and namespace != "")
+        name = resource.noun if plain else f"{resource.noun}/{namespace or '*'}"
         tables = tuple(dict.fromkeys(need.cut for need in group))
         specs.append(WatchSpec(prefix + name, resource, namespace, tuple(group), tables))
     return tuple(specs)

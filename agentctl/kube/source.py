@@ -18,10 +18,12 @@ from typing import Optional, TypeVar
 from agentctl.clock import Clock
 from agentctl.cursor import is_older
 from agentctl.engine.attempt import Attempt, Source
-from agentctl.engine.messages import Alive, Changed, Replaced, Warned
+from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
 from agentctl.errors import (
+    STARTING,
     DisconnectedError,
     ForbiddenError,
+    NotFoundError,
     ServerError,
     SourceError,
     StartingError,
@@ -31,7 +33,7 @@ from agentctl.kube.client import ApiClient
 from agentctl.kube.decode import ExpiredError
 from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError, WatchSettings
 from agentctl.kube.reader import ApiReader, reader
-from agentctl.kube.readiness import Anonymous, Startup
+from agentctl.kube.readiness import Anonymous, Readiness, Startup
 from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
 from agentctl.kube.resources import WatchSpec
 from agentctl.model import ErrorCode
@@ -49,6 +51,9 @@ for 3 s."""
 
 TOO_LARGE_WAIT_S = 1.0
 """The wait between those where the server names none (a real one says 1)."""
+
+ABSENT_S, ABSENT_MAX_S = 2.0, 10.0
+"""How often it is looked whether a resource is served that was not; less often in time."""
 
 TOO_LARGE_WAIT_MAX_S = 5.0
 """What is honoured of a longer one: the source says nothing meanwhile."""
@@ -134,7 +139,7 @@ class ResourceSource(Source):
     ) -> None:
         self.name = spec.name
         self.server = context.cluster
-        self.noun = spec.resource.plural
+        self.noun = spec.resource.noun
         self._spec = spec
         self._context = context
         self._on_change = on_change or (lambda: None)
@@ -145,6 +150,33 @@ class ResourceSource(Source):
 
     def credentials(self) -> object:
         return self._context.credentials()
+
+    _once = False
+
+    def _await_served(self, attempt: Attempt, listwatch: ListWatch) -> bool:
+        """Wait until the resource is served, telling that it is not.
+
+        False when stopped, and at once where it is only to be looked at once.
+        """
+        ready = False
+        waited_s = 0.0
+        while not listwatch.locate():
+            ready = ready or self._startup.ask(listwatch.api) is Readiness.READY
+            if not ready:  # a server that starts does not serve everything yet
+                attempt.put(Pending(self.name, attempt.epoch, STARTING))
+            elif not waited_s:
+                absence = self._spec.absence()
+                attempt.put(Replaced(self.name, attempt.epoch, absence, "", consistent=False))
+                attempt.put(Alive(self.name, attempt.epoch, forgets=True))
+            else:
+                attempt.put(Alive(self.name, attempt.epoch))
+            if ready and self._once:
+                return False
+            wait_s = min(ABSENT_MAX_S, ABSENT_S + waited_s / 60)
+            if attempt.wait(wait_s):
+                return False
+            waited_s += wait_s if ready else 0.0
+        return not attempt.stopping
 
     def _list(self, attempt: Attempt, listwatch: ListWatch) -> str:
         """List, hand the result over in one message, and return its resourceVersion."""
@@ -175,24 +207,36 @@ class KubeSource(ResourceSource):
 
     def run(self, attempt: Attempt) -> None:
         with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
-            version = self._resumable(attempt, listwatch)
-            expired = 0
-            while not attempt.stopping:
+            since = attempt.resource_version
+            while self._await_served(attempt, listwatch):
+                place = listwatch.located
                 try:
-                    if not version:
-                        version = self._list(attempt, listwatch)
-                    version = self._watch(attempt, listwatch, version)
-                    expired = 0
-                except ExpiredError as error:
-                    expired += 1
-                    if expired >= EXPIRED_TRIES:
-                        raise ServerError(f"{error.message} ({expired} times in a row)") from None
-                    self._warn_resync(attempt, error.message)
-                    version = ""
+                    self._follow(attempt, listwatch, since)
+                except NotFoundError:
+                    # Its definition went, or has another version now.
+                    if listwatch.locate() and listwatch.located == place:
+                        raise
+                    since = ""
 
-    def _resumable(self, attempt: Attempt, listwatch: ListWatch) -> str:
-        """Where to go on from: the last attempt's place if this server knows it, else ''."""
-        version = attempt.resource_version
+    def _follow(self, attempt: Attempt, listwatch: ListWatch, since: str) -> None:
+        """List and watch until stopped. Raises NotFoundError where it is not served any more."""
+        version = self._resumable(attempt, listwatch, since)
+        expired = 0
+        while not attempt.stopping:
+            try:
+                if not version:
+                    version = self._list(attempt, listwatch)
+                version = self._watch(attempt, listwatch, version)
+                expired = 0
+            except ExpiredError as error:
+                expired += 1
+                if expired >= EXPIRED_TRIES:
+                    raise ServerError(f"{error.message} ({expired} times in a row)") from None
+                self._warn_resync(attempt, error.message)
+                version = ""
+
+    def _resumable(self, attempt: Attempt, listwatch: ListWatch, version: str) -> str:
+        """Where to go on from: ``version`` if this server knows it, else ''."""
         if not version:
             return ""
         newest = patiently(attempt, listwatch.newest)
@@ -265,7 +309,7 @@ class KubePollSource(ResourceSource):
 
     def run(self, attempt: Attempt) -> None:
         with self._context.listwatch(attempt, self._spec, self._startup) as listwatch:
-            while not attempt.stopping:
+            while self._await_served(attempt, listwatch):
                 self._list(attempt, listwatch)
                 if self._once:
                     self._await_renewal(attempt, listwatch)

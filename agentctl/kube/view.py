@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import Cut, Resource, WatchSpec
@@ -31,6 +31,13 @@ KEPT_S = 60.0
 """How long it is remembered that something was to end."""
 
 
+class Fold(Protocol):
+    """What is worked out of a table change by change. A cut with ``fold`` makes its own."""
+
+    def update(self, key: ObjectKey, value: Any, listed: bool) -> None:
+        """One object's new value, None for gone; ``listed``: of a list, not as it happened."""
+
+
 @dataclass
 class SourceView:
     """One watch's objects. ``blind`` says why nothing can be said on them, or is empty."""
@@ -47,6 +54,7 @@ class SourceView:
     """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
     """What was worked out of the tables since they last changed."""
+    folds: dict[Cut, Fold] = field(default_factory=dict)
     changes: dict[Cut, int] = field(default_factory=dict)
     """For each table how often what it says may have become another."""
 
@@ -54,6 +62,19 @@ class SourceView:
         for cut in self.spec.tables:
             self.tables[cut] = {}
             self.changes[cut] = 0
+            fold = getattr(cut, "fold", None)
+            if fold is not None:
+                self.folds[cut] = fold()
+
+    def refold(self, fresh: Mapping[Cut, Table]) -> None:
+        """Tell the folds what differs in a list that takes the tables' place."""
+        for cut, fold in self.folds.items():
+            old, new = self.tables[cut], fresh[cut]
+            for key in old.keys() - new.keys():
+                fold.update(key, None, listed=True)
+            for key, value in new.items():
+                if old.get(key) != value:
+                    fold.update(key, value, listed=True)
 
     def touch(self) -> None:
         """What it says of all its objects may be another now."""
@@ -119,6 +140,10 @@ class View:
         """One object of a table, None if it is not there."""
         where = namespace if resource.namespaced else ""
         return self.objects(resource, namespace, cut).get(ObjectKey(where, name))
+
+    def fold(self, resource: Resource, namespace: str, cut: Cut) -> Any:
+        """What the cut's own ``fold`` has made of its table."""
+        return self.source_of(resource, namespace).folds[cut]
 
     def derive(
         self, resource: Resource, namespace: str, cut: Cut, reduce: Callable[[Table], T]
@@ -228,6 +253,7 @@ class View:
                     fresh[cut][change.key] = value
         differs = fresh != view.tables
         if differs:
+            view.refold(fresh)
             view.tables = fresh
             view.derived.clear()
             view.touch()
@@ -241,11 +267,15 @@ class View:
             for cut, value in zip(view.spec.tables, values):
                 table = view.tables[cut]
                 if value is None:
-                    if table.pop(key, None) is not None:
-                        changed.add(cut)
+                    if table.pop(key, None) is None:
+                        continue
                 elif table.get(key) != value:
                     table[key] = value
-                    changed.add(cut)
+                else:
+                    continue
+                changed.add(cut)
+                if cut in view.folds:
+                    view.folds[cut].update(key, value, listed=False)
         for cut in changed:
             view.changes[cut] += 1
         if changed:

@@ -45,6 +45,14 @@ def parse_atom(text: str) -> Atom:
     return _atom(text.strip(), MAX_DEPTH)
 
 
+def parse_path(text: str) -> Path:
+    """A path alone. Raises AtomError, whose text completes "expected …"."""
+    path, rest = _path(text.strip()[:MAX_LENGTH])
+    if rest:
+        raise AtomError("a path such as .status.notAfter alone")
+    return path
+
+
 def _atom(text: str, depth: int) -> Atom:
     if not text or not depth:
         raise AtomError(f"an atom {EXAMPLES}" if depth else f"at most {MAX_DEPTH} levels")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agentctl.catalog.loader import kinds, load, load_default
+from agentctl.catalog.loader import check_kind, kinds, load, load_default
 from agentctl.kube.rbac import describe
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
@@ -49,7 +49,7 @@ def section(kind: str) -> str:
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_each_kind_is_documented_with_each_of_its_fields(kind: str) -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", section(kind), re.M))
-    assert documented == set(kinds()[kind].fields)
+    assert documented == set(check_kind(kind).fields)
 
 
 def test_the_examples_of_the_documentation_load() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.catalog import document
-from agentctl.catalog.loader import Catalog, kinds, load, load_default, load_file
+from agentctl.catalog.loader import Catalog, check_kind, kinds, load, load_default, load_file
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
 from agentctl.kube.checks.env import EnvCheck
@@ -116,6 +116,13 @@ def test_a_catalog_without_a_name_has_its_files() -> None:
     assert of(one("{kind: namespace}"), "/etc/plane.yaml").name == "plane"
 
 
+def rules(*lines: str) -> str:
+    """A catalog whose rules begin on line 8."""
+    head = "components:\n  - name: it\n    checks:\n      - kind: resource\n"
+    head += "        of: lamps.example.org\n        in: all\n        rules:\n"
+    return head + "".join(f"          {line}\n" for line in lines)
+
+
 ERRORS = [
     ("", 1, "expected a catalog, got an empty file"),
     ("# nothing\n", 1, "got an empty file"),
@@ -150,8 +157,8 @@ ERRORS = [
     (one("{names: [a]}"), 4, "got no such key"),
     (one("{kind: 5}"), 4, "got the number 5"),
     (one("{kind: leese}"), 4,
-     "expected component, crds, endpoints, env, lease, namespace, static or workload as 'kind' "
-     "in a check, got 'leese' (did you mean 'lease'?)"),
+     "expected component, crds, endpoints, env, lease, namespace, resource, static or workload "
+     "as 'kind' in a check, got 'leese' (did you mean 'lease'?)"),
     (one("{kind: lease, nam: x}"), 4,
      "expected as key kind, name, max_age, namespace or when in a check of kind 'lease', got 'nam' "
      "(did you mean 'name'?)"),
@@ -191,6 +198,33 @@ ERRORS = [
     (one(f"{{kind: static, status: error, message: {'x' * 2000}}}"), 4,
      "expected at most 1024 characters"),
     (one("{kind: crds, names: []}"), 4, "got an empty list"),
+    (one("{kind: resource}"), 4, "expected a name as 'of'"),
+    (one("{kind: resource, of: Lamp}"), 4, "got 'Lamp'"),
+    (one("{kind: resource, of: a/b}"), 4, "got 'a/b'"),
+    (one("{kind: resource, of: a-b.c}"), 4, "expected plural.group, such as"),
+    (one("{kind: resource, of: a.b, in: x}"), 4, "expected 'all' or a list of namespaces"),
+    (one("{kind: resource, of: a.b, names: ['{x}']}"), 4, "expected names of objects"),
+    (one("{kind: resource, of: a.b, generation: new}"), 4, "expected only 'ignore'"),
+    (one("{kind: resource, of: a.b, grace: 0}"), 4, "got the number 0"),
+    (one("{kind: resource, of: a.b, expires: {at: notAfter}}"), 4, "expected a path"),
+    (one("{kind: resource, of: a.b, expires: {at: .a, warn: 7x}}"), 4, "expected a duration"),
+    (one("{kind: resource, of: a.b, rules: redy}"), 4, "did you mean 'ready'?"),
+    (one("{kind: resource, of: a.b, rules: []}"), 4, "expected a list of rules, or"),
+    (one("{kind: resource, of: a.b, rules: [Ready]}"), 4, "expected one rule, as in"),
+    (rules("- {healthy: [A], degraded: [B]}"), 8, "got 2 keys"),
+    (rules("- healty: [A]"), 8, "did you mean 'healthy'?"),
+    (rules("- healthy: []"), 8, "for what no rule says: 'else'"),
+    (rules("- healthy: [A=True]", "- degraded:", "    - B=True", "    - '=C'"), 11,
+     "expected an atom such as Ready=True"),
+    (rules("- healthy: ['Ready=True(']"), 8, "expected a ')' at the end"),
+    (rules("- healthy:", "    - !Ready"), 9, "(put quotes around it)"),
+    (rules("- healthy: [!Ready]"), 8, "got "),
+    (rules("- healthy: [5]"), 8, "got the number 5"),
+    (rules("- else: fine"), 8, "expected after 'else' healthy"),
+    (rules("- else: healthy", "- degraded: [A]"), 9, "expected nothing after 'else'"),
+    (rules("- healthy: [A=True, A=False]"), 8, "expected atoms that can all hold"),
+    (rules("- healthy: [A]", "- degraded: [B, A]"), 9,
+     "expected a rule that can be reached, got degraded: [B, A], though healthy: [A] (line 8)"),
     (one("{kind: crds, names: ['a.{namespace}.b']}"), 4, "expected full names of CRDs"),
     (one("{kind: component, name: itt}"), 4,
      "expected the name of a component in the catalog, got 'itt' (did you mean 'it'?)"),
@@ -241,7 +275,7 @@ def test_any_text_is_a_catalog_or_a_mistake_with_a_line(text: str) -> None:
         assert re.match(r"my\.yaml:\d+: expected ", error.message)  # noqa: PT017
 
 
-FIELDS = sorted({"kind", *(field for kind in kinds().values() for field in kind.fields)})
+FIELDS = sorted({"kind", *(field for kind in kinds() for field in check_kind(kind).fields)})
 values = st.recursive(
     st.none()
     | st.booleans()

@@ -1,14 +1,17 @@
-"""agentctl catalog show: what is checked, and what permissions that takes."""
+"""agentctl catalog: what is checked, what permissions that takes, what rules make of objects."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from agentctl.cli.config.flags import add_choice
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
-from agentctl.errors import ExitCode
+from agentctl.errors import ExitCode, UsageError
 
 NAME = "catalog"
 HELP = "'catalog show': the components, their checks and the permissions they need"
@@ -18,11 +21,20 @@ to be turned into RBAC. Start a catalog of your own from it:
 
   agentctl catalog show > mine.yaml
   agentctl status --catalog mine.yaml
-  agentctl catalog show -n team-a -o json | jq .requires"""
+
+Or see what a catalog's rules make of saved objects, and which rule decided:
+
+  kubectl get certificates -A -o yaml > certificates.yaml
+  agentctl catalog test mine.yaml certificates.yaml"""
+
+MAX_BYTES = 64 << 20
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("action", type=one_of("show"), metavar="show", help="print it")
+    about = "print it ('show'), or try its rules ('test')"
+    parser.add_argument("action", type=one_of("show", "test"), metavar="show|test", help=about)
+    about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them"
+    parser.add_argument("files", nargs="*", metavar="FILE", help=about)
     parser.add_argument("--catalog", metavar="FILE", help="show this one instead of the default")
     parser.add_argument(
         "-n",
@@ -36,6 +48,10 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Namespace, process: Process) -> int:
+    if args.action == "test":
+        return _test(args, process)
+    if args.files:
+        raise UsageError(f"catalog show takes no file: --catalog {args.files[0]}")
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import namespaces
     from agentctl.cli.run.watched import catalog_of
@@ -50,3 +66,49 @@ def run(args: Namespace, process: Process) -> int:
 
         process.stdout.write(yaml.safe_dump(described, sort_keys=False, width=100))
     return ExitCode.OK
+
+
+def _test(args: Namespace, process: Process) -> int:
+    if len(args.files) < 2:
+        raise UsageError("catalog test takes a catalog file and files of objects")
+    from agentctl.catalog.loader import load_file
+    from agentctl.catalog.trial import objects_of, trials
+    from agentctl.redact import redact
+
+    path, *files = args.files
+    catalog = load_file(path)
+    found = [one for item in objects_of(_documents(files)) for one in trials(catalog, item)]
+    if args.output == "json":
+        text = json.dumps([one.to_json() for one in found], indent=2)
+        process.stdout.write(redact(text) + "\n")
+        return ExitCode.OK
+    for one in found:
+        where = f"{one.namespace}/{one.name}" if one.namespace else one.name
+        shown = "" if one.shown == one.judged.status else f" (shown as {one.shown})"
+        by = one.component or "no check is about it; the rules that ship"
+        place = f", line {one.line}" if one.line else ""
+        rules = f" of {one.rules.name}" if one.rules.name else ""
+        process.stdout.write(f"{one.kind} {where}: {one.judged.status}{shown}\n")
+        process.stdout.write(f"  {by}{place}{rules}: {redact(one.judged.rule)}\n")
+        if one.judged.why:
+            process.stdout.write(f"  {redact(one.judged.why)}\n")
+    return ExitCode.OK
+
+
+def _documents(files: Sequence[str]) -> Iterator[Any]:
+    """The YAML or JSON documents of files. Raises UsageError."""
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for name in files:
+        try:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            if len(data) > MAX_BYTES:
+                raise UsageError(f"{name}: more than 64 MiB of objects")
+            yield from yaml.load_all(data, Loader=loader)
+        except OSError as error:
+            raise UsageError(f"{name}: cannot read it: {error.strerror}") from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+            raise UsageError(f"{name}:{line}: expected objects as YAML or JSON") from None

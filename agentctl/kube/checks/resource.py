@@ -1,0 +1,201 @@
+"""``resource``: objects of any resource, judged by rules.
+
+Many are counted, and the worst three named. Nothing of them is kept but their verdicts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from agentctl.engine.messages import ObjectKey
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill
+from agentctl.kube.cuts.resources import ResourceCut
+from agentctl.kube.explain.finding import Finding
+from agentctl.kube.resources import Need, Resource, resource_of
+from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
+from agentctl.model import Status
+from agentctl.rules.scope import Path
+from agentctl.rules.syntax import AtomError, parse_path
+
+KIND = "resource"
+FIELDS = ("of", "in", "names", "labels", "rules", "generation", "grace", "expires")
+
+ALL = ("",)
+"""Where in place of namespaces all of them are meant."""
+
+NAMED = 3
+"""How many of the worst are named."""
+
+MAX_WHY = 120
+"""Characters of what is told of each, where several are."""
+
+_FULL_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!:]+\Z")
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class ResourceCheck(Check):
+    """``namespaces`` is empty for the one that is watched, ALL for all of them.
+
+    ``cut`` knows the rules, and which names and labels it is about.
+    """
+
+    resource: Resource
+    cut: ResourceCut
+    namespaces: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """The names, if all are names and none is a pattern."""
+        names = self.cut.names
+        return () if any(map(_GLOB.search, names)) else names
+
+    def places(self, namespace: str) -> tuple[str, ...]:
+        """The namespaces it looks at; ALL also for what is in none."""
+        if not self.resource.namespaced or self.namespaces == ALL:
+            return ALL
+        named = (fill(one, namespace) for one in self.namespaces or (namespace,))
+        return tuple(dict.fromkeys(named))
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        names = frozenset(self.exact) or None
+        return tuple(
+            Need(self.resource, where, self.cut, names, self.cut.labels)
+            for where in self.places(namespace)
+        )
+
+    def evaluate(self, context: Context) -> Result:
+        reasons = [
+            reason
+            for where in self.places(context.namespace)
+            if (reason := context.view.blind(self.resource, where))
+        ]
+        if reasons:
+            return blind(reasons[0])
+        tallies, recheck_at = self.settled(context)
+        if not all(one.served for one in tallies):
+            return blind(f"{self.resource.full_name} is not served: is it installed?")
+        missing = self.missing(context)
+        if missing:
+            what = f"{self.resource.full_name} {', '.join(missing[:NAMED])} not found"
+            return Result(Status.ERROR, what, recheck_at=recheck_at)
+        counts: dict[str, int] = {}
+        for tally in tallies:
+            for kind, count in tally.counts.items():
+                counts[kind] = counts.get(kind, 0) + count
+        worst = next((kind for kind in ORDER if kind in counts), None)
+        if worst is None:
+            nothing = f"no {self.resource.full_name} there"
+            return Result(Status.CONFIGURED, nothing, recheck_at=recheck_at)
+        if worst == "healthy":
+            return Result(Status.HEALTHY, recheck_at=recheck_at)
+        named = worst_of(tallies, NAMED)
+        message = self._message(counts, named, context.namespace)
+        details: dict[str, Any] = {
+            "resource": self.resource.full_name,
+            "counts": {kind: counts[kind] for kind in ORDER if kind in counts},
+        }
+        if named:
+            details["worst"] = [_row(key, standing) for key, standing in named]
+        return Result(SHOWN_AS[worst], message, details, recheck_at)
+
+    def settled(self, context: Context) -> tuple[list[Tally], Optional[float]]:
+        """The tallies of all its places, counted now, and when to look again."""
+        view, now = context.view, context.now
+        tallies: list[Tally] = []
+        due = []
+        for where in self.places(context.namespace):
+            tally: Tally = view.fold(self.resource, where, self.cut)
+
+            def lapse(moment: float, where: str = where) -> float:
+                return view.lapses_at(self.resource, where, moment, now)
+
+            due.append(tally.settle(now, lapse))
+            tallies.append(tally)
+        return tallies, min((one for one in due if one is not None), default=None)
+
+    def missing(self, context: Context) -> list[str]:
+        """Which of its exact names no object has."""
+        if not self.exact:
+            return []
+        found = {
+            key.name
+            for where in self.places(context.namespace)
+            for key in context.view.objects(self.resource, where, self.cut)
+        }
+        return [name for name in self.exact if name not in found]
+
+    def _message(
+        self, counts: dict[str, int], named: list[tuple[ObjectKey, Standing]], home: str
+    ) -> str:
+        total = sum(counts.values())
+        if not named:
+            return ", ".join(_counted(counts, total))
+        if total == 1:
+            (key, standing), *_ = named
+            return f"{_name(key, home)}: {standing.why}"
+        told = (f"{_name(key, home)}: {_short(standing.why)}" for key, standing in named)
+        return f"{', '.join(_counted(counts, total))}: {'; '.join(told)}"
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.explain.resource import reasons
+
+        return reasons(self, context)
+
+
+def _counted(counts: dict[str, int], total: int) -> Iterator[str]:
+    """``2 of 14 degraded``, ``1 progressing``."""
+    of = f" of {total}"
+    for kind in ORDER:
+        if kind in counts and kind != "healthy":
+            yield f"{counts[kind]}{of} {kind}"
+            of = ""
+
+
+def _row(key: ObjectKey, standing: Standing) -> dict[str, str]:
+    row = {"name": key.name, "namespace": key.namespace, "is": standing.kind or ""}
+    row["message"] = _short(standing.why)
+    return {name: value for name, value in row.items() if value}
+
+
+def _name(key: ObjectKey, home: str) -> str:
+    return f"{key.namespace}/{key.name}" if key.namespace not in ("", home) else key.name
+
+
+def _short(why: str) -> str:
+    return why if len(why) <= MAX_WHY else why[: MAX_WHY - 1] + "…"
+
+
+def parse(fields: Fields) -> Check:
+    of = fields.name("of")
+    if not _FULL_NAME.match(of):
+        raise fields.fail("of", "plural.group, such as certificates.cert-manager.io, as 'of'")
+    names = fields.texts("names") if fields.has("names") else ()
+    if not all(map(_NAME_GLOB.match, names)):
+        raise fields.fail("names", "names of objects, in which * stands for any text, as 'names'")
+    terms, expires = _terms(fields)
+    cut = ResourceCut(
+        fields.rules("rules", of),
+        names,
+        fields.selector("labels"),
+        not fields.has("generation") or fields.choice("generation", ("ignore",)) != "ignore",
+        expires,
+        lambda: Tally(terms),
+    )
+    return ResourceCheck(resource_of(of), cut, fields.namespaces("in"))
+
+
+def _terms(fields: Fields) -> tuple[Terms, Path]:
+    grace_s = fields.seconds("grace") or GRACE_S
+    expires = fields.group("expires", ("at", "warn"))
+    if expires is None:
+        return Terms(grace_s), ()
+    try:
+        path = parse_path(expires.text("at"))
+    except AtomError as error:
+        raise expires.fail("at", f"{error} as 'at'") from None
+    return Terms(grace_s, expires.seconds("warn") or 0.0), path

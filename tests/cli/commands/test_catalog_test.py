@@ -1,0 +1,115 @@
+"""``catalog test``: what a catalog's rules make of saved objects, and which rule decided."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.inprocess import Done, call
+
+DOCS = Path(__file__).parent.parent.parent.parent / "docs" / "catalog.md"
+
+LAMPS = """\
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: example.org/v1
+    kind: Lamp
+    metadata: {name: lamp-a, namespace: kitchen, labels: {room: kitchen}}
+    spec: {bulbs: 3}
+    status:
+      litBulbs: 2
+      conditions: [{type: Ready, status: "True"}]
+  - apiVersion: example.org/v1
+    kind: Lamp
+    metadata: {name: lamp-b, namespace: kitchen, labels: {room: kitchen}}
+    status:
+      litBulbs: 3
+      conditions: [{type: Ready, status: "False", reason: NoPower, message: token=abcdefghijkl}]
+---
+apiVersion: example.org/v1
+kind: Lamp
+metadata: {name: chandelier, deletionTimestamp: "2026-01-01T00:00:00Z"}
+"""
+
+
+@pytest.fixture
+def example() -> str:
+    """The page's example of the kind ``resource``."""
+    found = re.search(r"^### `resource`\n.*?```yaml\n(.*?)```", DOCS.read_text(), re.S | re.M)
+    assert found
+    return found[1]
+
+
+def tried(tmp_path: Path, catalog: str, objects: str, *args: str) -> Done:
+    (tmp_path / "mine.yaml").write_text(catalog)
+    (tmp_path / "objects.yaml").write_text(objects)
+    paths = (str(tmp_path / "mine.yaml"), str(tmp_path / "objects.yaml"))
+    return call("catalog", "test", *paths, *args, home=tmp_path)
+
+
+def test_each_object_is_told_with_the_rule_that_decided(tmp_path: Path, example: str) -> None:
+    done = tried(tmp_path, example, LAMPS)
+    assert (done.code, done.stderr) == (0, "")
+    line = example.splitlines().index("          - progressing: [.status.litBulbs<.spec.bulbs]") + 1
+    assert done.stdout.splitlines() == [
+        "Lamp.example.org kitchen/lamp-a: progressing (shown as unknown)",
+        f"  lamps, line {line}: progressing: [.status.litBulbs<.spec.bulbs]",
+        "  .status.litBulbs=2, less than 3",
+        "Lamp.example.org kitchen/lamp-b: degraded",
+        f"  lamps, line {line - 2}: degraded: [Ready=False(NoPower|LowPower)]",
+        "  Ready=False (NoPower): token=[redacted]",
+        "Lamp.example.org chandelier: progressing (shown as unknown)",
+        "  no check is about it; the rules that ship of default: being deleted",
+        "  being deleted",
+    ]
+
+
+def test_the_same_for_programs(tmp_path: Path, example: str) -> None:
+    certificate = {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    (row,) = json.loads(tried(tmp_path, example, yaml.safe_dump(certificate), "-o", "json").stdout)
+    assert row["component"] == "certificates"
+    assert (row["status"], row["rule"]) == ("healthy", "healthy: [Ready=True]")
+    assert row["rules"] == "Certificate of health.yaml"
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ("a: ]", "objects.yaml:1: expected objects as YAML or JSON"),
+        ("!!python/object:os.system {}", "expected objects as YAML or JSON"),
+    ],
+)
+def test_what_is_no_object_ends_with_2(
+    tmp_path: Path, example: str, objects: str, message: str
+) -> None:
+    done = tried(tmp_path, example, objects)
+    assert done.code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("objects", ["", "a: b", "- 1\n- 2", "null", "apiVersion: 5\nkind: []"])
+def test_odd_documents_are_told_or_passed_over(tmp_path: Path, example: str, objects: str) -> None:
+    assert tried(tmp_path, example, objects).code == 0
+
+
+def test_a_mistake_in_the_catalog_ends_with_its_line(tmp_path: Path) -> None:
+    done = tried(tmp_path, "components:\n  - name: 5\n", LAMPS)
+    assert done.code == 2
+    assert "mine.yaml:2: expected" in done.stderr
+
+
+def test_files_are_wanted_where_they_are_of_use(tmp_path: Path) -> None:
+    done = call("catalog", "test", "mine.yaml", home=tmp_path)
+    assert (done.code, "takes a catalog file and files" in done.stderr) == (2, True)
+    done = call("catalog", "show", "mine.yaml", home=tmp_path)
+    assert (done.code, "--catalog mine.yaml" in done.stderr) == (2, True)
