@@ -31,7 +31,7 @@ KEPT_S = 60.0
 """How long it is remembered that something was to end."""
 
 
-class Fold(Protocol):
+class TableFold(Protocol):
     """What is worked out of a table change by change. A cut with ``fold`` makes its own."""
 
     def update(self, key: ObjectKey, value: Any, listed: bool) -> None:
@@ -54,7 +54,7 @@ class SourceView:
     """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
     """What was worked out of the tables since they last changed."""
-    folds: dict[Cut, Fold] = field(default_factory=dict)
+    folds: dict[Cut, TableFold] = field(default_factory=dict)
     changes: dict[Cut, int] = field(default_factory=dict)
     """For each table how often what it says may have become another."""
 

@@ -67,7 +67,7 @@ class ResourceCut:
     generation: bool = True
     expires: Path = ()
     fold: Callable[[], Any] = field(default=lambda: None)
-    """Makes what is kept up with its table, change by change (see ``view.Fold``)."""
+    """Makes what is kept up with its table, change by change (see ``view.TableFold``)."""
 
     @cached_property
     def closer(self) -> ResourceFactsCut:
