@@ -26,14 +26,26 @@ def dynamic_values(
     user: KubeconfigEntry,
     environ: Mapping[str, str],
     console: Console,
+    static: bool,
 ) -> dict[str, Any]:
-    """The fields of a ``ClusterAccess`` that a plugin or provider gives. Raises ConfigError."""
+    """The fields of a ``ClusterAccess`` that a plugin or provider gives. Raises ConfigError.
+
+    None where the user has credentials already (``static``): then an exec plugin is only
+    checked. ``context`` is empty where no context names the user.
+    """
     if not user.values.get("exec"):
+        if static:
+            return {}
+        if not context:
+            raise ConfigError(f"{user.what}: an auth-provider needs a context that names this user")
         return _ask_provider(paths, context, user)
     if user.values.get("auth-provider"):
         raise ConfigError(f"{user.what}: both exec and auth-provider are given; remove one")
-    from agentctl.kube.exec_plugin import ExecPlugin
+    from agentctl.kube.exec_plugin import ExecPlugin, checked_exec
 
+    if static:
+        checked_exec(user)
+        return {}
     return ExecPlugin.of(cluster, user, environ, console).run(environ, console)
 
 

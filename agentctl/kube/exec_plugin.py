@@ -62,16 +62,8 @@ class ExecPlugin(NamedTuple):
         console: Console,
     ) -> ExecPlugin:
         """Raises ConfigError, for a plugin that is not installed as well."""
-        settings = user.values["exec"]
-        if not isinstance(settings, dict):
-            raise ConfigError(f"{user.what}: exec must be a mapping")
-        entry = KubeconfigEntry(f"{user.what}: exec", user.path, settings)
+        entry, what = checked_exec(user)
         command, version = entry.text("command"), entry.text("apiVersion")
-        if not command or not version:
-            raise ConfigError(f"{user.what}: exec must have command and apiVersion")
-        what = f"{user.what}: the exec plugin {command!r}"
-        if version not in MODES:
-            raise ConfigError(f"{what} has apiVersion {version!r}; known are {', '.join(MODES)}")
         return cls(
             what,
             command,
@@ -79,7 +71,7 @@ class ExecPlugin(NamedTuple):
             tuple(_text(entry, "args", one) for one in _listed(entry, "args")),
             _environment(entry),
             version,
-            _is_interactive(entry.text("interactiveMode") or MODES[version], what, console),
+            _is_interactive(_mode(entry), what, console),
             _cluster_info(cluster) if entry.flag("provideClusterInfo") else None,
         )
 
@@ -155,6 +147,27 @@ class ExecPlugin(NamedTuple):
         return _credentials(KubeconfigEntry(self.what, "", status))
 
 
+def checked_exec(user: KubeconfigEntry) -> tuple[KubeconfigEntry, str]:
+    """The ``exec`` of a user, and what to call it. Raises ConfigError for what is no plugin."""
+    entry = KubeconfigEntry(f"{user.what}: exec", user.path, user.mapping("exec"))
+    command, version = entry.text("command"), entry.text("apiVersion")
+    if not command or not version:
+        raise ConfigError(f"{user.what}: exec must have command and apiVersion")
+    what = f"{user.what}: the exec plugin {command!r}"
+    if version not in MODES:
+        raise ConfigError(f"{what} has apiVersion {version!r}; known are {', '.join(MODES)}")
+    mode = _mode(entry)
+    if mode not in ("Never", "IfAvailable", "Always"):
+        said = f"the interactiveMode {mode!r}" if mode else "no interactiveMode"
+        raise ConfigError(f"{what} has {said}; set Never, IfAvailable or Always")
+    _environment(entry)
+    return entry, what
+
+
+def _mode(entry: KubeconfigEntry) -> str:
+    return entry.text("interactiveMode") or MODES[entry.text("apiVersion")]
+
+
 def _credentials(status: KubeconfigEntry) -> dict[str, Any]:
     values: dict[str, Any] = {}
     token = status.text("token")
@@ -198,9 +211,6 @@ def _found(command: str, entry: KubeconfigEntry, what: str, environ: Mapping[str
 
 
 def _is_interactive(mode: str, what: str, console: Console) -> bool:
-    if mode not in ("Never", "IfAvailable", "Always"):
-        said = f"the interactiveMode {mode!r}" if mode else "no interactiveMode"
-        raise ConfigError(f"{what} has {said}; set Never, IfAvailable or Always")
     if mode == "Always" and not console.has_user:
         raise ConfigError(
             f"{what} must ask its user (interactiveMode: Always), and stdin is no terminal"

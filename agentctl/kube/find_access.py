@@ -30,7 +30,7 @@ def discover(
     listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     candidates = listed or [os.path.join(home, ".kube", "config")]
     # A file that is listed but missing is passed over, as kubectl does.
-    paths = [path for path in candidates if os.path.exists(path)]
+    paths = [path for path in candidates if not _is_missing(path)]
     in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
     if in_pod and not overrides.needs_file and all(_is_blank(path) for path in paths):
         return overrides.in_access(ClusterAccess.from_service_account(environ, root))
@@ -42,6 +42,17 @@ def discover(
         else (f"no kubeconfig: {candidates[0]} does not exist")
     )
     raise ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
+
+
+def _is_missing(path: str) -> bool:
+    """Not where it is a loop of links, or in a folder that we may not look into."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _is_blank(path: str) -> bool:

@@ -42,4 +42,4 @@ def impersonation_headers(
     headers = [("Impersonate-User", user), *given] if user else []
     if any(_NO_VALUE.search(value) for _, value in headers):
         raise ConfigError(f"{what}: whom to impersonate has a line break or control character")
-    return tuple(headers)
+    return tuple((name, value.strip(" \t")) for name, value in headers)

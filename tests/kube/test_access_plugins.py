@@ -83,8 +83,12 @@ def test_arguments_and_environment_reach_the_plugin(tmp_path: Path) -> None:
 
 
 def test_a_static_token_spares_the_plugin(tmp_path: Path) -> None:
-    path = kubeconfig(tmp_path, {"token": "own", "exec": {"apiVersion": API, "command": "gone"}})
-    assert load(path).token == "own"
+    """Which must be one that could be run."""
+    gone = {"apiVersion": API, "command": "gone"}
+    own = kubeconfig(tmp_path, {"token": "own", "exec": {**gone, "interactiveMode": "Never"}})
+    assert load(own).token == "own"
+    with pytest.raises(ConfigError, match="'gone' has no interactiveMode"):
+        load(kubeconfig(tmp_path, {"token": "own", "exec": gone}))
 
 
 def test_refused_credentials_run_the_plugin_again(tmp_path: Path) -> None:
