@@ -86,7 +86,8 @@ class Recorded(NamedTuple):
 
 
 class End(NamedTuple):
-    """The run ended in good order; ``exit_code`` is None if that was an error of the host."""
+    """The recording ended in good order; ``exit_code`` is None if the run ended by an error of
+    the host, or went on in another file."""
 
     offset_s: float
     exit_code: Optional[int]

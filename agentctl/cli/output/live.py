@@ -128,6 +128,11 @@ def is_live(args: Namespace, process: Process) -> bool:
     return process.is_terminal and not logged
 
 
+def _is_taken(number: int) -> bool:
+    """SIGHUP is a recording's, where there is one: it may ask for a new file."""
+    return number == signal.SIGHUP and callable(signal.getsignal(number))
+
+
 @contextmanager
 def _signals(screen: Screen, view: LiveView) -> Iterator[None]:
     """Handlers for the while, except for signals that are ignored (a job without control)."""
@@ -160,7 +165,7 @@ def _signals(screen: Screen, view: LiveView) -> Iterator[None]:
     before = {
         number: signal.signal(number, handler)
         for number, handler in handlers.items()
-        if signal.getsignal(number) != signal.SIG_IGN
+        if signal.getsignal(number) != signal.SIG_IGN and not _is_taken(number)
     }
     try:
         yield

@@ -8,6 +8,9 @@ from agentctl.engine.stream import Sink
 class Unrecorded:
     """What a run without ``--record`` has in its place."""
 
+    threads = 0
+    """How many it takes."""
+
     def before(self, sink: Sink) -> Sink:
         """The sink to give the events to, so that they reach ``sink``."""
         return sink

@@ -3,7 +3,9 @@
 A line is written with one call and never buffered here: when this process dies, whatever
 was shown is in the file, and at most its last line is cut off. When the host dies, what
 the kernel had not written yet is lost too: events are not worth a wait for the disk each.
-A file that can no longer be written ends the recording and not the watch.
+A file that can no longer be written ends the recording and not the watch. One that was
+moved away is ended at SIGHUP, and the recording goes on in a new one, which begins with all
+that is known then: each is a whole recording.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import threading
 from contextlib import suppress
 from typing import Callable, Optional
 
+from agentctl.cli.recording.known import KnownState
+from agentctl.cli.recording.reopen import ReopenOnHangup
 from agentctl.cli.recording.unrecorded import Unrecorded
 from agentctl.clock import Clock
 from agentctl.engine.stream import Sink
@@ -27,6 +32,8 @@ _FIRST = b'{"type":"recording",'
 class Recorder(Unrecorded):
     """A recording of one run."""
 
+    threads = 1
+
     def __init__(
         self,
         file: RecordingFile,
@@ -34,7 +41,13 @@ class Recorder(Unrecorded):
         clock: Clock,
         tell: Callable[[str], None],
     ) -> None:
+        self._place = file
+        """Where a new file is made."""
         self._file: Optional[RecordingFile] = file
+        self._lock = threading.Lock()
+        """Of all below, and of the file: an event, or a new file."""
+        self._known = KnownState()
+        self._hangup = ReopenOnHangup(self.reopen)
         self._header = header
         self._clock = clock
         self._tell = tell
@@ -47,24 +60,51 @@ class Recorder(Unrecorded):
         return self
 
     def begin(self) -> None:
-        self._began = self._clock.monotonic()
-        self._write(header_line(self._header()))
+        self._begin()
+        self._hangup.start()
 
     def emit(self, event: Event) -> None:
         assert self._sink is not None
-        self._write(event_line(self._offset_s(), event))
+        with self._lock:
+            self._known.take(event)
+            self._write(event_line(self._offset_s(), event))
         self._sink.emit(event)
+
+    def reopen(self) -> None:
+        """Go on in a new file, unless the present one is still in its place."""
+        with self._lock:
+            old = self._file
+            if old is not None and old.is_in_place:
+                return
+            try:
+                self._file = self._place = self._place.anew()
+            except UsageError as error:
+                goes_on = "" if old is None else "; it goes on in the file that was moved away"
+                self._tell(f"{error.message}{goes_on}")
+                return
+            if old is not None:
+                with suppress(OSError):
+                    old.append(end_line(End(self._offset_s(), None)))
+                old.close()
+            self._begin()
+            for event in self._known.events(self._clock.now()):
+                self._write(event_line(self._offset_s(), event))
 
     def ended(self, exit_code: int) -> None:
         self._exit_code = exit_code
 
     def __exit__(self, *raised: object) -> None:
-        if self._file is None:
-            return
         if self._began:
-            self._write(end_line(End(self._offset_s(), self._exit_code)))
-        if self._file is not None:
-            self._file.close()
+            self._hangup.stop()
+        with self._lock:
+            if self._began:
+                self._write(end_line(End(self._offset_s(), self._exit_code)))
+            if self._file is not None:
+                self._file.close()
+
+    def _begin(self) -> None:
+        self._began = self._clock.monotonic()
+        self._write(header_line(self._header()))
 
     def _offset_s(self) -> float:
         return self._clock.monotonic() - self._began
@@ -89,6 +129,8 @@ class RecordingFile:
     def __init__(self, path: str, append: bool, output_fd: int) -> None:
         """Raises UsageError: an existing file is only added to if that was asked for."""
         self.path = path
+        self._append = append
+        self._output_fd = output_fd
         self._created = self._torn = False
         self._fd = self._open()
         try:
@@ -96,6 +138,18 @@ class RecordingFile:
         except BaseException:
             os.close(self._fd)
             raise
+
+    def anew(self) -> RecordingFile:
+        """One in the same place, by the same rules."""
+        return RecordingFile(self.path, self._append, self._output_fd)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to it."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except OSError:
+            return False
 
     def append(self, line: bytes) -> None:
         """All of the line or, with OSError, none of it."""
@@ -114,7 +168,7 @@ class RecordingFile:
 
     def close(self) -> None:
         """A file of ours in which nothing was written is taken away."""
-        if self._created and self._size == 0:
+        if self._created and self._size == 0 and self.is_in_place:
             with suppress(OSError):
                 os.unlink(self.path)
         os.close(self._fd)

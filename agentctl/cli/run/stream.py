@@ -63,8 +63,8 @@ def show(
     log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
     with recorder(args, settings, asked, process) as recording:
         engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
-        threads = engine.threads + beside(engine) + TRANSPORT_THREADS[settings.transport]
-        require(threads + SPARE_THREADS, "this run")
+        threads = engine.threads + beside(engine) + recording.threads
+        require(threads + TRANSPORT_THREADS[settings.transport] + SPARE_THREADS, "this run")
         recording.begin()
         if greeting:
             complain(process, greeting)
