@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Callable, Optional, TypeVar
+from typing import Callable, TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
     DisconnectedError,
     ServerError,
@@ -22,9 +22,9 @@ from agentctl.model import Snapshot, StreamError
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.grpc_channel import Answers, calling, credentials
 from agentctl.remote.grpc_failures import Asked, failure_of, was_pinged_too_often
-from agentctl.remote.poll import RemotePollSource
+from agentctl.remote.poll import RemoteSource
 from agentctl.remote.read_timeout import ReadTimeout
-from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
+from agentctl.remote.receiver import Receiver
 from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.wire import events_pb, legacy_pb
 from agentctl.wire.grpc_contract import DEFAULT_RULE_S, SERVICES, client_ping_s
@@ -83,51 +83,45 @@ class ServiceName:
         self._known, self._other = self._other, self._known
 
 
-class GrpcSource(Source):
-    """``WatchControlPlaneStatus`` of one server; its status alone where once is enough.
+class GrpcSource(RemoteSource):
+    """``WatchControlPlaneStatus``; and ``GetControlPlaneStatus``, which older servers answer too.
 
     Raises UsageError and ConfigError for an access that cannot be used at all.
     """
-
-    name = noun = SOURCE
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         if access.address.prefix:
             raise UsageError(f"--server: gRPC knows no path; give {access.address} alone")
         if access.tls is not None:
             credentials(access.tls)
-        self._access = access
-        self._clock = clock
-        self._patient_until: Optional[float] = None
-        self._complaints: set[str] = set()
+        super().__init__(access, clock)
         self._service = ServiceName()
         self.ping_s = client_ping_s(access.heartbeat_s)
         """What the server has been found to allow: it outlives connections."""
 
-    def credentials(self) -> object:
-        return self._access.credentials()
+    def watch(self, attempt: Attempt, receiver: Receiver) -> None:
+        self._call(lambda service: self._watch(attempt, receiver, service))
 
-    def fallback(self) -> RemotePollSource:
-        ask = GrpcAsk(self._access, self._clock, self._service)
-        return RemotePollSource(ask, self._clock, self._access)
+    def ask(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
+        data = self._call(lambda service: self._answer(attempt, service))
+        try:
+            response = pb.GetControlPlaneStatusResponse.FromString(data)
+            return legacy_pb.status_of(response, self._access.namespace, self._clock.now())
+        except _UNREADABLE as error:
+            raise ServerError(f"{self._access.address}: no status in its answer: {error}") from None
 
-    def run(self, attempt: Attempt) -> None:
-        if self._access.once:
-            self.fallback().run(attempt)
-            return
-        if self._patient_until is None:
-            self._patient_until = self._clock.monotonic() + CATCH_UP_S
-        receiver = Receiver(
-            attempt, self._clock, self._access, self._patient_until, self._complaints
-        )
-
-        def watch(service: str) -> None:
-            self._watch(attempt, receiver, service)
-
-        _with_token(self._access, lambda: self._service.ask(watch))
+    def _call(self, call: Callable[[str], T]) -> T:
+        """``call`` with the service's name; once more where it was refused, as each call
+        reads the token anew."""
+        try:
+            return self._service.ask(call)
+        except UnauthorizedError as error:
+            if self._access.token is None:
+                raise
+            log.debug("%s; reading the token again", error.message)
+        return self._service.ask(call)
 
     def _watch(self, attempt: Attempt, receiver: Receiver, service: str) -> None:
-        """One stream to its end, which is a failure always."""
         access = self._access
         where, cursor = access.address, receiver.cursor
         log.debug("grpc: watching %s at %s from %s", access.namespace, where, cursor or "nothing")
@@ -168,26 +162,6 @@ class GrpcSource(Source):
         except ValueError as error:
             raise ServerError(f"{self._access.address}: {error}") from None
 
-
-class GrpcAsk:
-    """``GetControlPlaneStatus``; older servers answer it too."""
-
-    def __init__(self, access: ServerAccess, clock: Clock, service: ServiceName) -> None:
-        self._access = access
-        self._clock = clock
-        self._service = service
-
-    def __call__(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
-        def ask(service: str) -> bytes:
-            return self._answer(attempt, service)
-
-        data = _with_token(self._access, lambda: self._service.ask(ask))
-        try:
-            response = pb.GetControlPlaneStatusResponse.FromString(data)
-            return legacy_pb.status_of(response, self._access.namespace, self._clock.now())
-        except _UNREADABLE as error:
-            raise ServerError(f"{self._access.address}: no status in its answer: {error}") from None
-
     def _answer(self, attempt: Attempt, service: str) -> bytes:
         access = self._access
         request = pb.GetControlPlaneStatusRequest(namespace=access.namespace)
@@ -200,17 +174,6 @@ class GrpcAsk:
         if found is None or more is not None:
             raise ServerError(f"{access.address}: its answer is not a single message")
         return found
-
-
-def _with_token(access: ServerAccess, ask: Callable[[], T]) -> T:
-    """``ask``; once more where it was refused, as each call reads the token anew."""
-    try:
-        return ask()
-    except UnauthorizedError as error:
-        if access.token is None:
-            raise
-        log.debug("%s; reading the token again", error.message)
-    return ask()
 
 
 def _failure(

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
     ConfigError,
     DisconnectedError,
@@ -23,8 +23,8 @@ from agentctl.net.failures import TimedOut
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.http_failures import is_json, refusal, refuse_coding, wrong_type
-from agentctl.remote.poll import RemotePollSource
-from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
+from agentctl.remote.poll import RemoteSource
+from agentctl.remote.receiver import Receiver
 from agentctl.requirements import require
 from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
 from agentctl.wire.statusjson import Read, event_of, status_of
@@ -53,42 +53,20 @@ MAX_CURSOR = 4096
 """Of a cursor that is sent back; ours are a quarter of it."""
 
 
-class SseSource(Source):
-    """The stream of one server; its status alone where once is enough.
-
-    Raises ConfigError for an access that cannot be used at all.
-    """
-
-    name = noun = SOURCE
+class SseSource(RemoteSource):
+    """Raises ConfigError for an access that cannot be used at all."""
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
-        self._access = access
-        self._clock = clock
+        super().__init__(access, clock)
         self._get = _http_get(access, clock)
-        self._patient_until: Optional[float] = None
         self._retry_s: Optional[float] = None
         """The reconnection time that the server asked for: it outlives connections."""
-        self._complaints: set[str] = set()
         self._sent_away = ""
         """Why the server does not want to be asked for the stream again."""
 
-    def credentials(self) -> object:
-        return self._access.credentials()
-
-    def fallback(self) -> RemotePollSource:
-        return RemotePollSource(self.ask, self._clock, self._access)
-
-    def run(self, attempt: Attempt) -> None:
-        if self._access.once:
-            self.fallback().run(attempt)
-            return
+    def watch(self, attempt: Attempt, receiver: Receiver) -> None:
         if self._sent_away:
             raise StreamingUnsupported(self._sent_away)
-        if self._patient_until is None:
-            self._patient_until = self._clock.monotonic() + CATCH_UP_S
-        receiver = Receiver(
-            attempt, self._clock, self._access, self._patient_until, self._complaints
-        )
         try:
             self._watch(attempt, receiver)
         except DisconnectedError as error:
@@ -97,7 +75,6 @@ class SseSource(Source):
             raise
 
     def ask(self, attempt: Attempt) -> tuple[Snapshot, list[StreamError]]:
-        """The server's status, once. Raises SourceError."""
         namespace = self._access.namespace
         target = f"{STATUS}?{urlencode({'namespace': namespace})}"
         with self._open(attempt, target, {"Accept": "application/json"}) as answer:
@@ -116,7 +93,6 @@ class SseSource(Source):
             return found
 
     def _watch(self, attempt: Attempt, receiver: Receiver) -> None:
-        """One stream to its end, which is a failure always."""
         access = self._access
         cursor = receiver.cursor
         if not _can_be_sent(cursor):
