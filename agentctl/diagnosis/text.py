@@ -44,7 +44,8 @@ def sections(items: Iterable[Item]) -> list[str]:
     for item in items:
         found = reasons(item, said)
         if found:
-            lines += ["", f"{item.component} is {item.status.value}", *found]
+            where = f"{item.cluster}/" if item.cluster else ""
+            lines += ["", f"{where}{item.component} is {item.status.value}", *found]
     return lines
 
 
@@ -53,7 +54,7 @@ def reasons(item: Item, said: dict[str, str]) -> list[str]:
     lines: list[str] = []
     for reason in mappings(item.details, KEY):
         content = json.dumps(reason, sort_keys=True, default=str)
-        before = said.setdefault(content, item.component)
+        before = said.setdefault(f"{item.cluster} {content}", item.component)
         head = f"{STEP}{text(reason, 'check')}: {text(reason, 'message')}"
         if before != item.component:
             lines.append(f"{head} (as for {before} above)")

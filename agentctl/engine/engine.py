@@ -315,7 +315,8 @@ class Engine:
             self._finish(Outcome(ExitCode.REFUSED, absent))
         else:
             self._conclude("")
-        if self._verdict is not None and self.outcome == Outcome(ExitCode.OK):
+        decides = self.sources.several or self.outcome == Outcome(ExitCode.OK)
+        if self._verdict is not None and decides:
             now = self._clock.monotonic()
             self.outcome = self._verdict.look(self._state.items(now), now, "") or self.outcome
 

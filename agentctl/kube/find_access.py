@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from agentctl.errors import ConfigError
@@ -27,21 +27,40 @@ def discover(
     """
     if kubeconfig:
         return access_from([kubeconfig], environ, overrides, console)
-    listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
-    candidates = listed or [os.path.join(home, ".kube", "config")]
-    # A file that is listed but missing is passed over, as kubectl does.
-    paths = [path for path in candidates if not _is_missing(path)]
+    listed, candidates, paths = _candidates(environ, home)
     in_pod = bool(environ.get("KUBERNETES_SERVICE_HOST"))
     if in_pod and not overrides.needs_file and all(_is_blank(path) for path in paths):
         return overrides.in_access(ClusterAccess.from_service_account(environ, root))
     if paths:
         return access_from(paths, environ, overrides, console)
+    raise _nothing_found(listed, candidates)
+
+
+def kubeconfig_paths(kubeconfig: Optional[str], environ: Mapping[str, str], home: str) -> list[str]:
+    """The files that say which contexts there are. Raises ConfigError where there is none."""
+    if kubeconfig:
+        return [kubeconfig]
+    listed, candidates, paths = _candidates(environ, home)
+    if not paths:
+        raise _nothing_found(listed, candidates)
+    return paths
+
+
+def _candidates(environ: Mapping[str, str], home: str) -> tuple[list[str], list[str], list[str]]:
+    """What KUBECONFIG lists, where to look, and which of that is there."""
+    listed = [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    candidates = listed or [os.path.join(home, ".kube", "config")]
+    # A file that is listed but missing is passed over, as kubectl does.
+    return listed, candidates, [path for path in candidates if not _is_missing(path)]
+
+
+def _nothing_found(listed: Sequence[str], candidates: Sequence[str]) -> ConfigError:
     said = (
         f"KUBECONFIG names no file that exists ({', '.join(listed)})"
         if listed
         else (f"no kubeconfig: {candidates[0]} does not exist")
     )
-    raise ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
+    return ConfigError(f"{said} and this is no pod; name one with --kubeconfig FILE")
 
 
 def _is_missing(path: str) -> bool:

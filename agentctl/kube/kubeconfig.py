@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,12 +110,13 @@ def access_from(
     environ: Mapping[str, str],
     overrides: Overrides = NO_OVERRIDES,
     console: Console = NOBODY,
+    load: Callable[[Sequence[str]], Kubeconfig] = Kubeconfig.load,
 ) -> ClusterAccess:
     """From kubeconfig files, merged by kubectl's rules: the first to say a thing wins.
 
     ``overrides`` win over all of them. May run the user's exec plugin. Raises ConfigError.
     """
-    config = Kubeconfig.load(paths)
+    config = load(paths)
     name, chosen = config.context(overrides)
     cluster = overrides.in_cluster(config.cluster(chosen, overrides.cluster))
     user = overrides.in_user(config.user(chosen, overrides.user))

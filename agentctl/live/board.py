@@ -29,9 +29,9 @@ from agentctl.model import (
     format_time,
 )
 
-COLUMNS = ("COMPONENT", "NAMESPACE", "STATUS", "AGE", "LAST CHANGE", "MESSAGE")
-MESSAGE = COLUMNS.index("MESSAGE")
-DISPENSABLE = (COLUMNS.index("NAMESPACE"), COLUMNS.index("LAST CHANGE"))
+COLUMNS = ("CLUSTER", "COMPONENT", "NAMESPACE", "STATUS", "AGE", "LAST CHANGE", "MESSAGE")
+"""The first where several clusters are watched, and the last without a width of its own."""
+DISPENSABLE = ("NAMESPACE", "LAST CHANGE")
 """What makes room for the message on a narrow terminal, in this order."""
 
 MESSAGE_MIN = 24
@@ -193,35 +193,43 @@ class Board:
         return lines
 
     def _table(self, rows: Sequence[BoardRow], now: float, columns: int) -> list[str]:
-        cells = [COLUMNS, *(_cells(row, now) for row in rows)]
-        widths = [max(width(texts[column]) for texts in cells) for column in range(MESSAGE)]
-        shown = _columns_that_fit(widths, columns)
+        several = any(row.item.cluster for row in rows)
+        headings = COLUMNS if several else COLUMNS[1:]
+        cells = [headings, *(_cells(row, now)[-len(headings) :] for row in rows)]
+        last = len(headings) - 1
+        widths = [max(width(texts[column]) for texts in cells) for column in range(last)]
+        shown = _columns_that_fit(headings, widths, columns)
         seen = self._unseen_s(now) is None
         dresses = [_BOLD, *(_DRESSES[row.item.status] if seen else _DIM for row in rows)]
         return [
-            line(self._pieces(texts, widths, shown, dress), columns)
+            line(self._pieces(headings, texts, widths, shown, dress), columns)
             for texts, dress in zip(cells, dresses)
         ]
 
     def _pieces(
-        self, texts: Sequence[str], widths: Sequence[int], shown: Sequence[int], dress: str
+        self,
+        headings: Sequence[str],
+        texts: Sequence[str],
+        widths: Sequence[int],
+        shown: Sequence[int],
+        dress: str,
     ) -> Iterable[Piece]:
         for column in shown:
             text = texts[column]
-            dressed = texts is COLUMNS or COLUMNS[column] == "STATUS"
+            dressed = texts is headings or headings[column] == "STATUS"
             yield self._dressed(text, dress if dressed else "")
-            if column != MESSAGE:
+            if column < len(widths):
                 yield " " * (widths[column] - width(text) + 2), ""
 
     def _dressed(self, text: str, dress: str) -> Piece:
         return text, dress if self._color else ""
 
 
-def _columns_that_fit(widths: Sequence[int], columns: int) -> list[int]:
-    shown = list(range(len(COLUMNS)))
-    for column in DISPENSABLE:
-        if sum(widths[kept] + 2 for kept in shown if kept != MESSAGE) + MESSAGE_MIN > columns:
-            shown.remove(column)
+def _columns_that_fit(headings: Sequence[str], widths: Sequence[int], columns: int) -> list[int]:
+    shown = list(range(len(headings)))
+    for heading in DISPENSABLE:
+        if sum(widths[kept] + 2 for kept in shown[:-1]) + MESSAGE_MIN > columns:
+            shown.remove(headings.index(heading))
     return shown
 
 
@@ -260,6 +268,7 @@ def _cells(row: BoardRow, now: float) -> tuple[str, ...]:
         if row.before is not None:
             changed += f" was {row.before.value}"
     return (
+        clean(item.cluster),
         clean(item.component),
         clean(item.namespace),
         item.status.value,

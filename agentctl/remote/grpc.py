@@ -129,6 +129,7 @@ class GrpcSource(RemoteSource):
             namespace=access.namespace,
             heartbeat=_duration(min(access.heartbeat_s, PROXY_BEAT_S)),
             cursor=cursor,
+            clusters=True,  # a server that does not know the field passes it over
         )
         heard = False
         method, ping_s = "WatchControlPlaneStatus", self.ping_s
@@ -164,7 +165,7 @@ class GrpcSource(RemoteSource):
 
     def _answer(self, attempt: Attempt, service: str) -> bytes:
         access = self._access
-        request = pb.GetControlPlaneStatusRequest(namespace=access.namespace)
+        request = pb.GetControlPlaneStatusRequest(namespace=access.namespace, clusters=True)
         method = "GetControlPlaneStatus"
         with calling(access, attempt, service, method, request, ANSWER_S) as call:
             try:

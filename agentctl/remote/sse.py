@@ -40,6 +40,10 @@ STREAM = STATUS + "/stream"
 
 EVENT_STREAM = "text/event-stream"
 
+ASK, CLUSTERS = "Agentctl-Ask", "clusters=1"
+"""How a server of several clusters says that it has to be asked with this. Only then it is:
+older servers may not know the parameter."""
+
 MAX_EVENT_BYTES = 16 << 20
 """Of an event and of a status: some 50,000 items."""
 
@@ -63,6 +67,8 @@ class SseSource(RemoteSource):
         """The reconnection time that the server asked for: it outlives connections."""
         self._sent_away = ""
         """Why the server does not want to be asked for the stream again."""
+        self._asked_for = ""
+        """What else it wants to be asked with; no server that wants nothing is asked so."""
 
     def watch(self, attempt: Attempt, receiver: Receiver) -> None:
         if self._sent_away:
@@ -178,13 +184,21 @@ class SseSource(RemoteSource):
         attempt.on_stop(switch.kill)
         try:
             with contextlib.ExitStack() as stack:
-                answer = stack.enter_context(self._get.open(target, headers, self._token(), switch))
-                if answer.status == 401 and self._access.token is not None:
+
+                def get() -> Response:
                     stack.close()
+                    more = f"&{self._asked_for}" if self._asked_for else ""
+                    found = self._get.open(target + more, headers, self._token(), switch)
+                    return stack.enter_context(found)
+
+                answer = get()
+                if answer.status == 401 and self._access.token is not None:
                     log.debug("sse: unauthorized; reading the token again")
-                    answer = stack.enter_context(
-                        self._get.open(target, headers, self._token(), switch)
-                    )
+                    answer = get()
+                if answer.status == 400 and answer.headers.get(ASK.lower()) == CLUSTERS:
+                    log.debug("sse: a server of several clusters")
+                    self._asked_for = CLUSTERS
+                    answer = get()
                 yield answer
         except ConfigError as error:
             # Good at the start, or there would be no run: it is another's to mend.

@@ -151,24 +151,27 @@ class RelayStream(EventStream):
 
 
 class Selecting:
-    """A sink in front of another that lets through only some components.
+    """A sink in front of another that lets through only some components and namespaces.
 
     The stream behind it is whole, as the server's cursors are. Raises UsageError for a
-    glob that fits none of the snapshot's components, as kube mode does.
+    glob that fits none of the snapshot's components, as kube mode does, and for a namespace
+    that is not in it.
     """
 
-    def __init__(self, sink: Sink, globs: Iterable[str]) -> None:
+    def __init__(self, sink: Sink, globs: Iterable[str], namespaces: Collection[str] = ()) -> None:
         self._sink = sink
         self._globs = tuple(globs)
+        self._namespaces = tuple(namespaces)
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Snapshot):
             self._check({item.component: None for item in event.items})
-            kept = tuple(item for item in event.items if self._selects(item.component))
+            self._check_namespaces({item.namespace for item in event.items})
+            kept = tuple(item for item in event.items if self._selects(item.key))
             event = replace(event, items=kept)
         elif isinstance(event, Delta):
-            changes = tuple(item for item in event.changes if self._selects(item.component))
-            removed = tuple(key for key in event.removed if self._selects(key.component))
+            changes = tuple(item for item in event.changes if self._selects(item.key))
+            removed = tuple(key for key in event.removed if self._selects(key))
             if not changes and not removed:
                 return
             event = replace(event, changes=changes, removed=removed)
@@ -181,5 +184,15 @@ class Selecting:
                     f"no component matches --component {glob!r}; there are {', '.join(names)}"
                 )
 
-    def _selects(self, component: str) -> bool:
-        return any(fnmatchcase(component, glob) for glob in self._globs)
+    def _check_namespaces(self, there: Collection[str]) -> None:
+        for name in self._namespaces if there else ():
+            if name not in there:
+                raise UsageError(
+                    f"namespace {name!r} is not served there; there are {', '.join(sorted(there))}"
+                )
+
+    def _selects(self, key: ItemKey) -> bool:
+        if self._namespaces and key.namespace not in self._namespaces:
+            return False
+        globs = self._globs
+        return not globs or any(fnmatchcase(key.component, glob) for glob in globs)

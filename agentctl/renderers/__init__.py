@@ -41,7 +41,10 @@ class Style:
     headers: bool = True
     """Whether a table names its columns."""
     namespace: str = ""
+    """Those that are watched, with commas between them."""
     clock: Clock = field(default_factory=SystemClock)
+    several: bool = False
+    """There are several namespaces."""
 
 
 class Renderer(Protocol):

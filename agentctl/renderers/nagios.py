@@ -45,6 +45,8 @@ _CODES = {
     Status.UNKNOWN: PluginCode.UNKNOWN,
 }
 
+_BAD = (Status.DEGRADED, Status.ERROR)
+
 _LIMITS = {Status.DEGRADED: ("0", ""), Status.ERROR: ("", "0")}
 """Warning and critical ranges: ``0`` alerts for anything above."""
 
@@ -72,10 +74,13 @@ class NagiosRenderer:
         return Outcome(code)
 
     def _judged(self, outcome: Outcome) -> tuple[PluginCode, str, list[str]]:
-        if outcome.exit_code or self._items is None:
+        known = [item for item in self._items or () if item.cluster and item.status in _BAD]
+        failed = outcome.exit_code or self._items is None
+        # Of several clusters what is known to be bad comes before what is not seen.
+        if failed and not known:
             why = outcome.message or f"ended with exit code {int(outcome.exit_code)}"
             return PluginCode.UNKNOWN, why, []
-        judged = decisive(self._items)
+        judged = decisive(self._items or ())
         data = _counts(judged)
         bad = sorted(
             (item for item in judged if item.status not in GOOD), key=lambda i: -i.status.severity

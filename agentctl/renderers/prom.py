@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 from agentctl.engine.policy import Outcome
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.errors import ExitCode
-from agentctl.model import Event, Item, Snapshot, Status
+from agentctl.model import ErrorCode, Event, Item, Snapshot, Status, StreamError
 from agentctl.renderers import Style, TextSink
 
 HELP = "Prometheus text, for a textfile of node_exporter"
@@ -34,23 +34,30 @@ class PromRenderer:
         self._out = out
         self._style = style
         self._items: Optional[Sequence[Item]] = None
+        self._unseen: set[str] = set()
+        """Clusters, of several, of which not all could be seen."""
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Snapshot):
             self._items = event.items
+        elif isinstance(event, StreamError) and event.code is not ErrorCode.RECOVERED:
+            self._unseen.add(event.cluster)
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """Write it; the outcome stays as it is."""
         seen = outcome.exit_code in (ExitCode.OK, ExitCode.VERDICT_BAD)
-        items = self._items if seen else None
+        clusters = dict.fromkeys(item.cluster for item in self._items or ())
+        items = self._items if seen or any(clusters) else None
+        if any(clusters):
+            items = [item for item in items or () if item.cluster not in self._unseen]
         judged = decisive(items or ())
         healthy = bool(judged) and all(item.status in GOOD for item in judged)
+        healthy = healthy and not any(one in self._unseen for one in clusters if one)
         here = [("namespace", self._style.namespace)]
-        text = _gauge(
-            "agentctl_up",
-            "Whether the last run could see the whole control plane.",
-            [Sample(here, items is not None)],
-        )
+        up = [Sample(here, items is not None)]
+        if any(clusters):
+            up = [Sample(_of(one, here), one not in self._unseen) for one in clusters]
+        text = _gauge("agentctl_up", "Whether the last run could see the whole control plane.", up)
         text += _gauge(
             "agentctl_last_run_timestamp_seconds",
             "When that run ended.",
@@ -75,11 +82,19 @@ class PromRenderer:
 
 
 def _labels(item: Item, status: Status) -> list[tuple[str, str]]:
-    return [
-        ("namespace", item.namespace),
-        ("component", item.component),
-        ("status", status.value),
-    ]
+    return _of(
+        item.cluster,
+        [
+            ("namespace", item.namespace),
+            ("component", item.component),
+            ("status", status.value),
+        ],
+    )
+
+
+def _of(cluster: str, labels: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Not ``cluster``: Prometheus servers put that on whatever they scrape."""
+    return [*([("member_cluster", cluster)] if cluster else []), *labels]
 
 
 def _gauge(name: str, meaning: str, samples: Iterable[Sample]) -> str:

@@ -72,24 +72,31 @@ class TableRenderer:
                 first = group[0]
                 names = ",".join(item.component for item in group)
                 lines.append(
-                    f"UPDATE {at} {names} status={self._paint(first.status)} "
-                    f"message={quoted(first.message)}"
+                    f"UPDATE {at} {names}{self._where(first.key)} "
+                    f"status={self._paint(first.status)} message={quoted(first.message)}"
                 )
                 lines += reasons(first, said)
-            return lines + [f"REMOVED {at} {key.component}" for key in event.removed]
+            return lines + [
+                f"REMOVED {at} {key.component}{self._where(key)}" for key in event.removed
+            ]
         if isinstance(event, Heartbeat):
             return [f"HEARTBEAT {at}"]
         return [self._error(event, at)]
 
+    def _where(self, key: ItemKey) -> str:
+        """Where a component is, as words of a line; nothing where there is one place."""
+        cluster = f" cluster={key.cluster}" if key.cluster else ""
+        return cluster + (f" namespace={key.namespace}" if self._style.several else "")
+
     def _changed(self, changes: Iterable[Item]) -> list[list[Item]]:
         """Those that do not look as they did, in groups that look alike: one workload
         carries several components."""
-        groups: dict[tuple[str, _Shown], list[Item]] = {}
+        groups: dict[tuple[str, str, _Shown], list[Item]] = {}
         for item in changes:
             looks = _shown(item)
             if self._shown.get(item.key) != looks:
                 self._shown[item.key] = looks
-                groups.setdefault((item.namespace, looks), []).append(item)
+                groups.setdefault((item.cluster, item.namespace, looks), []).append(item)
         return list(groups.values())
 
     def _error(self, event: StreamError, at: str) -> str:
@@ -110,11 +117,14 @@ class TableRenderer:
         return " ".join(parts)
 
     def _table(self, items: Sequence[Item]) -> list[str]:
-        rows = [self._cells(item) for item in items]
-        headed = [self.columns, *rows] if self._style.headers else rows
-        last, status = len(self.columns) - 1, self.columns.index("STATUS")
+        columns, rows = self.columns, [self._cells(item) for item in items]
+        if any(item.cluster for item in items):
+            columns = ("CLUSTER", *columns)
+            rows = [(item.cluster, *row) for item, row in zip(items, rows)]
+        headed = [columns, *rows] if self._style.headers else rows
+        last, status = len(columns) - 1, columns.index("STATUS")
         widths = [max((len(row[at]) for row in headed), default=0) for at in range(last)]
-        lines = [self._row(self.columns, widths)] if self._style.headers else []
+        lines = [self._row(columns, widths)] if self._style.headers else []
         for item, row in zip(items, rows):
             line = self._row(row, widths)
             if self._style.color:
@@ -145,7 +155,8 @@ def _shown(item: Item) -> _Shown:
 
 def _sources(event: StreamError) -> list[str]:
     """The first that is meant, and where there are several, all of them."""
-    words = [f"source={event.source}"] if event.source else []
+    words = [f"cluster={event.cluster}"] if event.cluster else []
+    words += [f"source={event.source}"] if event.source else []
     return [*words, f"sources={','.join(event.sources)}"] if len(event.sources) > 1 else words
 
 

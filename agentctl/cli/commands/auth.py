@@ -29,12 +29,12 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "action", type=one_of("can-watch"), metavar="can-watch", help="ask for each permission"
     )
-    add_selection(parser, several=True)
+    add_selection(parser)
     group = parser.add_argument_group("output")
     about = "table for people, json for programs, yaml for kubectl apply (default table)"
     add_choice(group, "-o", "--output", of=("table", "json", "yaml"), help=about)
     add_talk(group, "log to stderr, never a token")
-    add_cluster(parser.add_argument_group("connection"))
+    add_cluster(parser.add_argument_group("connection"), several=False)
 
 
 def run(args: Namespace, process: Process) -> int:

@@ -97,7 +97,7 @@ def run(args: Namespace, process: Process) -> int:
 
 def watch(args: Namespace, url: str, process: Process) -> int:
     from agentctl.cli.config.layers import Layers
-    from agentctl.cli.config.settings import Settings
+    from agentctl.cli.config.settings import Settings, namespaces
     from agentctl.cli.run.kube import kube_engine
     from agentctl.cli.run.stream import show
     from agentctl.demo import OTHER_CONNECTIONS
@@ -106,7 +106,8 @@ def watch(args: Namespace, url: str, process: Process) -> int:
     if args.heartbeat is None:
         args.heartbeat = HEARTBEAT_S
     layers = Layers(args, {}, {})
-    settings = Settings.of(layers, layers.checked("namespace"))
+    first, *others = namespaces(layers)
+    settings = Settings.of(layers, first, others=others)
     access = ClusterAccess(server=url, description="the embedded control plane")
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:

@@ -81,15 +81,16 @@ def tell_what_is_missing(args: Namespace, process: Process) -> None:
     from agentctl.cli.host.time_limit import time_limit
     from agentctl.cli.output.access_report import render, summary
     from agentctl.cli.run.access import access_of
+    from agentctl.cli.run.contexts import selection
     from agentctl.cli.run.watched import watched
     from agentctl.engine.policy import Outcome
 
     settings = resolve(args, process)
-    if settings.transport != "kube":
+    if settings.transport != "kube" or selection(settings, process).places:
         return
     limit = time_limit(args, process, once=not args.watch)
     try:
-        access = limit.prepared(lambda: access_of(watched(settings, [settings.namespace], process)))
+        access = limit.prepared(lambda: access_of(watched(settings, settings.places, process)))
     except SourceError:
         return
     if access.missing:

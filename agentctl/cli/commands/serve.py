@@ -86,7 +86,7 @@ def count(text: str) -> int:
 def configure(parser: Parser) -> None:
     _add_listeners(parser)
     _add_admission(parser)
-    add_selection(parser, several=True)
+    add_selection(parser)
     group = parser.add_argument_group("cluster")
     about = "demo embeds a control plane that things happen to (default kube)"
     add_choice(group, "--source", of=("kube", "demo"), help=about)

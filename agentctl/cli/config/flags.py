@@ -70,12 +70,11 @@ def add_setting(group: argparse._ActionsContainer, key: str, *short: str, **more
     group.add_argument(*short, *one.flags, **told)
 
 
-def add_selection(parser: Parser, variables: bool = True, several: bool = False) -> None:
+def add_selection(parser: Parser, variables: bool = True) -> None:
     """What is looked at; ``variables`` where the environment has a say."""
     group = parser.add_argument_group("what to look at")
-    about = BY_KEY["namespace"].flag_help(variables) + (" (may be repeated)" if several else "")
-    action = "append" if several else "store"
-    add_setting(group, "namespace", "-n", action=action, help=about)
+    about = BY_KEY["namespace"].flag_help(variables) + " (may be repeated)"
+    add_setting(group, "namespace", "-n", action="append", help=about)
     group.add_argument(
         "--catalog",
         metavar="FILE",
@@ -112,10 +111,20 @@ def add_connection(parser: Parser) -> None:
         server.add_argument(flag, dest=tls.key, action="store_const", const=wanted, help=text)
 
 
-def add_cluster(group: argparse._ArgumentGroup) -> None:
-    """Which cluster, and who we are there."""
-    for key in ("kubeconfig", "context"):
-        add_setting(group, key)
+def add_cluster(group: argparse._ArgumentGroup, several: bool = True) -> None:
+    """Which cluster, or which ``several``, and who we are there."""
+    add_setting(group, "kubeconfig")
+    if several:
+        about = BY_KEY["context"].flag_help() + "; a name, a glob or NAME=CONTEXT (may be repeated)"
+        add_setting(group, "context", action="append", help=about)
+        group.add_argument(
+            "--exclude-context",
+            action="append",
+            metavar="GLOB",
+            help="leave these out of what --context matches (may be repeated)",
+        )
+    else:
+        add_setting(group, "context")
     group.add_argument(
         "--insecure-plaintext-token",
         action="store_true",

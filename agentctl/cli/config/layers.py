@@ -96,6 +96,8 @@ def flagged(args: Namespace, one: Setting) -> Iterator[Said]:
     """What the flags say."""
     for flag in one.flags:
         value = getattr(args, flag[2:].replace("-", "_"), None)
+        if isinstance(value, list):  # given more than once
+            value = value[-1] if value else None
         if value is False:
             yield Said("false", f"--no-{flag[2:]}")
         elif value:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.backoff import Backoff
 from agentctl.cli.config.layers import Layers
-from agentctl.cli.config.table import checked_namespace
+from agentctl.cli.config.table import BY_KEY, checked_namespace
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.time_limit import ONE_SHOT_S, TimeLimit
 from agentctl.engine.policy import Goal, StreamPolicy
@@ -30,34 +31,63 @@ class Settings:
     poll_interval_s: float
     diagnose: bool = False
     """Look closer: tell of what is not well why."""
+    namespaces: tuple[str, ...] = ()
+    """All of them, where there are several."""
+    contexts: tuple[str, ...] = ()
+    """As they were given: names, globs, ``NAME=CONTEXT``."""
+    exclude_contexts: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The namespaces that are watched."""
+        return self.namespaces or (self.namespace,)
+
+    @property
+    def title(self) -> str:
+        """Where the control plane is: the namespaces, with commas between them."""
+        return ",".join(self.places)
 
     @classmethod
-    def of(cls, layers: Layers, namespace: str, transport: str = "kube") -> Settings:
-        """Those of a command that may lack some of the flags."""
+    def of(
+        cls, layers: Layers, namespace: str, transport: str = "kube", others: Sequence[str] = ()
+    ) -> Settings:
+        """Those of a command that may lack some of the flags; ``others``: more namespaces."""
         args = layers.args
+        context = layers.text("context")
+        given = getattr(args, "context", None) or [context]
         return cls(
             transport=transport,
             namespace=namespace,
             kubeconfig=layers.path("kubeconfig") or None,
-            context=layers.text("context") or None,
+            context=context or None,
             catalog=args.catalog,
             components=tuple(args.component),
             insecure_plaintext_token=getattr(args, "insecure_plaintext_token", False),
             poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
             diagnose=getattr(args, "diagnose", False),
+            namespaces=(namespace, *others) if others else (),
+            contexts=tuple(dict.fromkeys(one for one in given if one)),
+            exclude_contexts=tuple(getattr(args, "exclude_context", None) or ()),
         )
 
 
 def resolve(args: Namespace, process: Process) -> Settings:
     """The settings of one run. Raises UsageError and ConfigError."""
     layers = Layers.of(process, args)
-    return Settings.of(layers, layers.checked("namespace"), layers.checked("mode"))
+    first, *others = namespaces(layers)
+    return Settings.of(layers, first, layers.checked("mode"), others)
 
 
 def namespaces(layers: Layers) -> list[str]:
-    """Those of a command that takes several, each once. Raises UsageError."""
-    given = list(dict.fromkeys(map(checked_namespace, layers.args.namespace or [])))
-    return given or [layers.checked("namespace")]
+    """Those that are asked for, each once: ``a,b``, or given again. Raises UsageError."""
+    place = layers.place("namespace")
+    given = layers.args.namespace or [layers.text("namespace")]
+    names = [name for text in given for name in text.split(",") if name or "," not in text]
+    if not names:
+        raise UsageError(f"{place}: expected names of namespaces, got {given[0]!r}")
+    if len(names) == 1:
+        BY_KEY["namespace"].checked(names[0], place)
+    return list(dict.fromkeys(checked_namespace(name, place) for name in names))
 
 
 def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:

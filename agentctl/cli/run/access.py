@@ -10,5 +10,6 @@ from agentctl.kube.self_review import Access, access
 
 def access_of(found: Watched) -> Access:
     """What the cluster grants us of what the watches need. Raises SourceError."""
-    with reader(found.context.client) as api:
-        return access(api, permissions(found.evaluator.specs))
+    one = found.clusters[0]
+    with reader(one.context.client) as api:
+        return access(api, permissions(one.evaluator.specs))

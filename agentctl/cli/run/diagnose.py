@@ -28,21 +28,28 @@ JOIN_S = 1.0
 
 def diagnosing(
     settings: Settings, found: Watched, sink: Sink, clock: Clock
-) -> tuple[Sink, EventsLookup]:
-    """A sink before ``sink`` that adds reasons, and what it asks with: an engine's companion."""
-    client = found.context.client
-    lookup = EventsLookup(client, clock)
-    access, _ = client.provider.current()
-    shell = Shell(settings.kubeconfig or "", access.context)
-    explainer = Explainer(found.components, found.evaluator)
-    diagnosis = Diagnosis(explainer, lookup, shell, clock)
-    return Diagnosing(sink, diagnosis, diagnosis.begin), lookup
+) -> tuple[Sink, list[EventsLookup]]:
+    """A sink before ``sink`` that adds reasons, and what it asks with: an engine's companions."""
+    lookups, by_cluster = [], {}
+    for one in found.clusters:
+        lookup = EventsLookup(one.context.client, clock)
+        shell = Shell(settings.kubeconfig or "", one.kube_context)
+        explainer = Explainer(found.components, one.evaluator)
+        by_cluster[one.name] = Diagnosis(explainer, lookup, shell, clock)
+        lookups.append(lookup)
+
+    def begin() -> None:
+        for diagnosis in by_cluster.values():
+            diagnosis.begin()
+
+    return Diagnosing(sink, lambda item: by_cluster[item.cluster](item), begin), lookups
 
 
 class AccessLog:
     """Logs once what we are not permitted to watch; the watch neither waits nor depends on it."""
 
-    def __init__(self, client: ApiClient, specs: Sequence[WatchSpec]) -> None:
+    def __init__(self, client: ApiClient, specs: Sequence[WatchSpec], cluster: str = "") -> None:
+        self._what = f"access to {cluster}" if cluster else "access"
         self._session = client.session()
         self._api = ApiReader(client, self._session)
         self._specs = specs
@@ -64,9 +71,11 @@ class AccessLog:
     def _look(self) -> None:
         try:
             with self._session:
-                log.debug("access: %s", summary(access(self._api, permissions(self._specs))))
+                log.debug(
+                    "%s: %s", self._what, summary(access(self._api, permissions(self._specs)))
+                )
         except AgentctlError as error:
             if not self._stopped:
-                log.debug("access: cannot be reviewed: %s", error.message)
+                log.debug("%s: cannot be reviewed: %s", self._what, error.message)
         except Exception:
-            log.debug("access: cannot be reviewed", exc_info=True)
+            log.debug("%s: cannot be reviewed", self._what, exc_info=True)

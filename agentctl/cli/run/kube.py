@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
+from agentctl.cli.run.contexts import ClusterPlace
 from agentctl.cli.run.watched import watched
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Engine
@@ -25,19 +26,23 @@ def kube_engine(
     sink: Sink,
     process: Process,
     load: Optional[Callable[[], ClusterAccess]] = None,
+    places: Sequence[ClusterPlace] = (),
 ) -> Engine:
     """An engine that tells one sink and has not been started; raises as ``watched``."""
-    found = watched(settings, [settings.namespace], process, load)
-    scope = scope_of([settings.namespace], found.catalog_hash, settings.components)
+    namespaces = settings.places
+    found = watched(settings, namespaces, process, load, places)
+    scope = scope_of(namespaces, found.catalog_hash, settings.components, found.names)
     companions: list[Companion] = []
     if settings.diagnose:
         from agentctl.cli.run.diagnose import diagnosing
 
-        sink, lookup = diagnosing(settings, found, sink, process.clock)
-        companions.append(lookup)
+        sink, lookups = diagnosing(settings, found, sink, process.clock)
+        companions += lookups
     if log.isEnabledFor(logging.DEBUG):
         from agentctl.cli.run.diagnose import AccessLog
 
-        companions.append(AccessLog(found.context.client, found.evaluator.specs))
+        companions += [
+            AccessLog(one.context.client, one.evaluator.specs, one.name) for one in found.clusters
+        ]
     outlet = EventStream(sink, process.clock, scope, policy.since, policy.follow_only)
     return found.engine(outlet, policy, companions)

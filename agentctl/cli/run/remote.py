@@ -43,12 +43,16 @@ def remote_engine(
     transport: str,
     access: ServerAccess,
     components: tuple[str, ...],
+    namespaces: tuple[str, ...],
     policy: StreamPolicy,
     sink: Sink,
     process: Process,
 ) -> Engine:
-    """An engine that has not been started; ``components`` are globs, none for all."""
+    """An engine that has not been started; ``components`` are globs, none for all.
+
+    ``namespaces`` are several to be shown of all that are served.
+    """
     source = SOURCES[transport](access, process.clock)
-    selecting = Selecting(sink, components) if components else sink
+    selecting = Selecting(sink, components, namespaces) if components or namespaces else sink
     outlet = RelayStream(selecting, process.clock, NO_SCOPE, policy.since, policy.follow_only)
     return Engine([source], RemoteState(), outlet, policy, clock=process.clock)

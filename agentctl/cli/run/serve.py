@@ -17,6 +17,7 @@ from agentctl.cli.host.rlimit import room_for
 from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain, log_to, tell_end
 from agentctl.cli.host.systemd import service_of
+from agentctl.cli.run.contexts import ClusterSelection, selection
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
@@ -54,13 +55,16 @@ def serve(args: Namespace, process: Process) -> int:
     tls = None
     if args.tls_cert:
         tls = ServerTls(args.tls_cert, args.tls_key, args.client_ca, process.clock)
-    names, settings = resolve(args, process)
+    chosen = resolve(args, process)
+    settings, names = chosen.settings, list(chosen.settings.places)
+    for line in chosen.greeting.splitlines():
+        complain(process, line)
     with ExitStack() as stack:
         load = stack.enter_context(_embedded()) if args.source == "demo" else None
-        found = watched(settings, names, process, load)
+        found = watched(settings, names, process, load, chosen.places)
         broadcaster = channels_of(
             found.components,
-            found.evaluator.specs,
+            {one.name: one.evaluator.specs for one in found.clusters},
             names,
             found.catalog_hash,
             settings.components,
@@ -92,13 +96,14 @@ def serve(args: Namespace, process: Process) -> int:
     return tell_end(process, outcome)
 
 
-def resolve(args: Namespace, process: Process) -> tuple[list[str], Settings]:
-    """The namespaces to serve and the settings of their watches."""
+def resolve(args: Namespace, process: Process) -> ClusterSelection:
+    """What to serve: the settings of its watches, and the clusters where there are several."""
     layers = Layers.of(process, args)
     if args.source == "demo":  # where its cluster is, and what is in it, is known
-        layers = Layers(Namespace(**{**vars(args), "kubeconfig": None, "context": None}), {}, {})
-    names = namespaces(layers)
-    return names, Settings.of(layers, names[0])
+        elsewhere = {"kubeconfig": None, "context": None, "exclude_context": None}
+        layers = Layers(Namespace(**{**vars(args), **elsewhere}), {}, {})
+    first, *others = namespaces(layers)
+    return selection(Settings.of(layers, first, others=others), process)
 
 
 def policy(args: Namespace) -> StreamPolicy:

@@ -15,6 +15,7 @@ from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
 from agentctl.cli.output.outputs import Output, output
 from agentctl.cli.recording.recorder import recorder
+from agentctl.cli.run.contexts import ClusterSelection, selection
 from agentctl.cli.run.runner import Last, Runner
 from agentctl.cli.run.transport import Build, way
 from agentctl.engine.engine import Engine
@@ -34,10 +35,12 @@ TRANSPORT_THREADS = {"kube": 0, "sse": 2, "grpc": _GRPC, "auto": _GRPC}
 
 def stream(args: Namespace, process: Process, watch: bool) -> int:
     """Run the stream that the flags describe; returns the exit code."""
-    settings = resolve(args, process)
-    build = way(args, settings, process)
+    chosen = ClusterSelection(resolve(args, process))
+    if chosen.settings.transport in ("kube", "auto"):
+        chosen = selection(chosen.settings, process)
+    build = way(args, chosen, process)
     warn_of_token_file(args.token_file, process)
-    return show(args, settings, process, watch, build)
+    return show(args, chosen.settings, process, watch, build, chosen.greeting)
 
 
 def show(
@@ -58,16 +61,16 @@ def show(
     service = service_of(process) if watch else Service()
     asked = service.policy(policy(args, limit))
     out = _live(args, settings, asked, process) or output(
-        args, settings.namespace, process, watch, limit.end_patience_s
+        args, settings.title, process, watch, limit.end_patience_s
     )
-    log.debug("transport %s, namespace %s", settings.transport, settings.namespace)
+    log.debug("transport %s, namespace %s", settings.transport, settings.title)
     with recorder(args, settings, asked, process) as recording:
         engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
         threads = engine.threads + beside(engine) + recording.threads
         require(threads + TRANSPORT_THREADS[settings.transport] + SPARE_THREADS, "this run")
         recording.begin()
-        if greeting:
-            complain(process, greeting)
+        for line in greeting.splitlines():
+            complain(process, line)
         outcome = _run(engine, out, service, process, limit)
         recording.ended(outcome.exit_code)
     return tell_end(process, out.conclude(outcome))
@@ -86,7 +89,7 @@ def _live(
     from agentctl.live.board import Board
 
     hint = "q quits" if process.has_user else ""
-    board = Board(settings.namespace, process.color(args.color), asked.heartbeat_s, hint)
+    board = Board(settings.title, process.color(args.color), asked.heartbeat_s, hint)
     # Who quits has not seen what --until waits for, and what comes after it must not run.
     return LiveOutput(board, process, ExitCode.VERDICT_BAD if args.until else ExitCode.OK)
 

@@ -12,6 +12,7 @@ from agentctl.cli.config.layers import Layers, flagged
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.config.table import SETTINGS
 from agentctl.cli.host.process import Process
+from agentctl.cli.run.contexts import ClusterSelection
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.engine.stream import Sink
@@ -29,22 +30,25 @@ TRY_S = 5.0
 log = logging.getLogger(__name__)
 
 
-def way(args: Namespace, settings: Settings, process: Process) -> Build:
+def way(args: Namespace, chosen: ClusterSelection, process: Process) -> Build:
     """The way that the settings name."""
+    settings = chosen.settings
     transport = settings.transport
     if transport == "auto":
-        return _first_that_works(args, settings, process)
+        return _first_that_works(args, chosen, process)
     if transport == "kube":
         _refuse(args, "kube", "is for --transport grpc or sse; kube mode has a kubeconfig")
-        return _from_cluster(settings, process)
+        return _from_cluster(chosen, process)
     _refuse(args, transport, f"has no meaning with --transport {transport}")
     return _from_server(transport, args, settings, process)
 
 
-def _from_cluster(settings: Settings, process: Process) -> Build:
+def _from_cluster(chosen: ClusterSelection, process: Process) -> Build:
     from agentctl.cli.run.kube import kube_engine
 
-    return lambda policy, sink: kube_engine(settings, policy, sink, process)
+    return lambda policy, sink: kube_engine(
+        chosen.settings, policy, sink, process, places=chosen.places
+    )
 
 
 def _from_server(transport: str, args: Namespace, settings: Settings, process: Process) -> Build:
@@ -52,23 +56,24 @@ def _from_server(transport: str, args: Namespace, settings: Settings, process: P
     from agentctl.cli.run.remote import remote_engine
 
     layers = Layers.of(process, args)
+    # A server takes one, or none for all that it serves.
+    asked = "" if settings.namespaces else settings.namespace
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
-        access = server_access(
-            layers, transport, settings.namespace, policy, settings.poll_interval_s
-        )
+        access = server_access(layers, transport, asked, policy, settings.poll_interval_s)
         if settings.diagnose:
             from agentctl.diagnosis.from_server import second_hand
             from agentctl.diagnosis.sink import Diagnosing
 
             sink = Diagnosing(sink, second_hand, begin=lambda: None)
         log.debug("server %s, %s", access.address, "TLS" if access.tls else "plain text")
-        return remote_engine(transport, access, settings.components, policy, sink, process)
+        selecting = (settings.components, settings.namespaces)
+        return remote_engine(transport, access, *selecting, policy, sink, process)
 
     return build
 
 
-def _first_that_works(args: Namespace, settings: Settings, process: Process) -> Build:
+def _first_that_works(args: Namespace, chosen: ClusterSelection, process: Process) -> Build:
     """grpc, sse, kube, in this order: the first that answers, and a word of those that did not.
 
     Each is asked as it is configured and no other way: what fails with TLS or with a token
@@ -86,13 +91,13 @@ def _first_that_works(args: Namespace, settings: Settings, process: Process) -> 
         limit = policy.first_answer_s if policy.once else policy.timeout_s
         ends_at = math.inf if limit is None else began_at + limit
         for transport in candidates:
-            found = _from_server(transport, args, settings, process)
+            found = _from_server(transport, args, chosen.settings, process)
             reason = _why_not(found, counted, max(0.0, ends_at - process.clock.monotonic()))
             if not reason:
                 return _told(transport, found(counted, sink), reasons)
             reasons.append(f"{transport}: {reason}")
             log.debug("transport %s: %s", transport, reason)
-        return _told("kube", _from_cluster(settings, process)(counted, sink), reasons)
+        return _told("kube", _from_cluster(chosen, process)(counted, sink), reasons)
 
     return build
 
@@ -120,6 +125,10 @@ def _told(transport: str, engine: Engine, reasons: Sequence[str]) -> Engine:
     return engine
 
 
+def _given(args: Namespace, key: str) -> bool:
+    return bool(getattr(args, key.replace("-", "_"), None))
+
+
 def _refuse(args: Namespace, transport: str, why: str) -> None:
     """A flag that would do nothing is a mistake, and better told."""
     given = [
@@ -128,7 +137,7 @@ def _refuse(args: Namespace, transport: str, why: str) -> None:
         if transport not in one.transports
         for said in flagged(args, one)
     ]
-    if args.catalog and transport != "kube":
-        given.append("--catalog")
+    if transport != "kube":
+        given += [f"--{key}" for key in ("catalog", "exclude-context") if _given(args, key)]
     if given:
         raise UsageError(f"{given[0]} {why}")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 from agentctl.catalog.loader import Catalog, load_default, load_file
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
+from agentctl.cli.run.contexts import ClusterPlace
+from agentctl.engine.attempt import Source
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
-from agentctl.engine.state import Companion
+from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
@@ -24,6 +27,7 @@ from agentctl.kube.proof import ProofSource
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
+from agentctl.model import Status
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)
@@ -34,30 +38,76 @@ def catalog_of(path: Optional[str]) -> Catalog:
     return load_file(path) if path else load_default()
 
 
+class WatchedCluster(NamedTuple):
+    """One cluster's part of it. ``name`` is empty where it is the only one."""
+
+    name: str
+    kube_context: str
+    """The kubeconfig's; empty for the current one."""
+    evaluator: Evaluator
+    context: KubeContext
+
+
 class Watched(NamedTuple):
     """What is to be watched, and where: an engine's parts that both modes share."""
 
     components: tuple[Component, ...]
     catalog_hash: str
-    evaluator: Evaluator
-    context: KubeContext
+    clusters: tuple[WatchedCluster, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the clusters; none where there is one."""
+        return tuple(one.name for one in self.clusters if one.name)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The first cluster's."""
+        return self.clusters[0].evaluator
+
+    @property
+    def context(self) -> KubeContext:
+        """The first cluster's."""
+        return self.clusters[0].context
 
     def engine(
         self, outlet: Outlet, policy: StreamPolicy, companions: Sequence[Companion] = ()
     ) -> Engine:
         """One that has not been started."""
-        sources = cluster_sources(
-            self.evaluator.specs, self.context, policy.once, policy.max_staleness_s
-        )
-        prove = [source.poke for source in sources if isinstance(source, ProofSource)]
-        return Engine(
-            sources,
-            KubeState(self.evaluator, *prove),
-            outlet,
-            policy,
-            clock=self.context.clock,
-            companions=companions,
-        )
+        sources: list[Source] = []
+        owners: dict[str, str] = {}
+        states: dict[str, State] = {}
+        for one in self.clusters:
+            own = cluster_sources(
+                one.evaluator.specs, one.context, policy.once, policy.max_staleness_s
+            )
+            prove = [source.poke for source in own if isinstance(source, ProofSource)]
+            states[one.name] = KubeState(one.evaluator, *prove)
+            owners.update((source.name, one.name) for source in own)
+            sources += own
+        if self.names:
+            from agentctl.kube.clusters import ClusterStates
+
+            state: State = ClusterStates(states, owners)
+            policy = patient(policy)
+        else:
+            (state,) = states.values()
+        clock = self.clusters[0].context.clock
+        return Engine(sources, state, outlet, policy, clock=clock, companions=companions)
+
+
+LAGGARDS_S = 2.0
+"""How long the rows of a cluster that has answered wait for those of another."""
+
+
+def patient(policy: StreamPolicy) -> StreamPolicy:
+    """How a stream of several clusters behaves: none is held up by another.
+
+    One shot waits for all, and so does a run that is to fail on what is ``unknown``.
+    """
+    fail_on = policy.goal.fail_on
+    waits = policy.once or (fail_on is not None and fail_on.severity <= Status.UNKNOWN.severity)
+    return replace(policy, laggards_s=None if waits else LAGGARDS_S)
 
 
 def watched(
@@ -65,10 +115,12 @@ def watched(
     namespaces: Sequence[str],
     process: Process,
     load: Optional[Callable[[], ClusterAccess]] = None,
+    places: Sequence[ClusterPlace] = (),
 ) -> Watched:
     """What the settings describe, in these namespaces; ``load`` replaces the kubeconfig.
 
-    Raises ConfigError and CatalogError.
+    ``places`` are several clusters; of those nothing is read before it is needed, so that
+    none can hold up the others. Raises ConfigError and CatalogError.
     """
 
     def configured() -> ClusterAccess:
@@ -86,8 +138,21 @@ def watched(
     selected = catalog.select(settings.components)
     home = namespaces[0] if len(namespaces) == 1 else ""
     closer = CLOSER if settings.diagnose else None
-    evaluator = Evaluator(selected.components, namespaces, home, redact, closer)
-    provider = AccessProvider(load or configured, process.clock)
-    client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
-    context = KubeContext(client, process.clock, poll_interval_s=settings.poll_interval_s)
-    return Watched(selected.components, catalog.hash, evaluator, context)
+
+    def cluster(name: str, kube_context: str, provider: AccessProvider) -> WatchedCluster:
+        evaluator = Evaluator(selected.components, namespaces, home, redact, closer, name)
+        client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
+        context = KubeContext(
+            client, process.clock, poll_interval_s=settings.poll_interval_s, cluster=name
+        )
+        return WatchedCluster(name, kube_context, evaluator, context)
+
+    if places:
+        clusters = [
+            cluster(name, context, AccessProvider(load_one, process.clock, files))
+            for name, context, load_one, files in places
+        ]
+    else:
+        provider = AccessProvider(load or configured, process.clock)
+        clusters = [cluster("", provider.current()[0].context, provider)]
+    return Watched(selected.components, catalog.hash, tuple(clusters))

@@ -10,10 +10,14 @@ from agentctl.server.fanout.channel import Channel
 
 
 class Broadcaster:
-    """Hands each state to all channels. ``channels`` by namespace; "" is all together."""
+    """Hands each state to all channels. ``channels`` by namespace; "" is all together.
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    ``clusters`` are the names of several, none where there is one.
+    """
+
+    def __init__(self, channels: Mapping[str, Channel], clusters: Sequence[str] = ()) -> None:
         self.channels = dict(channels)
+        self.clusters = tuple(clusters)
         self.begun = False
         # Where one namespace is served, its channel is also the one for all.
         self._distinct = tuple({id(one): one for one in channels.values()}.values())
@@ -26,6 +30,18 @@ class Broadcaster:
     def channel(self, namespace: str) -> Channel:
         """Raises KeyError for a namespace that is not served."""
         return self.channels[namespace]
+
+    def refusal(self, knows_clusters: bool, how: str) -> str:
+        """Why who does not know of clusters can be told nothing here; empty where it can.
+
+        ``how`` is what it would have to ask with.
+        """
+        if knows_clusters or not self.clusters:
+            return ""
+        return (
+            f"this server watches {len(self.clusters)} clusters, and who does not tell them apart "
+            f"would take two for one: ask with {how}, and see 'cluster' in each item"
+        )
 
     def on_news(self, wake: Callable[[Channel], None]) -> None:
         """Have ``wake`` called whenever a channel may have something to take.

@@ -134,14 +134,15 @@ class Channel:
         return self._stream.differs(items)
 
     def tell(self, notice: Notice) -> None:
-        named = [self._name(one) for one in (notice.sources or (notice.source,))]
+        given = notice.sources or (notice.source,)
+        named = [self._name(one, notice.cluster) for one in given]
         own = tuple(name for name in named if name is not None)
         if own:
             self._stream.tell(notice._replace(source=own[0], sources=own))
 
     def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         """Readers have beats of their own: what they are told then is kept for them."""
-        named = [(self._name(one.source), one) for one in missing]
+        named = [(self._name(one.source, one.cluster), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]
         beat_events = self._stream.beat_events(own)
         with self._lock:
@@ -181,9 +182,13 @@ class Channel:
         names = self._sources
         return {names[name]: version for name, version in versions.items() if name in names}
 
-    def _name(self, source: str) -> Optional[str]:
+    def _name(self, source: str, cluster: str) -> Optional[str]:
         """A source's name in this channel; None where it is of no concern."""
-        return source if self._sources is None or not source else self._sources.get(source)
+        if self._sources is None or not source:
+            return source
+        prefix = f"{cluster}:" if cluster else ""
+        found = self._sources.get(prefix + source)
+        return None if found is None else found[len(prefix) :]
 
     # The readers' side.
 

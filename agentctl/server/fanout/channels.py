@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.cursor import scope_of
@@ -15,34 +15,43 @@ from agentctl.server.fanout.channel import Channel
 
 def channels_of(
     components: Sequence[Component],
-    specs: Sequence[WatchSpec],
+    specs: Union[Mapping[str, Sequence[WatchSpec]], Sequence[WatchSpec]],
     namespaces: Sequence[str],
     catalog_hash: str,
     globs: Sequence[str],
     clock: Clock,
 ) -> Broadcaster:
-    """What readers may have. ``specs`` are those of the engine's sources.
+    """What readers may have. ``specs`` are those of the engine's sources, of several clusters
+    by cluster.
 
     A namespace's cursors are those of kube mode on it alone, in any replica that serves it:
     with the same scope, and its sources under the names that they have there.
     """
 
+    by_cluster = specs if isinstance(specs, Mapping) else {"": specs}
+    clusters = tuple(filter(None, by_cluster))
+
     def channel(name: str, scope: Sequence[str], among_others: bool) -> Channel:
-        sources = _own_names(components, specs, name) if among_others else None
-        return Channel(name, scope_of(scope, catalog_hash, globs), clock, sources)
+        sources: Optional[dict[str, str]] = None
+        if among_others:
+            sources = {}
+            for cluster, own in by_cluster.items():
+                sources.update(_own_names(components, own, name, cluster))
+        return Channel(name, scope_of(scope, catalog_hash, globs, clusters), clock, sources)
 
     if len(namespaces) == 1:
         only = channel(namespaces[0], namespaces, among_others=False)
-        return Broadcaster({namespaces[0]: only, "": only})
+        return Broadcaster({namespaces[0]: only, "": only}, clusters)
     channels = {name: channel(name, [name], among_others=True) for name in namespaces}
-    return Broadcaster({**channels, "": channel("", namespaces, among_others=False)})
+    every = channel("", namespaces, among_others=False)
+    return Broadcaster({**channels, "": every}, clusters)
 
 
 def _own_names(
-    components: Sequence[Component], specs: Sequence[WatchSpec], namespace: str
+    components: Sequence[Component], specs: Sequence[WatchSpec], namespace: str, cluster: str
 ) -> dict[str, str]:
     """The sources that a namespace rests on, with the names they would have alone."""
-    alone = Evaluator(components, [namespace], namespace).specs
+    alone = Evaluator(components, [namespace], namespace, cluster=cluster).specs
     names: dict[object, Optional[str]] = {
         (spec.resource, spec.namespace): spec.name for spec in alone
     }

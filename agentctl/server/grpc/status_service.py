@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Optional
+from typing import Optional, Union
 from urllib.parse import unquote
 
 import grpc
@@ -29,6 +29,7 @@ from agentctl.wire.grpc_contract import SERVICES
 TRANSPORT = "grpc"
 
 ENDING = "the server is shutting down: resume at another replica with your last cursor"
+HOW = "clusters (field 100 of the request) set"
 _ECHOED = 60
 """Characters of a bad value that are told back."""
 
@@ -62,7 +63,7 @@ class StatusService:
         return pb.GetServerInfoResponse(**vars(self._services.info))
 
     def status(self, request: pb.GetControlPlaneStatusRequest) -> pb.GetControlPlaneStatusResponse:
-        channel = self._channel(request.namespace)
+        channel = self._channel(request)
         now = channel.status(self._services.clock.monotonic())
         if now is None:
             raise Refused(
@@ -81,7 +82,7 @@ class StatusService:
         self, request: pb.WatchControlPlaneStatusRequest, call: AdmittedCall, send: Send
     ) -> None:
         heartbeat_s = _heartbeat(request)
-        channel = self._channel(request.namespace)
+        channel = self._channel(request)
         feed = StatusFeed(
             Subscription(
                 channel,
@@ -109,9 +110,15 @@ class StatusService:
         else:
             ended()
 
-    def _channel(self, namespace: str) -> Channel:
+    def _channel(
+        self, request: Union[pb.GetControlPlaneStatusRequest, pb.WatchControlPlaneStatusRequest]
+    ) -> Channel:
         if self._services.draining.is_set():
             raise Refused(grpc.StatusCode.UNAVAILABLE, ENDING)
+        unknowing = self._services.broadcaster.refusal(request.clusters, HOW)
+        if unknowing:
+            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, unknowing, "bad_request")
+        namespace = request.namespace
         try:
             return self._services.broadcaster.channel(namespace)
         except KeyError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
 from urllib.parse import unquote_plus
 
@@ -30,6 +30,9 @@ CURSORS = ("since", EVENT_ID)
 """Whatever they hold, they fail no request."""
 
 NAMES = ("namespace", "heartbeat", "since", "format")
+
+CLUSTERS = "clusters"
+"""Says that the reader tells items of several clusters apart."""
 
 _NEARNESS = 0.8
 """Of difflib: ``since`` and ``sicne``, but not ``once``."""
@@ -64,6 +67,7 @@ class StreamRequest(NamedTuple):
     format: str = "json"
     ignored: tuple[str, ...] = ()
     """Parameters that are not known here."""
+    clusters: bool = False
 
 
 class StatusRequest(NamedTuple):
@@ -71,6 +75,7 @@ class StatusRequest(NamedTuple):
 
     namespace: str = ""
     ignored: tuple[str, ...] = ()
+    clusters: bool = False
 
 
 class _Parameters(NamedTuple):
@@ -107,7 +112,7 @@ def stream_request(
     for it, go before ``since``: a browser that reconnects sends it to the URL that it
     began with.
     """
-    parameters = _parameters(query, NAMES, EVENT_ID)
+    parameters = _parameters(query, NAMES, EVENT_ID, CLUSTERS)
     if isinstance(parameters, Refusal):
         return parameters
     found = parameters.found
@@ -125,22 +130,33 @@ def stream_request(
     if form not in FORMATS:
         return Refusal(400, f"format: expected {' or '.join(FORMATS)}, got {form[:_ECHOED]!r}")
     namespace = found.get("namespace", "")
-    if namespace not in served:
-        return _not_served(namespace)
+    clusters = _clusters(found)
+    if namespace not in served or isinstance(clusters, Refusal):
+        return clusters if isinstance(clusters, Refusal) else _not_served(namespace)
     cursors = (*last_event_id, found.get(EVENT_ID), found.get("since"))
     since = next((cursor for cursor in cursors if cursor), None)
-    return StreamRequest(namespace, since, heartbeat_s, form, parameters.ignored)
+    return StreamRequest(namespace, since, heartbeat_s, form, parameters.ignored, clusters)
 
 
 def status_request(query: str, served: Container[str]) -> Union[StatusRequest, Refusal]:
     """What a one-shot request asks for."""
-    parameters = _parameters(query, ("namespace",))
+    parameters = _parameters(query, ("namespace",), CLUSTERS)
     if isinstance(parameters, Refusal):
         return parameters
     namespace = parameters.found.get("namespace", "")
     if namespace not in served:
         return _not_served(namespace)
-    return StatusRequest(namespace, parameters.ignored)
+    clusters = _clusters(parameters.found)
+    if isinstance(clusters, Refusal):
+        return clusters
+    return StatusRequest(namespace, parameters.ignored, clusters)
+
+
+def _clusters(found: Mapping[str, str]) -> Union[bool, Refusal]:
+    given = found.get(CLUSTERS, "0")
+    if given in ("0", "1", "true", "false"):
+        return given in ("1", "true")
+    return Refusal(400, f"{CLUSTERS}: expected 1, got {given[:_ECHOED]!r}")
 
 
 def _not_served(namespace: str) -> Refusal:

@@ -27,7 +27,7 @@ from agentctl.server.http.request import (
     split_target,
     stream_request,
 )
-from agentctl.server.http.routes import STREAM, Routes
+from agentctl.server.http.routes import ASK, HOW, STREAM, Routes
 from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
@@ -109,6 +109,9 @@ class Router:
         wanted = stream_request(query, request.values(b"last-event-id"), channels)
         if isinstance(wanted, Refusal):
             return refusal_answer(wanted)
+        unknowing = services.broadcaster.refusal(wanted.clusters, HOW)
+        if unknowing:
+            return refusal_answer(Refusal(400, unknowing), ASK)
         if services.draining.is_set():
             return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
         form = FORMS[wanted.format, request.chunks]

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentctl.server.exposition import render
 from agentctl.server.http.answer import (
+    Headers,
     HttpAnswer,
     json_answer,
     refusal_answer,
@@ -17,11 +18,17 @@ from agentctl.server.http.answer import (
     text_answer,
     warning,
 )
-from agentctl.server.http.request import Refusal, status_request
+from agentctl.server.http.request import CLUSTERS, Refusal, status_request
 from agentctl.server.services import Services
 
 STATUS = "/api/agents/control-plane/status"
 STREAM = STATUS + "/stream"
+
+HOW = f"{CLUSTERS}=1"
+"""What readers of several clusters ask with."""
+
+ASK: Headers = (("Agentctl-Ask", HOW),)
+"""Tells a client that does know of clusters to ask so: older servers are not asked with it."""
 
 ALIVE_S = 30.0
 """The engine looks at its sources each second. One that has not for so long is stuck, and
@@ -53,6 +60,9 @@ class Routes:
         wanted = status_request(query, broadcaster.channels)
         if isinstance(wanted, Refusal):
             return refusal_answer(wanted)
+        unknowing = broadcaster.refusal(wanted.clusters, HOW)
+        if unknowing:
+            return refusal_answer(Refusal(400, unknowing), ASK)
         status = broadcaster.channel(wanted.namespace).status(self._services.clock.monotonic())
         if status is None:
             message = "the first state is not known yet; try again in a second"

@@ -115,7 +115,7 @@ def test_all_that_takes_a_file_completes_files(
         ("status --component runtime:t", "runtime:temporal"),
         ("status --component=runtime:t", "--component=runtime:temporal"),
         ("demo --component data", "database"),
-        ("status --namespace=x --names", ""),
+        ("status --catalog=x --catal", ""),
         ("status --component x --compon", "--component"),
         ("status -- --col", ""),
         ("status -n --col", ""),

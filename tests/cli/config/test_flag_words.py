@@ -35,10 +35,10 @@ def refused(line: str) -> str:
 @pytest.mark.parametrize(
     ("line", "dest", "value"),
     [
-        ("status -n=a", "namespace", "a"),
-        ("status -na", "namespace", "a"),
-        ("status -wna", "namespace", "a"),
-        ("status -n a -n b", "namespace", "b"),
+        ("status -n=a", "namespace", ["a"]),
+        ("status -na", "namespace", ["a"]),
+        ("status -wna", "namespace", ["a"]),
+        ("status -n a -n b", "namespace", ["a", "b"]),
         ("status --server a --server=", "server", None),
         ("status --since=", "since", ""),
         ("status --token -abc", "token", "-abc"),
