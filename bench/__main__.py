@@ -1,4 +1,4 @@
-"""python -m bench [startup|throughput|latency|transports|memory|fanout ...]: each beside a peer."""
+"""python -m bench [NAME ...], of BENCHES: each beside a peer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.figures import Figure, table
 from bench.process import workbench
 from bench.scale import QUICK, Scale
 
-BENCHES = ("startup", "throughput", "latency", "transports", "memory", "fanout")
+BENCHES = ("startup", "throughput", "latency", "transports", "memory", "resources", "fanout")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -28,6 +28,9 @@ class Scale:
     memory_changes: int = 10_000
     memory_crds: int = 200
 
+    resources: int = 10_000
+    resource_runs: int = 3
+
     fanout_readers: tuple[int, int] = (1000, 5000)
     """Many, also of those with gRPC, and as many as there may be."""
     fanout_runs: int = 3
@@ -64,6 +67,8 @@ QUICK = Scale(
     memory_pods=50,
     memory_changes=100,
     memory_crds=4,
+    resources=50,
+    resource_runs=1,
     fanout_readers=(4, 8),
     fanout_runs=1,
     fanout_events=6,

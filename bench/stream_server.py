@@ -37,6 +37,9 @@ DISCOVERY = "/apis"
 class Server:
     """The recording and who asked for what."""
 
+    watched = PODS
+    """Whose changes are recorded."""
+
     def __init__(self, pods: int, changes: int, mix: str, crds: int, seed: int) -> None:
         recorded = record(seed, pods, changes, mix)
         self._pods = recorded.items
@@ -95,7 +98,7 @@ class Server:
 
     def _watch(self, connection: socket.socket, path: str) -> None:
         connection.sendall(head("200 OK", "Transfer-Encoding: chunked"))
-        if path == PODS:
+        if path == self.watched:
             say(watching=path)
             self._go.acquire()
             say(began=time.monotonic())

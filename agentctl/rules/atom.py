@@ -25,6 +25,9 @@ _KEY_ESCAPED = re.compile(r"([^A-Za-z0-9_/-])")
 class Atom:
     """One question. Answers for any JSON, in time linear in what it looks at."""
 
+    wants: Path = ()
+    """Something must stand at this path, or it does not hold."""
+
     def holds(self, scope: Scope) -> bool:
         raise NotImplementedError
 
@@ -131,6 +134,10 @@ class FieldAtom(Atom):
     op: str = PRESENT
     values: tuple[str, ...] = ()
 
+    @property
+    def wants(self) -> Path:  # type: ignore[override]
+        return self.path if self.op in (PRESENT, IS) else ()
+
     def holds(self, scope: Scope) -> bool:
         value = scopes.field(scope.item, self.path)
         if not self.values:
@@ -203,6 +210,10 @@ class ItemsAtom(Atom):
     path: Path
     inner: Atom
     among: str = EACH
+
+    @property
+    def wants(self) -> Path:  # type: ignore[override]
+        return self.path
 
     def holds(self, scope: Scope) -> bool:
         return any(self.inner.holds(one) for one in self._scopes(scope))

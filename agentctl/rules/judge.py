@@ -12,7 +12,18 @@ from functools import cached_property
 from typing import Any, NamedTuple, Optional
 
 from agentctl.rules import scope as scopes
-from agentctl.rules.atom import ABSENT, IS, IS_NOT, PRESENT, AnyAtom, Atom, ConditionAtom, FieldAtom
+from agentctl.rules.atom import (
+    ABSENT,
+    INSIDE,
+    IS,
+    IS_NOT,
+    PRESENT,
+    AnyAtom,
+    Atom,
+    ConditionAtom,
+    FieldAtom,
+    ItemsAtom,
+)
 from agentctl.rules.scope import CONDITIONS, Path, Scope, told, whole
 
 STATUSES = (
@@ -127,7 +138,7 @@ class RuleList:
     def _first(self, scope: Scope) -> Optional[int]:
         """The first rule that holds; what rests on conditions alone is remembered."""
         first = self._first_by_conditions(scope)
-        for place, rule in self._by_fields:
+        for place, rule in self._candidates(scope):
             if first is not None and first < place:
                 break
             if all(atom.holds(scope) for atom in rule.atoms):
@@ -162,13 +173,52 @@ class RuleList:
     def _by_conditions(self) -> list[tuple[int, Rule]]:
         return [(at, rule) for at, rule in enumerate(self.rules) if rule.rests_on_conditions]
 
+    def _candidates(self, scope: Scope) -> list[tuple[int, Rule]]:
+        """Those that rest on fields, without the many that want what is not there."""
+        always, by_key, by_inside = self._by_fields
+        found = list(always)
+        for top, wanting in by_key.items():
+            value = scopes.field(scope.item, (top,))
+            if isinstance(value, dict):
+                for key in value.keys() & wanting.keys():
+                    found += wanting[key]
+        for path, rules in by_inside.items():
+            if scope.inside(path):
+                found += rules
+        found.sort(key=_place)
+        return found
+
     @cached_property
-    def _by_fields(self) -> list[tuple[int, Rule]]:
-        return [(at, rule) for at, rule in enumerate(self.rules) if not rule.rests_on_conditions]
+    def _by_fields(self) -> _ByFields:
+        always: list[tuple[int, Rule]] = []
+        by_key: dict[str, dict[str, list[tuple[int, Rule]]]] = {}
+        by_inside: dict[Path, list[tuple[int, Rule]]] = {}
+        for place, rule in enumerate(self.rules):
+            if rule.rests_on_conditions:
+                continue
+            first = rule.atoms[0]
+            wanted = next((atom.wants for atom in rule.atoms if len(atom.wants) > 1), ())
+            if wanted:
+                by_key.setdefault(wanted[0], {}).setdefault(wanted[1], []).append((place, rule))
+            elif isinstance(first, ItemsAtom) and first.among == INSIDE:
+                by_inside.setdefault(first.path, []).append((place, rule))
+            else:
+                always.append((place, rule))
+        return always, by_key, by_inside
 
     def atoms(self) -> Iterator[Atom]:
         for rule in self.rules:
             yield from rule.atoms
+
+
+_Placed = list[tuple[int, Rule]]
+_ByFields = tuple[_Placed, dict[str, dict[str, _Placed]], dict[Path, _Placed]]
+"""Rules and their places: those always asked, those that want something at two keys, and those
+that look at everything inside of something."""
+
+
+def _place(candidate: tuple[int, Rule]) -> int:
+    return candidate[0]
 
 
 def _older(observed: Optional[int], newest: Optional[int]) -> Judgement:

@@ -91,14 +91,16 @@ class Scope:
         return self._conditions
 
     def inside(self, path: Path) -> list[Scope]:
-        """Every mapping inside what stands at a path, however deep."""
+        """Every mapping inside what stands at a path, however deep, but for conditions."""
         if path not in self._inside:
             found: list[Scope] = []
             top = field(self.item, path)
             ahead: list[Any] = [top] if isinstance(top, (dict, list)) else []
             while ahead and len(found) < MAX_INSIDE:
                 value = ahead.pop()
-                for one in value.values() if isinstance(value, dict) else value:
+                if isinstance(value, dict):
+                    value = [one for key, one in value.items() if key != CONDITIONS[-1]]
+                for one in value:
                     if isinstance(one, dict):
                         found.append(Scope.of_item(one, self.generation))
                     if isinstance(one, (dict, list)):
