@@ -253,8 +253,8 @@ def test_it_agrees_with_what_a_run_would_find(
     assert bool(told["token"].value) == bool(access.token)
     assert str(access.address) in (told["address"].value.split("//")[-1] + port for port in PORTS)
     if access.tls:
-        assert told["tls.ca"].value == access.tls.ca
-        assert told["tls.server_name"].value == access.tls.server_name
+        assert told["tls.ca"].value == access.tls.ca_file
+        assert told["tls.server_name"].value == access.tls.tls_server_name
 
 
 PORTS = ("", ":443")
