@@ -133,7 +133,7 @@ def key_hash(key: ItemKey) -> int:
 
 def item_hash(item: Item) -> int:
     """32 bits of what a reader sees of an item beside its key."""
-    return _hash32(_canonical([item.status.value, item.message, item.details]))
+    return _hash32(_canonical([item.status.value, item.lasting_message, item.lasting]))
 
 
 def digest_of(hashes: Mapping[int, int]) -> int:

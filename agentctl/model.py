@@ -17,6 +17,10 @@ from typing import Any, NamedTuple, Optional, Union
 JSONObject = dict[str, Any]
 
 
+LATENCY = "latency_ms"
+"""In an item's details: how long its dependency took to answer the last probe, in ms."""
+
+
 class Status(Enum):
     """How a component is, worst last."""
 
@@ -82,8 +86,22 @@ class Item:
     namespace: str
     status: Status
     message: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict, compare=False)
     cluster: str = ""
+    lasting: Mapping[str, Any] = field(init=False, repr=False)
+    """The details in which a difference is a change: not the latency of a probe."""
+
+    def __post_init__(self) -> None:
+        lasting = self.details
+        if LATENCY in lasting:
+            lasting = {key: value for key, value in lasting.items() if key != LATENCY}
+        object.__setattr__(self, "lasting", lasting)
+
+    @property
+    def lasting_message(self) -> str:
+        """The message, but for a probe that is well: what it says is about how it became so."""
+        asked = LATENCY in self.details and self.status is Status.HEALTHY
+        return "" if asked else self.message
 
     @cached_property
     def key(self) -> ItemKey:

@@ -62,6 +62,13 @@ class Catalog:
         """The components that are shown, in order."""
         return tuple(one.name for one in self.components if one.shown)
 
+    def without_probes(self) -> Catalog:
+        """The same where no dependency is asked: a component of probes alone is configured.
+
+        What else there is stays as it is, and so does its hash.
+        """
+        return Catalog(self.name, tuple(_without_probes(one) for one in self.components))
+
     def select(self, globs: Sequence[str]) -> Catalog:
         """The components whose name matches one of the globs; no globs are all of them.
 
@@ -89,9 +96,26 @@ class Catalog:
         )
 
 
-def load_default() -> Catalog:
-    """The catalog that ships in the package."""
-    return load(package.data("agentctl.catalog", DEFAULT), DEFAULT)
+def _without_probes(component: Component) -> Component:
+    kept = [at for at, check in enumerate(component.checks) if not check.asks]
+    if len(kept) == len(component.checks):
+        return component
+    if not kept:
+        return replace(component, checks=tuple(check.unasked() for check in component.checks))
+    declared = [component.declared["checks"][at] for at in kept]
+    conditions = tuple(component.conditions[at] for at in kept) if component.conditions else ()
+    return replace(
+        component,
+        checks=tuple(component.checks[at] for at in kept),
+        declared={**component.declared, "checks": declared},
+        conditions=conditions if any(conditions) else (),
+    )
+
+
+def load_default(probes: bool = False) -> Catalog:
+    """The catalog that ships in the package; with ``probes`` it asks dependencies themselves."""
+    catalog = load(package.data("agentctl.catalog", DEFAULT), DEFAULT)
+    return catalog if probes else catalog.without_probes()
 
 
 def load_file(path: str) -> Catalog:

@@ -51,11 +51,9 @@ class Shell:
 
     kubeconfig: str = ""
     context: str = ""
-    overrides: tuple[str, ...] = ()
-    """What else says where and as whom, as ``--as=dev``."""
 
     def line(self, command: Kubectl) -> str:
-        words = ["kubectl", *self.overrides]
+        words = ["kubectl"]
         for flag, value in (
             ("--kubeconfig", self.kubeconfig),
             ("--context", self.context),

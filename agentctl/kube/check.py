@@ -36,6 +36,8 @@ class Result:
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     recheck_at: Optional[float] = field(default=None, compare=False)
+    asked: bool = False
+    """The dependency itself was asked: what is only ``configured`` beside it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class Context:
 
 class Check:
     """A rule, configured by the catalog."""
+
+    asks = False
+    """Whether it asks a dependency itself, which is done only where it is wished for."""
+
+    def unasked(self) -> Check:
+        """The same where that is not wished for."""
+        return self
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         """What it wants to know of the cluster."""
@@ -98,7 +107,7 @@ class Fields(Protocol):
         """A whole number from ``low`` to ``high``."""
 
     def seconds(self, field: str) -> Optional[float]:
-        """A duration (``45s``, ``1m30s``, a number of seconds); None if not there."""
+        """A duration (``45s``, ``1m30s``, ``7d``, a number of seconds); None if not there."""
 
     def flag(self, field: str) -> bool:
         """``true`` or ``false``; false if not there."""

@@ -30,19 +30,13 @@ class ApiClient:
     """Shared by all threads: the credentials, and one TLS context for each generation."""
 
     def __init__(
-        self,
-        provider: AccessProvider,
-        clock: Clock,
-        allow_insecure_token: bool = False,
-        request_timeout_s: Optional[float] = None,
+        self, provider: AccessProvider, clock: Clock, allow_insecure_token: bool = False
     ) -> None:
         """Raises ConfigError for credentials that cannot be used at all.
 
-        ``allow_insecure_token`` lets a token go over plain http to other hosts;
-        ``request_timeout_s`` is the longest wait for an answer.
+        ``allow_insecure_token`` lets a token go over plain http to other hosts.
         """
         self.provider = provider
-        self.request_timeout_s = request_timeout_s
         self._clock = clock
         self._allow_insecure_token = allow_insecure_token
         self.budget = MemoryBudget()
@@ -120,9 +114,6 @@ class ApiSession:
         followed; UnauthorizedError where credentials that ended cannot be replaced.
         """
         switch.check()
-        limit_s = self._client.request_timeout_s
-        if limit_s is not None:
-            timeouts = timeouts.within(limit_s, body="watch" not in query)
         endpoint = self._client.endpoint()
         target = quote(path, safe="/:@!$&'()*+,;=~%-._")
         if query:

@@ -286,7 +286,10 @@ class Evaluator:
             results[component.name] = Result(Status.CONFIGURED, "not there")
             return
         active = component.active(holds)
-        result = worst([self._memos[namespace, id(check)](context) for check in active])
+        results_of = [self._memos[namespace, id(check)](context) for check in active]
+        if any(one.asked for one in results_of):
+            results_of = [one for one in results_of if one.status is not Status.CONFIGURED]
+        result = worst(results_of)
         if not active:
             result = Result(Status.CONFIGURED, "none of its checks holds")
         if result.recheck_at is None:

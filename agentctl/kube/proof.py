@@ -24,7 +24,7 @@ from agentctl.errors import (
 )
 from agentctl.kube.listwatch import ListWatch
 from agentctl.kube.reader import ApiReader
-from agentctl.kube.resources import SERVED, WatchSpec
+from agentctl.kube.resources import WatchSpec
 from agentctl.kube.source import KubeContext
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ProofSource(Source):
         self._settings = replace(context.settings, list_timeout_s=ANSWER_S)
         self._period_s = min(PERIOD_S, (max_staleness_s or PERIOD_S * 3) / 3)
         self._startup = context.startup()
-        listed = [spec for spec in specs if spec.resource is not SERVED]
+        listed = [spec for spec in specs if spec.resource.is_api]
         # In the watched namespace if possible. Who may list single objects by their name
         # may not list without one: those are asked for last, as their watch asks.
         named = [(spec, True) for spec in listed if spec.field_selector]

@@ -55,11 +55,16 @@ DISCOVERY = Permission("", "", ("get",), urls=DISCOVERY_URLS)
 
 def permissions(specs: Iterable[WatchSpec]) -> tuple[Permission, ...]:
     """What the watches need, one row each, in their order; and discovery where that is asked."""
-    specs = tuple(specs)
+    specs = tuple(_of_api(specs))
     rows = tuple(_permission(spec) for spec in specs)
     if all(spec.resource.version for spec in specs) or any(row.urls for row in rows):
         return rows
     return (*rows, DISCOVERY)
+
+
+def _of_api(specs: Iterable[WatchSpec]) -> list[WatchSpec]:
+    """Without the probes, which ask no API."""
+    return [spec for spec in specs if spec.resource.is_api or spec.resource is SERVED]
 
 
 def _permission(spec: WatchSpec) -> Permission:
@@ -153,7 +158,7 @@ def describe(catalog: Declared, namespaces: Sequence[str]) -> dict[str, Any]:
         "requires": {
             "hash": catalog.hash,
             "namespaces": list(namespaces),
-            "watches": [_watch(spec) for spec in specs],
+            "watches": [_watch(spec) for spec in _of_api(specs)],
             "permissions": roles(permissions(specs)),
         },
     }

@@ -42,6 +42,11 @@ class Resource:
     metadata_only: bool = False
     """Ask for PartialObjectMetadata: the bodies are large and of no use here."""
 
+    @property
+    def is_api(self) -> bool:
+        """Whether it is listed and watched at the API: discovery is not, nor a probe's readings."""
+        return self is not SERVED
+
     def __hash__(self) -> int:
         # Looked up for every check of every change: a text keeps its hash, a tuple does not.
         return hash(self.plural)
@@ -77,23 +82,16 @@ CRDS = Resource(
     namespaced=False,
     metadata_only=True,
 )
-VALIDATING_WEBHOOKS = Resource(
-    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
-)
-MUTATING_WEBHOOKS = Resource(
-    "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", namespaced=False
-)
 SERVED = Resource("", "", "apis", namespaced=False)
 """Not a resource but discovery: which custom resources are served, by full name."""
 
-_KNOWN = (
-    *(NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES),
-    *(VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS),
-)
+_KNOWN = (NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES)
 _CORE_CLUSTER = ("nodes", "namespaces", "persistentvolumes", "componentstatuses")
 _CLUSTER = (
     "apiservices.apiregistration.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
     "clusterissuers.cert-manager.io",
     "clustersecretstores.external-secrets.io",
     "gatewayclasses.gateway.networking.k8s.io",

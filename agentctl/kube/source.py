@@ -36,6 +36,7 @@ from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Readiness, Startup
 from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
 from agentctl.kube.resources import WatchSpec
+from agentctl.kube.turns import Turns
 from agentctl.model import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class KubeContext:
     anonymous: Anonymous = field(default_factory=Anonymous)
     cluster: str = ""
     """Its name where several are watched."""
+    turns: Turns = field(default_factory=Turns)
 
     def startup(self) -> Startup:
         """For one source: what it can tell of its server's start."""

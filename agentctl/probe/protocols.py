@@ -66,7 +66,7 @@ def http(line: Line, target: Target) -> Details:
     """A GET, or as many as redirects on the same host ask for."""
     host, path = target.address.host, target.path
     secure = target.uses_tls
-    for _ in range(MAX_REDIRECTS + 1):
+    for left in reversed(range(MAX_REDIRECTS + 1)):
         if secure:
             line.secure(target.tls_settings, host)
         authority = Origin("https" if secure else "http", host, target.address.port).authority
@@ -74,11 +74,8 @@ def http(line: Line, target: Target) -> Details:
         line.send(request(path, [*headers, ("Connection", "close")], None))
         head = line.stream.head()
         location = head.headers.get("location", "")
-        if (
-            head.status not in (301, 302, 303, 307, 308)
-            or not location
-            or target.takes(head.status)
-        ):
+        redirects = head.status in (301, 302, 303, 307, 308) and location
+        if not left or not redirects or target.takes(head.status):
             break
         path = _same_host(target, path, location)
         line.redial()

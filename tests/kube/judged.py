@@ -32,7 +32,7 @@ class Cluster:
         home: str = "agents",
         closer: Optional[Mapping[Cut, Cut]] = None,
     ) -> None:
-        self.components = load(catalog.encode(), "test.yaml").components
+        self.components = load(catalog.encode(), "test.yaml").without_probes().components
         self.evaluator = Evaluator(self.components, namespaces, home, closer=closer)
         for source in self.evaluator.view.sources:
             self.evaluator.view.replace(source, ())

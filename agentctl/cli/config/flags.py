@@ -80,6 +80,12 @@ def add_selection(parser: Parser, variables: bool = True) -> None:
         metavar="FILE",
         help="a catalog of your own; see 'agentctl catalog show'",
     )
+    probes = BY_KEY["probes"]
+    for flag, wanted in (probes.flags[0], True), ("--no-probe-dependencies", False):
+        text = probes.flag_help(variables) if wanted else argparse.SUPPRESS
+        group.add_argument(
+            flag, dest="probe_dependencies", action="store_const", const=wanted, help=text
+        )
     add_components(group)
 
 
@@ -125,14 +131,6 @@ def add_cluster(group: argparse._ArgumentGroup, several: bool = True) -> None:
         )
     else:
         add_setting(group, "context")
-    for key in ("cluster", "user", "as"):
-        add_setting(group, key)
-    about = f"{BY_KEY['as_group'].flag_help()} (may be repeated)"
-    add_setting(group, "as_group", action="append", help=about)
-    for key in ("as_uid", "request_timeout"):
-        add_setting(group, key)
-    insecure = BY_KEY["insecure_skip_tls_verify"]
-    group.add_argument(*insecure.flags, action="store_const", const=True, help=insecure.help)
     group.add_argument(
         "--insecure-plaintext-token",
         action="store_true",

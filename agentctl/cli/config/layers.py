@@ -42,7 +42,10 @@ class Layers:
 
     def said(self, key: str) -> Iterator[Said]:
         """The one in force first; an empty value says nothing."""
-        return self._tls() if key == "tls" else self._told(BY_KEY[key])
+        if key == "tls":
+            return self._tls()
+        told = self._told(BY_KEY[key])
+        return map(_truth, told) if BY_KEY[key].choices == ("true", "false") else told
 
     def first(self, key: str) -> Said:
         """The one in force."""
@@ -97,7 +100,7 @@ def flagged(args: Namespace, one: Setting) -> Iterator[Said]:
     for flag in one.flags:
         value = getattr(args, flag[2:].replace("-", "_"), None)
         if isinstance(value, list):  # given more than once
-            value = ", ".join(value) if one.together else (value or [None])[-1]
+            value = value[-1] if value else None
         if value is False:
             yield Said("false", f"--no-{flag[2:]}")
         elif value:

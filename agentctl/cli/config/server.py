@@ -12,14 +12,7 @@ from agentctl.cli.config.table import BY_KEY, TLS_PARTS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import UsageError
 from agentctl.net.proxies import environment_proxy
-from agentctl.net.tls_settings import TlsSettings
-from agentctl.remote.access import (
-    ServerAccess,
-    ServerAddress,
-    check_tls,
-    client_tls,
-    token_from_file,
-)
+from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress, token_from_file
 from agentctl.remote.receiver import asked_heartbeat
 
 PORTS = {"grpc": 50051, "sse": 8080}
@@ -66,7 +59,7 @@ def _allow_plaintext(args: Namespace, address: ServerAddress) -> None:
         )
 
 
-def _tls(layers: Layers, address: ServerAddress) -> Optional[TlsSettings]:
+def _tls(layers: Layers, address: ServerAddress) -> Optional[ClientTls]:
     said = layers.args.tls
     parts = (one.by for key in TLS_PARTS for one in flagged(layers.args, BY_KEY[key]))
     asking = "--tls" if said else next(parts, "")
@@ -79,13 +72,13 @@ def _tls(layers: Layers, address: ServerAddress) -> Optional[TlsSettings]:
         )
     if not layers.checked("tls"):
         return None
-    files = client_tls(
+    files = ClientTls(
         ca=layers.path("tls.ca"),
         certificate=layers.path("tls.cert"),
         key=layers.path("tls.key"),
         server_name=layers.text("tls.server_name"),
     )
-    check_tls(files)
+    files.check()
     return files
 
 

@@ -23,19 +23,18 @@ from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
-from agentctl.kube.proof import ProofSource
 from agentctl.kube.source import KubeContext
-from agentctl.kube.sources import cluster_sources
-from agentctl.kube.state import KubeState
+from agentctl.kube.sources import cluster_sources, cluster_state
 from agentctl.model import Status
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)
 
 
-def catalog_of(path: Optional[str]) -> Catalog:
-    """The user's own catalog, or the default one."""
-    return load_file(path) if path else load_default()
+def catalog_of(path: Optional[str], probes: bool = False) -> Catalog:
+    """The user's own catalog, or the default one; with ``probes`` it asks dependencies."""
+    catalog = load_file(path) if path else load_default(probes)
+    return catalog if probes else catalog.without_probes()
 
 
 class WatchedCluster(NamedTuple):
@@ -81,8 +80,7 @@ class Watched(NamedTuple):
             own = cluster_sources(
                 one.evaluator.specs, one.context, policy.once, policy.max_staleness_s
             )
-            prove = [source.poke for source in own if isinstance(source, ProofSource)]
-            states[one.name] = KubeState(one.evaluator, *prove)
+            states[one.name] = cluster_state(one.evaluator, own)
             owners.update((source.name, one.name) for source in own)
             sources += own
         if self.names:
@@ -129,21 +127,19 @@ def watched(
             process.stderr.write if process.stderr.isatty() else None,
             process.keys.lent,
         )
-        overrides = Overrides(context=settings.context or "", **settings.overrides)
+        overrides = Overrides(context=settings.context or "")
         return discover(
             settings.kubeconfig, process.environ, process.home, overrides, console=console
         )
 
-    catalog = catalog_of(settings.catalog)
+    catalog = catalog_of(settings.catalog, settings.probe_dependencies)
     selected = catalog.select(settings.components)
     home = namespaces[0] if len(namespaces) == 1 else ""
     closer = CLOSER if settings.diagnose else None
 
     def cluster(name: str, kube_context: str, provider: AccessProvider) -> WatchedCluster:
         evaluator = Evaluator(selected.components, namespaces, home, redact, closer, name)
-        client = ApiClient(
-            provider, process.clock, settings.insecure_plaintext_token, settings.request_timeout_s
-        )
+        client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
         context = KubeContext(
             client, process.clock, poll_interval_s=settings.poll_interval_s, cluster=name
         )
