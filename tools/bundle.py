@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> str:
 
 def tried(path: Path, targets: Sequence[Target], others: Sequence[str]) -> Iterator[str]:
     """The archive installed on each Python at hand; yields what was seen, raises BundleError."""
-    interpreters = {_version(one): one for one in others}
+    interpreters = {version_of(one): one for one in others}
     here = platform_here()
     for target in targets:
         # The host's C library is the newer one, or this is a bundle for another host.
@@ -99,13 +99,14 @@ def tried(path: Path, targets: Sequence[Target], others: Sequence[str]) -> Itera
         command = interpreters.get(target.python) or shutil.which(f"python3.{target.python[1]}")
         if target.python == sys.version_info[:2]:
             command = command or sys.executable
-        if not is_ours or not command or _version(command) != target.python:
+        if not is_ours or not command or version_of(command) != target.python:
             yield f"not tried: {target} is not at hand (--try-with names a Python)"
         else:
             yield from offline.verify(path, command)
 
 
-def _version(python: str) -> tuple[int, int]:
+def version_of(python: str) -> tuple[int, int]:
+    """What this Python is; (0, 0) for one that cannot be run."""
     code = "import sys; print('%d %d' % sys.version_info[:2])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
