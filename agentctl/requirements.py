@@ -118,7 +118,8 @@ def _named(modules: Mapping[str, str]) -> str:
     broken: Sequence[str] = [why for why in modules.values() if why]
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
     noun, verb = ("packages", "are") if names[1:] else ("package", "is")
-    what = f"cannot be imported ({broken[0]})" if broken else f"{verb} not installed"
+    within = f" in {os.path.basename(archive())} nor" if archive() else ""
+    what = f"cannot be imported ({broken[0]})" if broken else f"{verb} not{within} installed"
     return f"the {noun} {listed}, which {what}"
 
 

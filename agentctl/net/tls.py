@@ -119,14 +119,33 @@ def _identify(context: ssl.SSLContext, settings: TlsSettings) -> None:
 
 @contextmanager
 def _as_file(data: str, path: str) -> Iterator[str]:
-    """A path to ``data`` for as long as it takes to load it (mkstemp makes it 0600)."""
+    """A path to ``data`` for as long as it takes to load it.
+
+    In memory where the system has that (Linux): a key is nothing for a disk, which may be
+    read-only, too. Elsewhere a file that is ours alone (mkstemp makes it 0600).
+    """
     if not data:
         yield path
         return
-    handle, name = tempfile.mkstemp(prefix="agentctl-", suffix=".pem")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
+    handle = _in_memory()
+    name = f"/proc/self/fd/{handle}"
+    if handle < 0:
+        handle, name = tempfile.mkstemp(prefix="agentctl-", suffix=".pem")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        try:
             file.write(data)
-        yield name
-    finally:
-        os.unlink(name)
+            file.flush()
+            yield name
+        finally:
+            if not name.startswith("/proc/"):
+                os.unlink(name)
+
+
+def _in_memory() -> int:
+    """A new file's descriptor; -1 where there are no such files, or none that has a path."""
+    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+        return -1
+    try:
+        return os.memfd_create("agentctl")
+    except OSError:
+        return -1

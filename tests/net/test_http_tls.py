@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import tempfile
@@ -106,12 +107,18 @@ def test_an_expired_server_certificate_is_named_as_such(authority: Authority) ->
             fetch(ClusterAccess(server=server.url, ca_data=authority.pem))
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
 def test_the_client_certificate_is_shown_and_leaves_no_file(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if in_memory and not hasattr(os, "memfd_create"):
+        pytest.skip("this system has no files in memory")
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     cert, key = authority.client_pair()
     context = authority.server_context(client_ca=authority)
+    # In memory no folder is needed, so that it may be read-only.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none" if in_memory else tmp_path))
     access = {"ca_data": authority.pem, "client_cert_data": cert, "client_key_data": key}
     with serving(answer(OK), context) as server:
         assert fetch(ClusterAccess(server=server.url, **access)) == b"{}"  # type: ignore[arg-type]
