@@ -248,6 +248,12 @@ def test_kube_mode_imports_no_client_package() -> None:
     assert loaded_after("import agentctl.cli.run.kube, agentctl.net.connection") == set()
 
 
+def test_the_default_catalog_imports_no_rules() -> None:
+    code = "from agentctl.catalog.loader import load_default; load_default()"
+    unneeded = ("agentctl.rules", "agentctl.kube.tally", "agentctl.kube.checks.webhook")
+    assert loaded_after(code, unneeded) == set()
+
+
 def test_serving_a_cluster_imports_no_api_double() -> None:
     unneeded = ("agentctl.demo", "agentctl.apidouble")
     assert loaded_after("import agentctl.cli.run.serve, agentctl.cli.main", unneeded) == set()

@@ -14,7 +14,7 @@ from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
 from agentctl.kube.evaluate import Component, Evaluator, verdict
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
-from agentctl.kube.resources import WatchSpec
+from agentctl.kube.resources import SERVED, WatchSpec
 from agentctl.model import Item, Status
 
 
@@ -100,11 +100,9 @@ def _explained(check: Check, context: Context, result: Result) -> Finding:
 
 
 def _unseen(spec: WatchSpec) -> Finding:
-    resource = spec.resource.plural
-    if spec.resource.group:
-        resource += f".{spec.resource.group}"
-    look = kubectl(spec.namespace, "get", resource)
-    if not spec.resource.version:  # discovery
+    everywhere = ("-A",) if spec.resource.namespaced and not spec.namespace else ()
+    look = kubectl(spec.namespace, "get", spec.resource.full_name, *everywhere)
+    if spec.resource == SERVED:
         look = kubectl("", "get", "--raw", "/apis")
     return Finding(
         "while it cannot be seen nothing can be said: see whether kubectl can",
