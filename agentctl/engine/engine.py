@@ -266,6 +266,7 @@ class Engine:
             self._note(now)
         else:
             self._stream.beat(self._missing(now))
+            self.sources.told_missing()
 
     def _note(self, now: float) -> None:
         """Before and after what the sources' state leads to is told: so that no reader is

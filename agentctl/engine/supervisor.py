@@ -271,6 +271,12 @@ class Supervisor:
             if not (health.known or health.proves):
                 self._blind(health.name, health.silence(waited_s))
 
+    def told_missing(self) -> None:
+        """Who never answered was named on the beat: that it does is told as well."""
+        for health in self.down:
+            if not health.known:
+                self._server(health).fell(health, health.began_at, told=True)
+
     def lost_history(self, message: Warned, now: float) -> None:
         """A source reads everything anew, and is told of once that is there."""
         health = self[message.source]

@@ -282,6 +282,26 @@ def test_storage_that_does_not_answer_is_an_outage_of_its_own(make: Any) -> None
     assert any(isinstance(event, Heartbeat) for event in bench.advance(10))
 
 
+def test_who_never_answered_and_was_named_on_a_beat_is_told_when_it_does(make: Any) -> None:
+    """A server whose storage hangs from before: nobody fails, lists only take their time."""
+    bench = make("a", "b", "c", heartbeat_s=12.0)
+    bench.step(bench.listed("c"))
+    assert [event.type for event in bench.advance(10.0)] == ["snapshot"]
+    (told,) = errors(bench.advance(2.0))
+    assert (told.code, told.sources) == (ErrorCode.DISCONNECTED, ("a", "b"))
+    assert errors(bench.step(bench.listed("a"))) == []
+    (back,) = errors(bench.step(bench.listed("b")))
+    assert (back.code, back.sources) == (ErrorCode.RECOVERED, ("a", "b"))
+    assert back.lasted == pytest.approx(12.0)
+
+
+def test_who_answers_late_but_before_any_beat_was_never_told_as_lost(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=30.0)
+    bench.step(bench.listed("b"))
+    bench.advance(11.0)
+    assert errors(bench.step(bench.listed("a"))) == []
+
+
 def test_the_end_of_an_outage_names_the_proof_where_its_loss_was_told_as_that(make: Any) -> None:
     """Its token is revoked: the watches go on for their term, and are refused one by one."""
     bench = make("a", "b", heartbeat_s=None)
