@@ -25,7 +25,7 @@ caller needs to import the library to handle its failures.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from agentctl.model import ErrorCode
 
@@ -93,6 +93,11 @@ class SourceError(AgentctlError):
         self.retry_after = retry_after
         self.put_off = put_off
 
+    @property
+    def told(self) -> str:
+        """The message with all that is known of it, for who can do something about it."""
+        return self.message
+
 
 class RefusedError(SourceError):
     """The API answered, and the answer was no."""
@@ -107,8 +112,33 @@ class UnauthorizedError(RefusedError):
     code = ErrorCode.UNAUTHORIZED
 
 
+class Denied(NamedTuple):
+    """A permission that somebody lacks. ``resource`` has its group; an empty ``namespace`` is
+    cluster-wide."""
+
+    user: str
+    verb: str
+    resource: str
+    namespace: str = ""
+
+    @property
+    def where(self) -> str:
+        return f" in namespace {self.namespace}" if self.namespace else ""
+
+
 class ForbiddenError(RefusedError):
-    """Known, but not permitted (HTTP 403)."""
+    """Known, but not permitted (HTTP 403). ``denied`` is None where the API does not tell."""
+
+    def __init__(self, message: str, denied: Optional[Denied] = None) -> None:
+        super().__init__(message)
+        self.denied = denied
+
+    @property
+    def told(self) -> str:
+        if self.denied is None:
+            return self.message
+        who = f'to user "{self.denied.user}"{self.denied.where}'
+        return f"{self.message} {who}; see agentctl auth can-watch"
 
 
 class NotFoundError(RefusedError):

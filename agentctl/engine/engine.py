@@ -74,6 +74,8 @@ class Engine:
         )
         self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
         self.outcome: Optional[Outcome] = None
+        self.advice = ""
+        """What else is to be said of a run that is refused, or finds nothing."""
         self._stop_code: Optional[int] = None
         self._started_at = 0.0
         self._beat_at: Optional[float] = None
@@ -336,4 +338,6 @@ class Engine:
 
     def _finish(self, outcome: Outcome) -> None:
         if self.outcome is None:
-            self.outcome = Outcome(outcome.exit_code, redact(outcome.message))
+            refused = outcome.exit_code == ExitCode.REFUSED
+            words = outcome.message + (self.advice if refused else "")
+            self.outcome = Outcome(outcome.exit_code, redact(words))

@@ -161,7 +161,7 @@ class SourceHealth:
             return Notice(self.label, ErrorCode.SERVER, self.excuse, cluster=cluster)
         if failure is not None:
             wait = None if self.retry_at is None else max(0.0, self.retry_at - now)
-            return Notice(self.label, failure.code, failure.message, wait, cluster=cluster)
+            return Notice(self.label, failure.code, failure.told, wait, cluster=cluster)
         # Nobody fails where history is read anew, unless that is how an outage ends.
         relists = self.ever_up and not fallen
         code = ErrorCode.RESYNC if relists else ErrorCode.DISCONNECTED

@@ -162,7 +162,7 @@ class ServerHealth:
         if isinstance(failure, REFUSALS) and not unauthorized:
             self._refused(health, now)
             if news:
-                self.tell(Notice(health.name, failure.code, failure.message, retry_in))
+                self.tell(Notice(health.name, failure.code, failure.told, retry_in))
         elif news:
             self.fell(health, now)
             if unauthorized:

@@ -8,6 +8,7 @@ from typing import Optional
 from agentctl.engine.health import SourceHealth
 from agentctl.engine.outage import ServerHealth
 from agentctl.engine.policy import Outcome
+from agentctl.engine.refusals import refusals_told
 from agentctl.errors import ExitCode, RefusedError, StreamingUnsupported
 
 ORDER = (ExitCode.DISCONNECTED, ExitCode.STREAMING_UNSUPPORTED, ExitCode.REFUSED)
@@ -17,9 +18,10 @@ ORDER = (ExitCode.DISCONNECTED, ExitCode.STREAMING_UNSUPPORTED, ExitCode.REFUSED
 def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:
     """An outcome if there is nothing but refusals: nothing will come of waiting."""
     failures = [health.refusal for health in healths if health.stream.essential]
-    if not failures or not all(isinstance(failure, RefusedError) for failure in failures):
+    refused = [failure for failure in failures if isinstance(failure, RefusedError)]
+    if not failures or len(refused) < len(failures):
         return None
-    return Outcome(ExitCode.REFUSED, failures[0].message if failures[0] else "")
+    return Outcome(ExitCode.REFUSED, refusals_told(refused))
 
 
 def unseen(servers: Iterable[ServerHealth], waited_s: float, prefix: str = "") -> Optional[Outcome]:

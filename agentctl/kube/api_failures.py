@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Optional
 
 from agentctl.errors import (
+    Denied,
     ForbiddenError,
     NotFoundError,
     ServerError,
@@ -40,7 +42,8 @@ def failure_of(
         return UnauthorizedError(f"{what}: unauthorized; log in again or give another user")
     if status == 403:
         # An RBAC refusal only repeats the question; anybody else's needs showing.
-        return ForbiddenError(f"{what}: forbidden" + ("" if kubernetes_said else because))
+        words = f"{what}: forbidden" + ("" if kubernetes_said else because)
+        return ForbiddenError(words, _denied(message))
     if status == 404:
         return NotFoundError(f"{what}: not found{because}")
     if b"HTTP request to an HTTPS server" in body:
@@ -49,6 +52,22 @@ def failure_of(
     if wait is None and details is not None:
         wait = capped(str(details.get("retryAfterSeconds", "")))
     return ServerError(f"{what}: {status_line(status)}{because}", wait, put_off=bool(wait))
+
+
+_RBAC = re.compile(
+    r'User "(?P<user>[^"]{1,253})" cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
+    r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
+)
+"""What every authorizer's refusal of the API server says."""
+
+
+def _denied(message: str) -> Optional[Denied]:
+    """Who lacks which permission, by the words of the refusal; None for other words."""
+    found = _RBAC.search(message)
+    if found is None:
+        return None
+    resource = ".".join(part for part in (found["resource"], found["group"]) if part)
+    return Denied(found["user"], found["verb"], resource, found["namespace"] or "")
 
 
 def _status_of(body: bytes) -> tuple[Optional[dict[str, Any]], str]:

@@ -9,7 +9,7 @@ from typing import Optional
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterPlace
-from agentctl.cli.run.watched import watched
+from agentctl.cli.run.watched import Watched, watched
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
@@ -45,4 +45,21 @@ def kube_engine(
             AccessLog(one.context.client, one.evaluator.specs, one.name) for one in found.clusters
         ]
     outlet = EventStream(sink, process.clock, scope, policy.since, policy.follow_only)
-    return found.engine(outlet, policy, companions)
+    engine = found.engine(outlet, policy, companions)
+    engine.advice = _elsewhere(found, namespaces)
+    return engine
+
+
+def _elsewhere(found: Watched, namespaces: Sequence[str]) -> str:
+    """Of a context that names another namespace: kubectl would look there."""
+    if found.names:
+        return ""
+    access, _ = found.clusters[0].context.client.provider.current()
+    if not access.namespace or access.namespace in namespaces:
+        return ""
+    said = (
+        f'{access.description} names namespace "{access.namespace}", which is not taken: '
+        f"give -n {access.namespace} to look there"
+    )
+    log.debug("namespace %s; %s", ",".join(namespaces), said)
+    return f"; {said}"
