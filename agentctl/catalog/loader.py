@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -68,6 +68,24 @@ class Catalog:
         What else there is stays as it is, and so does its hash.
         """
         return Catalog(self.name, tuple(_without_probes(one) for one in self.components))
+
+    def probed_at(self, addresses: Mapping[str, str]) -> Catalog:
+        """The same, with these components' probes asking elsewhere (``HOST:PORT``)."""
+        return Catalog(
+            self.name,
+            tuple(
+                replace(
+                    one,
+                    checks=tuple(
+                        check.asking(addresses[one.name]) if check.asks else check
+                        for check in one.checks
+                    ),
+                )
+                if one.name in addresses
+                else one
+                for one in self.components
+            ),
+        )
 
     def select(self, globs: Sequence[str]) -> Catalog:
         """The components whose name matches one of the globs; no globs are all of them.

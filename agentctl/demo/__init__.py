@@ -11,8 +11,11 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agentctl.apidouble.double import ApiDouble
 from agentctl.demo.controlplane import ControlPlane
+from agentctl.demo.dependencies import Dependencies
 from agentctl.demo.script import LEASE_DURATION_S, Script
 
 OTHER_CONNECTIONS = 4
@@ -25,14 +28,16 @@ class DemoControlPlane:
     """The agents install on an API double, with the scripted events if ``script``.
 
     Without the script nothing happens, and nobody renews the lease: it is then held
-    for a day.
+    for a day. With ``dependencies`` there are a database, a Temporal and a gRPC endpoint to be
+    asked, on ports of their own.
     """
 
-    def __init__(self, port: int = 0, script: bool = True) -> None:
+    def __init__(self, port: int = 0, script: bool = True, dependencies: bool = False) -> None:
         self.double = ApiDouble(port)
         duration = LEASE_DURATION_S if script else 24 * 3600
         self.plane = ControlPlane(self.double.store, lease_duration_s=duration)
-        self._script = Script(self.plane) if script else None
+        self._dependencies = Dependencies() if dependencies else None
+        self._script = Script(self.plane, dependencies=self._dependencies) if script else None
 
     @property
     def url(self) -> str:
@@ -49,6 +54,8 @@ class DemoControlPlane:
         """
         self.plane.install()
         self.double.start()
+        if self._dependencies is not None:
+            self._dependencies.start()
         if self._script is not None:
             self._script.start()
         return self
@@ -58,6 +65,13 @@ class DemoControlPlane:
         if self._script is not None:
             self._script.stop()
         self.double.stop()
+        if self._dependencies is not None:
+            self._dependencies.stop()
+
+    @property
+    def dependencies(self) -> Mapping[str, str]:
+        """Where they are asked, ``HOST:PORT`` by component; none unless there are any."""
+        return self._dependencies.addresses() if self._dependencies is not None else {}
 
     def __enter__(self) -> DemoControlPlane:
         return self.start()

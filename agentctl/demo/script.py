@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import Callable, NamedTuple, Optional
 
 from agentctl.clock import Clock, SystemClock
 from agentctl.demo.controlplane import ControlPlane
+from agentctl.demo.dependencies import Dependencies
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,14 @@ class Step(NamedTuple):
 class ScriptPlayer:
     """Plays the timeline on a control plane, lap after lap, and renews its lease."""
 
-    def __init__(self, plane: ControlPlane, timeline: Optional[tuple[Step, ...]] = None) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        timeline: Optional[tuple[Step, ...]] = None,
+        dependencies: Optional[Dependencies] = None,
+    ) -> None:
         self.plane = plane
+        self._dependencies = dependencies
         self.renewing = True
         self._timeline = TIMELINE if timeline is None else timeline
 
@@ -66,16 +74,38 @@ class ScriptPlayer:
     def stop_renewing(self) -> None:
         self.renewing = False
 
+    def take_down(self, name: str) -> None:
+        """One of the dependencies, where there are any to be asked."""
+        if self._dependencies is not None:
+            self._dependencies.named(name).down()
+
+    def bring_back(self, name: str) -> None:
+        if self._dependencies is not None:
+            with suppress(OSError):  # somebody has taken its port: it stays away
+                self._dependencies.named(name).up()
+
+    def temporal_goes(self) -> None:
+        """It answers nobody, or, where nobody asks it, an endpoint of it is not ready."""
+        if self._dependencies is None:
+            self.plane.temporal_degrades()
+        self.take_down("temporal")
+
+    def temporal_comes_back(self) -> None:
+        self.plane.temporal_recovers()
+        self.bring_back("temporal")
+
     def resume_renewing(self) -> None:
         self.plane.renew_lease()
         self.renewing = True
 
 
 TIMELINE = (
-    Step(3, "temporal degrades", lambda player: player.plane.temporal_degrades()),
-    Step(6, "temporal recovers", lambda player: player.plane.temporal_recovers()),
+    Step(3, "temporal degrades", ScriptPlayer.temporal_goes),
+    Step(6, "temporal recovers", ScriptPlayer.temporal_comes_back),
     Step(8, "a controller pod crash-loops", lambda player: player.plane.controller_crashes()),
+    Step(9, "the database goes", lambda player: player.take_down("database")),
     Step(11, "the controller pod recovers", lambda player: player.plane.controller_recovers()),
+    Step(12, "the database comes back", lambda player: player.bring_back("database")),
     Step(13, "lease renewals stop", ScriptPlayer.stop_renewing),
     Step(15, "a CRD vanishes", lambda player: player.plane.crd_vanishes()),
     Step(20, "the CRD returns", lambda player: player.plane.crd_returns()),
@@ -86,8 +116,13 @@ TIMELINE = (
 class Script:
     """A ``ScriptPlayer`` in a thread of its own."""
 
-    def __init__(self, plane: ControlPlane, clock: Optional[Clock] = None) -> None:
-        self._player = ScriptPlayer(plane)
+    def __init__(
+        self,
+        plane: ControlPlane,
+        clock: Optional[Clock] = None,
+        dependencies: Optional[Dependencies] = None,
+    ) -> None:
+        self._player = ScriptPlayer(plane, dependencies=dependencies)
         self._clock = clock or SystemClock()
         self._stop = threading.Event()
         # Daemon: nothing is lost with it.

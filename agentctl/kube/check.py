@@ -58,6 +58,10 @@ class Check:
     asks = False
     """Whether it asks a dependency itself, which is done only where it is wished for."""
 
+    def asking(self, address: str) -> Check:
+        """The same, asking there (``HOST:PORT``)."""
+        return self
+
     def unasked(self) -> Check:
         """The same where that is not wished for."""
         return self

@@ -288,7 +288,8 @@ class Evaluator:
         active = component.active(holds)
         results_of = [self._memos[namespace, id(check)](context) for check in active]
         if any(one.asked for one in results_of):
-            results_of = [one for one in results_of if one.status is not Status.CONFIGURED]
+            told = [one for one in results_of if one.status is not Status.CONFIGURED]
+            results_of = sorted(told, key=lambda one: not one.asked)
         result = worst(results_of)
         if not active:
             result = Result(Status.CONFIGURED, "none of its checks holds")

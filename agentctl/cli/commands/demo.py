@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentctl.cli.config.flags import add_selection, add_watch, refuse_watch_flags
@@ -35,10 +37,12 @@ DESCRIPTION = """\
 Start a Kubernetes API on loopback with an agent control plane in it, and watch
 it as 'agentctl status watch' would. In a round of half a minute temporal
 degrades and recovers, a controller pod crash-loops, a CRD vanishes and returns,
-and the leader's lease expires.
+and the leader's lease expires. With --probe-dependencies it has a database and a
+temporal of its own, which are asked, go away and come back.
 
   agentctl demo
   agentctl demo --live
+  agentctl demo --probe-dependencies
   agentctl demo --timeout 30s -o ndjson | jq -c .
   agentctl demo --api-only > kubeconfig &
   kubectl --kubeconfig kubeconfig get pods -n agents
@@ -79,7 +83,8 @@ def run(args: Namespace, process: Process) -> int:
     if args.api_only:
         refuse_watch_flags(args, "{0} has no meaning with --api-only")
     try:
-        demo = DemoControlPlane(port=args.port, script=not args.no_script)
+        asks = args.probe_dependencies is True and not args.api_only
+        demo = DemoControlPlane(args.port, script=not args.no_script, dependencies=asks)
         demo.start()
     except OSError as error:
         raise UsageError(
@@ -89,13 +94,13 @@ def run(args: Namespace, process: Process) -> int:
         return (
             serve(demo.kubeconfig_text(), process)
             if args.api_only
-            else watch(args, demo.url, process)
+            else watch(args, demo.url, process, demo.dependencies)
         )
     finally:
         demo.stop()
 
 
-def watch(args: Namespace, url: str, process: Process) -> int:
+def watch(args: Namespace, url: str, process: Process, probed_at: Mapping[str, str]) -> int:
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import Settings, namespaces
     from agentctl.cli.run.kube import kube_engine
@@ -107,7 +112,7 @@ def watch(args: Namespace, url: str, process: Process) -> int:
         args.heartbeat = HEARTBEAT_S
     layers = Layers(args, {}, {})
     first, *others = namespaces(layers)
-    settings = Settings.of(layers, first, others=others)
+    settings = replace(Settings.of(layers, first, others=others), probed_at=probed_at)
     access = ClusterAccess(server=url, description="the embedded control plane")
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:

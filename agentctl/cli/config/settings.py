@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Optional
 
 from agentctl.backoff import Backoff
@@ -33,6 +33,8 @@ class Settings:
     """Look closer: tell of what is not well why."""
     probe_dependencies: bool = False
     """Ask what the catalog's probes name, itself."""
+    probed_at: Mapping[str, str] = field(default_factory=dict)
+    """By component ``HOST:PORT`` to be asked in place of what the catalog says (the demo's)."""
     namespaces: tuple[str, ...] = ()
     """All of them, where there are several."""
     contexts: tuple[str, ...] = ()

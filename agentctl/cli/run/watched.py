@@ -133,6 +133,8 @@ def watched(
         )
 
     catalog = catalog_of(settings.catalog, settings.probe_dependencies)
+    if settings.probed_at:
+        catalog = catalog.probed_at(settings.probed_at)
     selected = catalog.select(settings.components)
     home = namespaces[0] if len(namespaces) == 1 else ""
     closer = CLOSER if settings.diagnose else None

@@ -57,6 +57,15 @@ class ProbeCheck(Check):
 
     asks = True
 
+    def asking(self, address: str) -> ProbeCheck:
+        from agentctl.kube.checks._probe_plan import LiteralAddress
+        from agentctl.probe.address import parse_address
+
+        there = parse_address(address)
+        assert there is not None, "it is HOST:PORT"
+        plan = replace(self.plan, address=LiteralAddress(there), every=MIN_EVERY_S)
+        return replace(self, plan=plan)
+
     def unasked(self) -> ProbeCheck:
         return replace(self, enabled=False)
 
