@@ -17,6 +17,7 @@ from agentctl.redact import redact
 from agentctl.requirements import require
 
 MAX_REASON = 300
+PROVIDERS = ("azure", "gcp", "oidc")
 
 
 def dynamic_values(
@@ -50,17 +51,16 @@ def dynamic_values(
 
 
 def _ask_provider(paths: Sequence[str], context: str, user: KubeconfigEntry) -> dict[str, Any]:
-    require(
-        f"{user.what}: a legacy auth-provider",
-        ["kubernetes"],
-        "or use an exec plugin (kubelogin, gcloud), a certificate or a token",
-    )
-    from kubernetes.client import Configuration
-    from kubernetes.config import load_kube_config
-
     provider = user.values["auth-provider"]
     kind = provider.get("name", "") if isinstance(provider, dict) else ""
     what = f"{user.what}: the auth-provider {kind!r}"
+    otherwise = "use an exec plugin (kubelogin, gcloud), a certificate or a token"
+    if kind not in PROVIDERS:
+        raise ConfigError(f"{what} is none of {', '.join(PROVIDERS)}: {otherwise}")
+    require(what, ["kubernetes"], f"or {otherwise}")
+    from kubernetes.client import Configuration
+    from kubernetes.config import load_kube_config
+
     settings = Configuration()
     try:
         # Refreshed tokens are written back, as kubectl does: an OIDC refresh token may

@@ -24,8 +24,8 @@ def test_without_the_package_the_command_that_installs_it_is_told(
     with pytest.raises(MissingPackageError) as failure:
         load(path)
     assert failure.value.message == (
-        f"{path}: user 'dev': a legacy auth-provider needs the package kubernetes, which is not "
-        f"installed: {sys.executable} -m pip install 'kubernetes>=24.2.0,!=36.0.0'; "
+        f"{path}: user 'dev': the auth-provider {name!r} needs the package kubernetes, "
+        f"which is not installed: {sys.executable} -m pip install 'kubernetes>=24.2.0,!=36.0.0'; "
         "or use an exec plugin (kubelogin, gcloud), a certificate or a token"
     )
 
@@ -43,6 +43,16 @@ def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
     assert load(kubeconfig(tmp_path, {"auth-provider": oidc})).token == token
 
 
-def test_an_auth_provider_that_is_not_known_says_so(tmp_path: Path) -> None:
-    message = complaint(kubeconfig(tmp_path, {"auth-provider": {"name": "acme"}}))
-    assert "the auth-provider 'acme' gave no token; log in again" in message
+@pytest.mark.parametrize("provider", [{"name": "acme"}, {"config": {}}, "oidc"])
+def test_one_that_is_none_says_so_and_asks_for_no_package(
+    provider: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    message = complaint(kubeconfig(tmp_path, {"auth-provider": provider}))
+    assert "is none of azure, gcp, oidc: use an exec plugin" in message
+
+
+def test_one_that_gives_no_token_says_what_to_do(tmp_path: Path) -> None:
+    oidc = {"name": "oidc", "config": {"idp-issuer-url": "https://idp"}}
+    message = complaint(kubeconfig(tmp_path, {"auth-provider": oidc}))
+    assert "the auth-provider 'oidc' gave no token; log in again" in message

@@ -22,7 +22,9 @@ def seen(path: Path, python: str) -> Iterator[str]:
         copy = Path(shutil.copy(path, folder))
         version = _said(python, copy, home, "version").splitlines()
         yield f"{path.name} on {python}: {', '.join(version)}"
-        demo = _said(python, copy, home, "demo", "--timeout", "2s", "-o", "ndjson")
+        demo = _said(
+            python, copy, home, "demo", "--until", "healthy", "--timeout", "60s", "-o", "ndjson"
+        )
         events = [json.loads(line) for line in demo.splitlines()]
         if not events or events[0]["type"] != "snapshot" or not events[0]["items"]:
             raise BundleError(f"the demo gave no snapshot first: {events[:1]}")
