@@ -43,7 +43,7 @@ def test_an_auth_provider_gives_its_token(tmp_path: Path) -> None:
     assert load(kubeconfig(tmp_path, {"auth-provider": oidc})).token == token
 
 
-@pytest.mark.parametrize("provider", [{"name": "acme"}, {"config": {}}, "oidc"])
+@pytest.mark.parametrize("provider", [{"name": "acme"}, {"config": {}}])
 def test_one_that_is_none_says_so_and_asks_for_no_package(
     provider: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
