@@ -137,6 +137,22 @@ CRDS = Kind(
     },
 )  # fmt: skip
 
+VALIDATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration", "validatingwebhookconfiguration",
+    namespaced=False, categories=("api-extensions",), counts_generations=True,
+)  # fmt: skip
+MUTATING_WEBHOOKS = Kind(
+    "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration", "mutatingwebhookconfiguration",
+    namespaced=False, categories=("api-extensions",), counts_generations=True,
+)  # fmt: skip
+APISERVICES = Kind(
+    "apiregistration.k8s.io", "v1", "apiservices", "APIService", "apiservice",
+    namespaced=False, categories=("api-extensions",), subresources=("status",),
+    zero={"spec": {}, "status": {}},
+)  # fmt: skip
+
 BUILT_IN = (
     CONFIGMAPS,
     EVENTS,
@@ -151,6 +167,9 @@ BUILT_IN = (
     CRDS,
     LEASES,
     ENDPOINTSLICES,
+    VALIDATING_WEBHOOKS,
+    MUTATING_WEBHOOKS,
+    APISERVICES,
 )
 
 

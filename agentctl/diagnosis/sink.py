@@ -51,9 +51,11 @@ class Shell:
 
     kubeconfig: str = ""
     context: str = ""
+    overrides: tuple[str, ...] = ()
+    """What else says where and as whom, as ``--as=dev``."""
 
     def line(self, command: Kubectl) -> str:
-        words = ["kubectl"]
+        words = ["kubectl", *self.overrides]
         for flag, value in (
             ("--kubeconfig", self.kubeconfig),
             ("--context", self.context),

@@ -30,13 +30,19 @@ class ApiClient:
     """Shared by all threads: the credentials, and one TLS context for each generation."""
 
     def __init__(
-        self, provider: AccessProvider, clock: Clock, allow_insecure_token: bool = False
+        self,
+        provider: AccessProvider,
+        clock: Clock,
+        allow_insecure_token: bool = False,
+        request_timeout_s: Optional[float] = None,
     ) -> None:
         """Raises ConfigError for credentials that cannot be used at all.
 
-        ``allow_insecure_token`` lets a token go over plain http to other hosts.
+        ``allow_insecure_token`` lets a token go over plain http to other hosts;
+        ``request_timeout_s`` is the longest wait for an answer.
         """
         self.provider = provider
+        self.request_timeout_s = request_timeout_s
         self._clock = clock
         self._allow_insecure_token = allow_insecure_token
         self.budget = MemoryBudget()
@@ -114,6 +120,9 @@ class ApiSession:
         followed; UnauthorizedError where credentials that ended cannot be replaced.
         """
         switch.check()
+        limit_s = self._client.request_timeout_s
+        if limit_s is not None:
+            timeouts = timeouts.within(limit_s, body="watch" not in query)
         endpoint = self._client.endpoint()
         target = quote(path, safe="/:@!$&'()*+,;=~%-._")
         if query:

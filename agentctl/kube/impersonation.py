@@ -37,7 +37,8 @@ def impersonation_headers(
         given += [(name, value) for value in values]
     if given and not user:
         raise ConfigError(
-            f"{what}: a uid, groups or extras are impersonated only with a user; set as too"
+            f"{what}: a uid, groups or extras are impersonated only with a user; set as too, "
+            "or give --as"
         )
     headers = [("Impersonate-User", user), *given] if user else []
     if any(_NO_VALUE.search(value) for _, value in headers):

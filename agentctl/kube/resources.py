@@ -82,16 +82,23 @@ CRDS = Resource(
     namespaced=False,
     metadata_only=True,
 )
+VALIDATING_WEBHOOKS = Resource(
+    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
+)
+MUTATING_WEBHOOKS = Resource(
+    "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", namespaced=False
+)
 SERVED = Resource("", "", "apis", namespaced=False)
 """Not a resource but discovery: which custom resources are served, by full name."""
 
-_KNOWN = (NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES)
+_KNOWN = (
+    *(NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES),
+    *(VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS),
+)
 _CORE_CLUSTER = ("nodes", "namespaces", "persistentvolumes", "componentstatuses")
 _CLUSTER = (
     "apiservices.apiregistration.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
-    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-    "validatingwebhookconfigurations.admissionregistration.k8s.io",
     "clusterissuers.cert-manager.io",
     "clustersecretstores.external-secrets.io",
     "gatewayclasses.gateway.networking.k8s.io",

@@ -25,6 +25,13 @@ class Timeouts(NamedTuple):
     header: float = 30.0
     body: Optional[float] = 30.0
 
+    def within(self, limit_s: float, body: bool) -> Timeouts:
+        """None longer than that; that of the body only with ``body``."""
+        connect, header = min(self.connect, limit_s), min(self.header, limit_s)
+        if not body:
+            return Timeouts(connect, header, self.body)
+        return Timeouts(connect, header, limit_s if self.body is None else min(self.body, limit_s))
+
 
 @dataclass(frozen=True)
 class HttpEndpoint:

@@ -81,43 +81,34 @@ class ServerAddress:
         return f"unix:{self.path}" if self.path else self.authority
 
 
-@dataclass(frozen=True)
-class ClientTls:
-    """Files, read at each connection, so that renewed ones are used. Empty for none."""
+def client_tls(
+    ca: str = "", certificate: str = "", key: str = "", server_name: str = ""
+) -> TlsSettings:
+    """Of files, read at each connection, so that renewed ones are used. Empty for none."""
+    return TlsSettings(
+        "--tls-ca, --tls-cert and --tls-key",
+        ca_file=ca,
+        client_cert_file=certificate,
+        client_key_file=key,
+        tls_server_name=server_name,
+        trust_hint="give its CA with --tls-ca",
+        name_hint="check the address, or give --tls-server-name",
+    )
 
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    server_name: str = ""
 
-    @property
-    def settings(self) -> TlsSettings:
-        return TlsSettings(
-            "--tls-ca, --tls-cert and --tls-key",
-            ca_file=self.ca,
-            client_cert_file=self.certificate,
-            client_key_file=self.key,
-            tls_server_name=self.server_name,
-            trust_hint="give its CA with --tls-ca",
-            name_hint="check the address, or give --tls-server-name",
-        )
-
-    def check(self) -> None:
-        """Raises ConfigError for files that are not there or come alone, and for no name."""
-        try:
-            dns_name(self.server_name)
-        except ValueError as error:
-            raise UsageError(f"--tls-server-name: {error}") from None
-        if bool(self.certificate) != bool(self.key):
-            missing = "--tls-key" if self.certificate else "--tls-cert"
-            raise UsageError(f"a client certificate needs its key: {missing} is missing")
-        for flag, path in (
-            ("--tls-ca", self.ca),
-            ("--tls-cert", self.certificate),
-            ("--tls-key", self.key),
-        ):
-            if path and not os.access(path, os.R_OK):
-                raise ConfigError(f"{flag} {path}: cannot be read")
+def check_tls(tls: TlsSettings) -> None:
+    """Raises ConfigError for files that are not there or come alone, and for no name."""
+    try:
+        dns_name(tls.tls_server_name)
+    except ValueError as error:
+        raise UsageError(f"--tls-server-name: {error}") from None
+    certificate, key = tls.client_cert_file, tls.client_key_file
+    if bool(certificate) != bool(key):
+        missing = "--tls-key" if certificate else "--tls-cert"
+        raise UsageError(f"a client certificate needs its key: {missing} is missing")
+    for flag, path in (("--tls-ca", tls.ca_file), ("--tls-cert", certificate), ("--tls-key", key)):
+        if path and not os.access(path, os.R_OK):
+            raise ConfigError(f"{flag} {path}: cannot be read")
 
 
 def token_from_file(path: str) -> Callable[[], str]:
@@ -133,7 +124,7 @@ class ServerAccess:
     namespace: str
     heartbeat_s: float
     """What the server is asked for."""
-    tls: Optional[ClientTls] = None
+    tls: Optional[TlsSettings] = None
     """None for plain text."""
     token: Optional[Callable[[], str]] = None
     """Gives the bearer token of this moment; may raise ConfigError."""

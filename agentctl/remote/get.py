@@ -17,7 +17,7 @@ from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.origin import Origin
 from agentctl.net.requests_adapter import MAX_REDIRECTS, NetAdapter
 from agentctl.net.response import Response
-from agentctl.remote.access import ClientTls, ServerAccess
+from agentctl.remote.access import ServerAccess, client_tls
 
 CONNECT_S = 10.0
 """For everything up to the end of the TLS handshake."""
@@ -39,7 +39,7 @@ class HttpGet:
         if access.tls is not None:
             from agentctl.net.tls import server_context
 
-            server_context(access.tls.settings)  # what cannot be used is told at once
+            server_context(access.tls)  # what cannot be used is told at once
 
     @contextmanager
     def open(
@@ -73,17 +73,17 @@ class HttpGet:
     def _endpoint(self, origin: Origin, at_home: bool, token: str) -> HttpEndpoint:
         """Elsewhere the CA is trusted that was given, but who we are is nobody's business."""
         access = self._access
-        tls = access.tls or ClientTls()
+        tls = access.tls or client_tls()
         headers: Headers = (("Cache-Control", "no-cache"),)
         if not at_home:
             proxy = access.proxy(origin)
-            return HttpEndpoint.at(origin, ClientTls(tls.ca).settings, headers, proxy_url=proxy)
+            return HttpEndpoint.at(origin, client_tls(tls.ca_file), headers, proxy_url=proxy)
         if token:
             headers += (("Authorization", f"Bearer {token}"),)
         path = access.address.path
         return HttpEndpoint.at(
             origin,
-            tls.settings,
+            tls,
             headers,
             proxy_url="" if path else access.proxy(origin),
             path=path,

@@ -20,7 +20,8 @@ from agentctl import __version__
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import ConfigError, DisconnectedError, LimitError
 from agentctl.net.tls import server_context, trust_certificates
-from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
+from agentctl.net.tls_settings import TlsSettings
+from agentctl.remote.access import ServerAccess, ServerAddress
 from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import CLIENT_OPTIONS, CLIENT_PING_S, PING_ANSWER_S
 
@@ -140,15 +141,16 @@ def _metadata(access: ServerAccess) -> Metadata:
     return (("authorization", f"Bearer {access.token()}"),)
 
 
-def credentials(tls: ClientTls) -> grpc.ChannelCredentials:
+def credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
     """From the files as they are now. Raises ConfigError, which names the file.
 
     They are tried here first: grpc says no more of a bad one than that it cannot connect.
     """
-    roots, key, certificate = _authorities(tls.ca), None, None
-    if tls.certificate:
-        key, certificate = _read("--tls-key", tls.key), _read("--tls-cert", tls.certificate)
-    server_context(tls.settings)
+    roots, key, certificate = _authorities(tls.ca_file), None, None
+    if tls.client_cert_file:
+        key = _read("--tls-key", tls.client_key_file)
+        certificate = _read("--tls-cert", tls.client_cert_file)
+    server_context(tls)
     return grpc.ssl_channel_credentials(roots, key, certificate)
 
 
@@ -159,7 +161,7 @@ def _target(address: ServerAddress) -> str:
     return f"dns:///{quote(address.authority, safe='[]:')}"
 
 
-def _options(address: ServerAddress, tls: Optional[ClientTls], ping_s: float) -> Options:
+def _options(address: ServerAddress, tls: Optional[TlsSettings], ping_s: float) -> Options:
     options: Options = dict(CLIENT_OPTIONS)
     options.update(
         {
@@ -182,9 +184,9 @@ def _options(address: ServerAddress, tls: Optional[ClientTls], ping_s: float) ->
         options["grpc.enable_http_proxy"] = 0
     if address.path:
         options["grpc.default_authority"] = "localhost"
-    if tls is not None and tls.server_name:
-        options["grpc.ssl_target_name_override"] = tls.server_name
-        options["grpc.default_authority"] = tls.server_name
+    if tls is not None and tls.tls_server_name:
+        options["grpc.ssl_target_name_override"] = tls.tls_server_name
+        options["grpc.default_authority"] = tls.tls_server_name
     return options
 
 

@@ -20,7 +20,7 @@ from agentctl.errors import (
 )
 from agentctl.net import tls_words
 from agentctl.redact import redact
-from agentctl.remote.access import ClientTls
+from agentctl.remote.access import client_tls
 
 MAX_DETAILS = 300
 
@@ -49,7 +49,7 @@ _CONNECTING = (
     ),
     (
         "issuer certificate|self.signed|unable to verify the first",
-        tls_words.untrusted(ClientTls().settings),
+        tls_words.untrusted(client_tls()),
     ),
     (
         # grpc 1.59 says no more.
@@ -59,7 +59,7 @@ _CONNECTING = (
     ),
     (
         "hostname verification check failed|is not in peer certificate",
-        tls_words.other_name(ClientTls().settings),
+        tls_words.other_name(client_tls()),
     ),
     (
         "wrong_version_number|http_request",

@@ -103,6 +103,8 @@ _WORD_FIELDS = (
     *(".status.overallStatus", ".status.clusterStatus", ".status.certificateStatus"),
     *(".status.currentPhase", ".status.syncStatus", ".status.provisioningState"),
     *(".status.lastOperationStatus", ".status.updateStatus", ".status.lifecycleState"),
+    *(".status.jobStatus", ".status.jobDeploymentStatus", ".status.serviceStatus"),
+    *(".status.associationStatus", ".status.reconciliationStatus", ".status.operationState"),
 )
 _NEUTRAL_WORDS = _cased("Running Open Unknown")
 """Running is good of what is to run for ever, and not yet of what is to end."""
@@ -112,7 +114,11 @@ _HELD_FIELDS = (".spec.suspend", ".spec.suspended", ".spec.paused", ".spec.pause
 _COUNTS = (
     *(("readyReplicas", ".spec.replicas"), ("readyReplicas", ".status.replicas")),
     *(("availableReplicas", ".spec.replicas"), ("availableReplicas", ".status.replicas")),
-    ("updatedReplicas", ".spec.replicas"),
+    *(("updatedReplicas", ".spec.replicas"), ("updatedReplicas", ".status.replicas")),
+    *(("readyInstances", ".spec.instances"), ("readyInstances", ".status.instances")),
+    *(("availableNodes", ".status.expectedNodes"), ("ready", ".status.size")),
+    *(("numberReady", ".status.desiredNumberScheduled"), ("readyNodes", ".status.nodes")),
+    *(("readyWorkerReplicas", ".status.desiredWorkerReplicas"), ("ready", ".status.total")),
 )
 _FAILURES = ("error", "failureReason", "failureMessage")
 _ENDS = ("Complete", "Completed", "Available", "Progressing", "Succeeded")
@@ -137,6 +143,7 @@ def _default() -> Texts:
         *(("degraded", (f".status.{one}=false",)) for one in ("ready", "healthy", "pass")),
         *(("degraded", (f".status.{one}",)) for one in _FAILURES),
         *(("degraded", (f"{one}=True|False({_BAD_REASONS})",)) for one in _ENDS),
+        ("degraded", ("*=False(*Failed|*Failure|Fail*|*Error)",)),
         *(("unknown", (one, f"{one}!={_GOOD_WORDS}|{_NEUTRAL_WORDS}")) for one in fields),
         *(
             ("unknown", (f".status.**:.{one}={_BAD_WORDS}|{_BUSY_WORDS}",))

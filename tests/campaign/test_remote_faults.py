@@ -18,7 +18,8 @@ from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Notice, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode, Item, ItemKey, Status
-from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
+from agentctl.net.tls_settings import TlsSettings
+from agentctl.remote.access import ServerAccess, ServerAddress, client_tls
 from agentctl.remote.state import RelayStream, RemoteState
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
@@ -172,7 +173,7 @@ def run_sequence(
     site: Site,
     seed: int,
     happens: Happens,
-    tls: Optional[ClientTls] = None,
+    tls: Optional[TlsSettings] = None,
 ) -> Follower:
     rng = random.Random(seed)
     follower = Follower()
@@ -259,7 +260,7 @@ def test_tls_records_that_are_reordered_or_spoiled_change_nothing(
     site = Site(transport, ServerTls(str(certificate), str(key), None, SystemClock()))
     try:
         for seed in range(3):
-            follower = run_sequence(transport, site, seed, happens, ClientTls(ca=str(ca)))
+            follower = run_sequence(transport, site, seed, happens, client_tls(ca=str(ca)))
             assert follower.wrong == []
             assert "error" in follower.kinds
     finally:

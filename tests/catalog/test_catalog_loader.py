@@ -157,12 +157,17 @@ ERRORS = [
     (one("{names: [a]}"), 4, "got no such key"),
     (one("{kind: 5}"), 4, "got the number 5"),
     (one("{kind: leese}"), 4,
-     "expected component, crds, endpoints, env, lease, namespace, probe, resource, "
-     "static or workload as 'kind' in a check, got 'leese' (did you mean 'lease'?)"),
+     "expected component, crds, endpoints, env, lease, namespace, probe, resource, static, "
+     "webhook or workload as 'kind' in a check, got 'leese' (did you mean 'lease'?)"),
     (one("{kind: lease, nam: x}"), 4,
-     "expected as key kind, name, max_age, namespace or when in a check of kind 'lease', got 'nam' "
-     "(did you mean 'name'?)"),
-    (one("{kind: lease}"), 4, "expected a name as 'name' in a check of kind 'lease'"),
+     "expected as key kind, name, names, max_age, namespace or when in a check of kind 'lease', "
+     "got 'nam' (did you mean 'name'?)"),
+    (one("{kind: lease}"), 4, "expected a name as 'name', or else patterns as 'names'"),
+    (one("{kind: lease, names: ['A']}"), 4, "expected names of leases"),
+    (one("{kind: webhook}"), 4, "expected a list of texts as 'names'"),
+    (one("{kind: webhook, names: ['A']}"), 4, "expected names of webhook configurations"),
+    (one("{kind: endpoints, labels: a=b, service: c}"), 4, "expected either 'service' or 'labels'"),
+    (one("{kind: workload, names: [a], zero: fine}"), 4, "expected error, configured or degraded"),
     (one("{kind: lease, name: Leader}"), 4, "got 'Leader'"),
     (one("{kind: lease, name: '{other}'}"), 4, "got '{other}'"),
     (one(f"{{kind: lease, name: {'a' * 300}}}"), 4, "expected a name"),

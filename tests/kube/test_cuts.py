@@ -143,7 +143,7 @@ def test_recorded_crds_and_endpoints() -> None:
     crds = [cut_crd(item, SEEN) for item in recorded("list-crds-metadata.json")]
     assert set(crds) == {"present"}
     slices = [cut_endpoints(item, SEEN) for item in recorded("list-endpointslices.json")]
-    assert [tuple(one) for one in slices if one] == [("agents-grpc", "IPv4", 0, 0)]
+    assert [one[:4] for one in slices if one] == [("agents-grpc", "IPv4", 0, 0)]
 
 
 @pytest.mark.parametrize(

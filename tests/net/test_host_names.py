@@ -12,7 +12,7 @@ from agentctl.net.endpoint import HttpEndpoint
 from agentctl.net.origin import Origin, dns_name
 from agentctl.net.proxies import Proxy, environment_proxy
 from agentctl.net.tls_settings import TlsSettings
-from agentctl.remote.access import ClientTls, ServerAddress
+from agentctl.remote.access import ServerAddress, check_tls, client_tls
 
 EMPTY = "has an empty label: two dots together, or one in front"
 LONG = "has a label of more than 63 characters"
@@ -63,7 +63,7 @@ def test_a_bad_one_is_told_in_words_by_whoever_is_given_it(host: str) -> None:
         settings = TlsSettings("here", tls_server_name=host)
         HttpEndpoint.at(Origin.of("https://localhost"), settings, ())
     with said(UsageError):
-        ClientTls(server_name=host).check()
+        check_tls(client_tls(server_name=host))
 
 
 def test_an_exemption_that_is_no_name_exempts_nobody() -> None:

@@ -17,8 +17,9 @@ import trustme
 from agentctl.clock import SystemClock
 from agentctl.engine.messages import Ended, Received
 from agentctl.errors import ConfigError, DisconnectedError
+from agentctl.net.tls_settings import TlsSettings
 from agentctl.remote import grpc_channel
-from agentctl.remote.access import ClientTls, ServerAddress
+from agentctl.remote.access import ServerAddress, client_tls
 from agentctl.remote.grpc import GrpcSource
 from tests.net.certs import bundles
 from tests.remote.grpc_server_rig import (
@@ -76,7 +77,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 
 def met(
-    server: Optional[grpc.ServerCredentials], tls: Optional[ClientTls], host: str = "127.0.0.1"
+    server: Optional[grpc.ServerCredentials], tls: Optional[TlsSettings], host: str = "127.0.0.1"
 ) -> str:
     """What came of it: ``ok``, or the failure's words."""
     with ScriptedServer(sending(SNAPSHOT), tls=server) as scripted:
@@ -94,7 +95,7 @@ def met(
 
 
 def test_tls(papers: Papers) -> None:
-    assert met(papers.server(), ClientTls(papers.ca)) == "ok"
+    assert met(papers.server(), client_tls(papers.ca)) == "ok"
 
 
 @pytest.mark.parametrize("kind", ["intermediate", "leaf", "no certificate before it"])
@@ -105,33 +106,33 @@ def test_any_certificate_that_is_trusted_ends_the_chain(kind: str, papers: Paper
     server = grpc.ssl_server_credentials([(leaf.private_key_pem.bytes(), b"".join(chain))])
     known = [papers.ours.cert_pem.bytes(), signer.cert_pem.bytes(), chain[0]]
     texts = bundles(*(each.decode() for each in known))
-    assert met(server, ClientTls(papers.file("bundle.pem", texts[kind]))) == "ok"
+    assert met(server, client_tls(papers.file("bundle.pem", texts[kind]))) == "ok"
 
 
 def test_tls_by_name(papers: Papers) -> None:
-    assert met(papers.server("localhost"), ClientTls(papers.ca), "localhost") == "ok"
+    assert met(papers.server("localhost"), client_tls(papers.ca), "localhost") == "ok"
 
 
 def test_a_certificate_of_another_authority(papers: Papers) -> None:
-    assert "--tls-ca" in met(papers.server(), ClientTls(papers.other_ca))
+    assert "--tls-ca" in met(papers.server(), client_tls(papers.other_ca))
 
 
 def test_a_certificate_that_has_expired(papers: Papers) -> None:
-    words = met(papers.server(days=(-10, -1)), ClientTls(papers.ca))
+    words = met(papers.server(days=(-10, -1)), client_tls(papers.ca))
     assert "expired" in words or "out of date" in words, words
 
 
 def test_a_certificate_that_is_not_valid_yet(papers: Papers) -> None:
-    words = met(papers.server(days=(1, 10)), ClientTls(papers.ca))
+    words = met(papers.server(days=(1, 10)), client_tls(papers.ca))
     assert "not valid yet" in words or "out of date" in words, words
 
 
 def test_a_certificate_for_another_name(papers: Papers) -> None:
-    assert "--tls-server-name" in met(papers.server("other.example"), ClientTls(papers.ca))
+    assert "--tls-server-name" in met(papers.server("other.example"), client_tls(papers.ca))
 
 
 def test_another_name_that_was_expected(papers: Papers) -> None:
-    tls = ClientTls(papers.ca, server_name="other.example")
+    tls = client_tls(papers.ca, server_name="other.example")
     assert met(papers.server("other.example"), tls) == "ok"
 
 
@@ -140,19 +141,19 @@ def test_plain_text_to_a_port_of_tls(papers: Papers) -> None:
 
 
 def test_tls_to_a_port_of_plain_text(papers: Papers) -> None:
-    assert "does not speak TLS" in met(None, ClientTls(papers.ca))
+    assert "does not speak TLS" in met(None, client_tls(papers.ca))
 
 
 def test_mutual_tls(papers: Papers) -> None:
-    assert met(papers.server(mutual=True), ClientTls(papers.ca, **papers.client())) == "ok"
+    assert met(papers.server(mutual=True), client_tls(papers.ca, **papers.client())) == "ok"
 
 
 def test_mutual_tls_without_our_certificate(papers: Papers) -> None:
-    assert "--tls-cert" in met(papers.server(mutual=True), ClientTls(papers.ca))
+    assert "--tls-cert" in met(papers.server(mutual=True), client_tls(papers.ca))
 
 
 def test_mutual_tls_with_the_certificate_of_another_authority(papers: Papers) -> None:
-    tls = ClientTls(papers.ca, **papers.client(papers.other))
+    tls = client_tls(papers.ca, **papers.client(papers.other))
     assert "--tls-cert" in met(papers.server(mutual=True), tls)
 
 
@@ -160,7 +161,7 @@ def test_files_are_read_at_each_attempt(papers: Papers, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(papers.other.cert_pem.bytes())
     with ScriptedServer(sending(SNAPSHOT), tls=papers.server()) as server:
-        access = access_to(server.port, tls=ClientTls(str(ca)))
+        access = access_to(server.port, tls=client_tls(str(ca)))
         source = GrpcSource(access, SystemClock())
         with Watching(access, source=source) as watching:
             assert "--tls-ca" in watching.failure().message
@@ -174,28 +175,28 @@ def test_files_are_read_at_each_attempt(papers: Papers, tmp_path: Path) -> None:
 
 def test_the_token_goes_over_tls(papers: Papers) -> None:
     with ScriptedServer(sending(SNAPSHOT), tls=papers.server()) as server:
-        access = access_to(server.port, tls=ClientTls(papers.ca), token=lambda: "good")
+        access = access_to(server.port, tls=client_tls(papers.ca), token=lambda: "good")
         with Watching(access) as watching:
             watching.event()
     assert server.tokens == ["Bearer good"]
 
 
-def _junk(papers: Papers) -> ClientTls:
-    return ClientTls(papers.file("junk", b"junk"))
+def _junk(papers: Papers) -> TlsSettings:
+    return client_tls(papers.file("junk", b"junk"))
 
 
-def _other_key(papers: Papers) -> ClientTls:
+def _other_key(papers: Papers) -> TlsSettings:
     pair = papers.client()
     key = papers.file("other.key", papers.ours.issue_cert("x.example").private_key_pem)
-    return ClientTls(papers.ca, pair["certificate"], key)
+    return client_tls(papers.ca, pair["certificate"], key)
 
 
-def _junk_pair(papers: Papers) -> ClientTls:
+def _junk_pair(papers: Papers) -> TlsSettings:
     junk = papers.file("junk", b"junk")
-    return ClientTls(papers.ca, junk, junk)
+    return client_tls(papers.ca, junk, junk)
 
 
-def _locked(papers: Papers) -> ClientTls:
+def _locked(papers: Papers) -> TlsSettings:
     from cryptography.hazmat.primitives import serialization
 
     pair = papers.client()
@@ -205,7 +206,7 @@ def _locked(papers: Papers) -> ClientTls:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(b"secret"),
     )
-    return ClientTls(papers.ca, pair["certificate"], papers.file("locked.key", locked))
+    return client_tls(papers.ca, pair["certificate"], papers.file("locked.key", locked))
 
 
 @pytest.mark.parametrize(
@@ -215,12 +216,12 @@ def _locked(papers: Papers) -> ClientTls:
         (_other_key, "does not belong to the certificate"),
         (_junk_pair, "not in PEM form"),
         (_locked, "is encrypted"),
-        (lambda papers: ClientTls(str(papers.folder / "nothing")), "nothing: cannot be read"),
+        (lambda papers: client_tls(str(papers.folder / "nothing")), "nothing: cannot be read"),
     ],
     ids=["ca", "other key", "pair", "encrypted", "missing"],
 )
 def test_files_that_cannot_be_used_are_told_before_anything_is_tried(
-    papers: Papers, make: Callable[[Papers], ClientTls], words: str
+    papers: Papers, make: Callable[[Papers], TlsSettings], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         GrpcSource(access_to(1, tls=make(papers)), SystemClock())
@@ -230,7 +231,7 @@ def test_without_a_ca_the_systems_are_trusted(
     papers: Papers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", papers.ca)
-    assert met(papers.server(), ClientTls()) == "ok"
+    assert met(papers.server(), client_tls()) == "ok"
 
 
 # Peers that are no server.

@@ -22,7 +22,7 @@ from agentctl.errors import (
 )
 from agentctl.model import Snapshot
 from agentctl.net.origin import Origin
-from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress, token_from_file
+from agentctl.remote.access import ServerAccess, ServerAddress, client_tls, token_from_file
 from agentctl.remote.sse import SseSource
 from tests.net.certs import Authority, write
 from tests.net.tinyserver import Script, Server, serving
@@ -102,14 +102,14 @@ def test_a_netrc_is_nobodys_business(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_tls_with_a_ca_of_ones_own(authority: Authority, tmp_path: Path) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", authority.pem))
     with reading(GOOD, authority.server_context(), tls=tls) as bench:
         assert isinstance(bench.read().event(), Snapshot)
 
 
 def test_tls_with_an_intermediate_ca(authority: Authority, tmp_path: Path) -> None:
     signer = authority.intermediate()
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", signer.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", signer.pem))
     with reading(GOOD, signer.server_context(), tls=tls) as bench:
         assert isinstance(bench.read().event(), Snapshot)
 
@@ -119,9 +119,9 @@ def test_tls_with_a_client_certificate(authority: Authority, tmp_path: Path) -> 
     ca = write(tmp_path / "ca.crt", authority.pem)
     pair = (write(tmp_path / "tls.crt", certificate), write(tmp_path / "tls.key", key))
     wants = authority.server_context(client_ca=authority)
-    with reading(GOOD, wants, tls=ClientTls(ca, *pair)) as bench:
+    with reading(GOOD, wants, tls=client_tls(ca, *pair)) as bench:
         assert isinstance(bench.read().event(), Snapshot)
-    with reading(GOOD, wants, tls=ClientTls(ca)) as bench:
+    with reading(GOOD, wants, tls=client_tls(ca)) as bench:
         assert "it wants a client certificate" in bench.read().failure().message
 
 
@@ -131,10 +131,10 @@ def test_tls_with_a_server_name(authority: Authority, tmp_path: Path) -> None:
     context = authority.server_context("status.example")
     names: list[Any] = []
     context.sni_callback = lambda sock, name, _: names.append(name)
-    with reading(GOOD, context, tls=ClientTls(ca, server_name="status.example")) as bench:
+    with reading(GOOD, context, tls=client_tls(ca, server_name="status.example")) as bench:
         assert isinstance(bench.read().event(), Snapshot)
     assert names == ["status.example"]
-    with reading(GOOD, context, tls=ClientTls(ca)) as bench:
+    with reading(GOOD, context, tls=client_tls(ca)) as bench:
         failure = bench.read().failure()
         assert "give --tls-server-name" in failure.message
         assert bench.server.requests == []
@@ -143,10 +143,10 @@ def test_tls_with_a_server_name(authority: Authority, tmp_path: Path) -> None:
 def test_a_server_that_nobody_vouches_for_gets_no_request(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stranger = ClientTls(ca=write(tmp_path / "ca.crt", Authority().pem))
+    stranger = client_tls(ca=write(tmp_path / "ca.crt", Authority().pem))
     # What requests would trust instead.
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", write(tmp_path / "env.crt", authority.pem))
-    for tls in (stranger, ClientTls()):
+    for tls in (stranger, client_tls()):
         with reading(GOOD, authority.server_context(), tls=tls, token=lambda: "t0p") as bench:
             failure = bench.read().failure()
             assert type(failure) is DisconnectedError
@@ -155,14 +155,14 @@ def test_a_server_that_nobody_vouches_for_gets_no_request(
 
 
 def test_an_expired_certificate_is_told_as_that(authority: Authority, tmp_path: Path) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", authority.pem))
     with reading(GOOD, authority.server_context(days=-1), tls=tls) as bench:
         assert "the server's certificate has expired" in bench.read().failure().message
 
 
 def test_certificates_are_read_at_each_connection(authority: Authority, tmp_path: Path) -> None:
     path = tmp_path / "ca.crt"
-    tls = ClientTls(ca=write(path, Authority().pem))
+    tls = client_tls(ca=write(path, Authority().pem))
     with reading(GOOD, authority.server_context(), tls=tls) as bench:
         assert "unknown authority" in bench.read().failure().message
         write(path, "half a certifi")
@@ -174,14 +174,14 @@ def test_certificates_are_read_at_each_connection(authority: Authority, tmp_path
 
 
 def test_files_that_cannot_be_used_are_told_before_the_start(tmp_path: Path) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", "no certificate"))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", "no certificate"))
     access = ServerAccess(ServerAddress("h", 1), "agents", 30.0, tls)
     with pytest.raises(ConfigError, match=r"ca\.crt"):
         SseSource(access, SystemClock())
 
 
 def test_plain_text_and_tls_do_not_meet(authority: Authority, tmp_path: Path) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", authority.pem))
 
     def plain(sock: socket.socket, server: Server) -> None:
         sock.recv(10_000)
@@ -306,7 +306,7 @@ def test_plain_http_goes_through_the_environments_proxy() -> None:
 def test_https_goes_through_a_tunnel_that_can_be_freed(
     authority: Authority, tmp_path: Path
 ) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", authority.pem))
     with serving(GOOD, authority.server_context("status.example")) as server:  # noqa: SIM117
         with serving(tunnel_to(server)) as proxy:
             fields = {"tls": tls, "token": lambda: "t0p", "proxy": by(proxy.url)}
@@ -329,7 +329,7 @@ def test_an_https_proxy(
     monkeypatch.setenv("SSL_CERT_FILE", ca)
     with serving(GOOD, authority.server_context("status.example")) as server:  # noqa: SIM117
         with serving(tunnel_to(server), authority.server_context()) as proxy:
-            fields = {"tls": ClientTls(ca), "proxy": by(f"https://localhost:{proxy.port}")}
+            fields = {"tls": client_tls(ca), "proxy": by(f"https://localhost:{proxy.port}")}
             with reading(GOOD, address=ServerAddress("status.example", 443), **fields) as bench:
                 assert isinstance(bench.read().event(), Snapshot)
             server.done.set()
@@ -337,7 +337,7 @@ def test_an_https_proxy(
 
 def test_a_proxy_that_refuses_is_told() -> None:
     with serving(then_wait(reply("407 Proxy Authentication Required"))) as proxy:
-        fields = {"tls": ClientTls(), "proxy": by(f"http://us:s3cret@127.0.0.1:{proxy.port}")}
+        fields = {"tls": client_tls(), "proxy": by(f"http://us:s3cret@127.0.0.1:{proxy.port}")}
         with reading(GOOD, address=ServerAddress("status.example", 443), **fields) as bench:
             message = bench.read().failure().message
             assert f"status.example:443 (through proxy 127.0.0.1:{proxy.port}): " in message

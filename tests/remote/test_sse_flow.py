@@ -14,7 +14,7 @@ import pytest
 from agentctl.clock import SystemClock
 from agentctl.errors import MissingPackageError
 from agentctl.model import Delta
-from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress
+from agentctl.remote.access import ServerAccess, ServerAddress, client_tls
 from agentctl.remote.sse import SseSource
 from tests.net.tinyserver import Server, silent
 from tests.remote.sse_server_rig import (
@@ -119,7 +119,7 @@ def test_stop_frees_a_connection_that_is_not_made() -> None:
 
 
 def test_stop_frees_a_handshake_that_does_not_end() -> None:
-    with reading(silent, tls=ClientTls()) as bench:
+    with reading(silent, tls=client_tls()) as bench:
         read = bench.read()
         _until_connected(bench)
         assert_freed(read)

@@ -13,7 +13,7 @@ import pytest
 from agentctl.errors import DisconnectedError, ForbiddenError, ServerError
 from agentctl.model import Snapshot
 from agentctl.net.origin import Origin, is_loopback
-from agentctl.remote.access import ClientTls, ServerAddress
+from agentctl.remote.access import ServerAddress, client_tls
 from tests.net.certs import Authority, write
 from tests.net.tinyserver import Script, Server, nothing_leaks, serving
 from tests.remote.sse_server_rig import (
@@ -98,7 +98,7 @@ def test_a_redirect_to_what_is_no_server_is_not_followed(location: str, shown: s
 def test_a_redirect_from_tls_to_plain_text_is_not_followed(
     authority: Authority, tmp_path: Path
 ) -> None:
-    tls = ClientTls(ca=write(tmp_path / "ca.crt", authority.pem))
+    tls = client_tls(ca=write(tmp_path / "ca.crt", authority.pem))
     with serving(GOOD) as plain:
         script = moved(f"http://127.0.0.1:{plain.port}/")
         with reading(script, authority.server_context(), tls=tls) as bench:
@@ -112,7 +112,7 @@ def test_a_redirect_to_another_host_gets_no_client_certificate(
     authority: Authority, tmp_path: Path
 ) -> None:
     certificate, key = authority.client_pair()
-    tls = ClientTls(
+    tls = client_tls(
         ca=write(tmp_path / "ca.crt", authority.pem),
         certificate=write(tmp_path / "tls.crt", certificate),
         key=write(tmp_path / "tls.key", key),

@@ -131,6 +131,14 @@ def add_cluster(group: argparse._ArgumentGroup, several: bool = True) -> None:
         )
     else:
         add_setting(group, "context")
+    for key in ("cluster", "user", "as"):
+        add_setting(group, key)
+    about = f"{BY_KEY['as_group'].flag_help()} (may be repeated)"
+    add_setting(group, "as_group", action="append", help=about)
+    for key in ("as_uid", "request_timeout"):
+        add_setting(group, key)
+    insecure = BY_KEY["insecure_skip_tls_verify"]
+    group.add_argument(*insecure.flags, action="store_const", const=True, help=insecure.help)
     group.add_argument(
         "--insecure-plaintext-token",
         action="store_true",

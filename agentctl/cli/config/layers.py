@@ -100,7 +100,7 @@ def flagged(args: Namespace, one: Setting) -> Iterator[Said]:
     for flag in one.flags:
         value = getattr(args, flag[2:].replace("-", "_"), None)
         if isinstance(value, list):  # given more than once
-            value = value[-1] if value else None
+            value = ", ".join(value) if one.together else (value or [None])[-1]
         if value is False:
             yield Said("false", f"--no-{flag[2:]}")
         elif value:

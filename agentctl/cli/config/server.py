@@ -12,7 +12,14 @@ from agentctl.cli.config.table import BY_KEY, TLS_PARTS
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import UsageError
 from agentctl.net.proxies import environment_proxy
-from agentctl.remote.access import ClientTls, ServerAccess, ServerAddress, token_from_file
+from agentctl.net.tls_settings import TlsSettings
+from agentctl.remote.access import (
+    ServerAccess,
+    ServerAddress,
+    check_tls,
+    client_tls,
+    token_from_file,
+)
 from agentctl.remote.receiver import asked_heartbeat
 
 PORTS = {"grpc": 50051, "sse": 8080}
@@ -59,7 +66,7 @@ def _allow_plaintext(args: Namespace, address: ServerAddress) -> None:
         )
 
 
-def _tls(layers: Layers, address: ServerAddress) -> Optional[ClientTls]:
+def _tls(layers: Layers, address: ServerAddress) -> Optional[TlsSettings]:
     said = layers.args.tls
     parts = (one.by for key in TLS_PARTS for one in flagged(layers.args, BY_KEY[key]))
     asking = "--tls" if said else next(parts, "")
@@ -72,13 +79,13 @@ def _tls(layers: Layers, address: ServerAddress) -> Optional[ClientTls]:
         )
     if not layers.checked("tls"):
         return None
-    files = ClientTls(
+    files = client_tls(
         ca=layers.path("tls.ca"),
         certificate=layers.path("tls.cert"),
         key=layers.path("tls.key"),
         server_name=layers.text("tls.server_name"),
     )
-    files.check()
+    check_tls(files)
     return files
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 from agentctl.backoff import Backoff
 from agentctl.cli.config.layers import Layers
 from agentctl.cli.config.table import BY_KEY, checked_namespace
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.time_limit import ONE_SHOT_S, TimeLimit
+from agentctl.duration import parse_duration
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.errors import UsageError
 from agentctl.model import Status
@@ -35,6 +36,9 @@ class Settings:
     """Ask what the catalog's probes name, itself."""
     probed_at: Mapping[str, str] = field(default_factory=dict)
     """By component ``HOST:PORT`` to be asked in place of what the catalog says (the demo's)."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What counts before a kubeconfig's fields, as ``kube.overrides.Overrides`` takes it."""
+    request_timeout_s: Optional[float] = None
     namespaces: tuple[str, ...] = ()
     """All of them, where there are several."""
     contexts: tuple[str, ...] = ()
@@ -73,7 +77,28 @@ class Settings:
             namespaces=(namespace, *others) if others else (),
             contexts=tuple(dict.fromkeys(one for one in given if one)),
             exclude_contexts=tuple(getattr(args, "exclude_context", None) or ()),
+            overrides=_overrides(layers),
+            request_timeout_s=_request_timeout(layers),
         )
+
+
+def _overrides(layers: Layers) -> dict[str, Any]:
+    group = layers.text("as_group")
+    return {
+        "cluster": layers.text("cluster"),
+        "user": layers.text("user"),
+        "as_user": layers.text("as"),
+        "as_groups": tuple(getattr(layers.args, "as_group", None) or ([group] if group else ())),
+        "as_uid": layers.text("as_uid"),
+        "insecure_skip_tls_verify": layers.checked("insecure_skip_tls_verify"),
+    }
+
+
+def _request_timeout(layers: Layers) -> Optional[float]:
+    """In seconds; None for what is usual."""
+    if not layers.text("request_timeout"):
+        return None
+    return parse_duration(layers.checked("request_timeout")) or None
 
 
 def resolve(args: Namespace, process: Process) -> Settings:

@@ -46,6 +46,16 @@ def _token(text: str, what: str) -> str:
     return checked_token(text, what)
 
 
+def _duration(text: str, what: str) -> str:
+    from agentctl.duration import parse_duration
+
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
+    return text
+
+
 class Setting(NamedTuple):
     """One setting. Of several flags or variables the first one that is given is heard."""
 
@@ -60,6 +70,8 @@ class Setting(NamedTuple):
     """Those that use it."""
     choices: tuple[str, ...] = ()
     """All values that it can have, if they are few."""
+    together: bool = False
+    """Of a flag that is given more than once all values count, and not the last one."""
     check: Callable[[str, str], str] = lambda text, what: text
     """Text and who says it: the value, or an AgentctlError."""
 
@@ -125,6 +137,25 @@ SETTINGS = (
         "ask databases and other endpoints themselves, as the catalog's probes say",
         ("--probe-dependencies",),
         ("AGENTCTL_PROBE_DEPENDENCIES",),
+        default="false",
+        choices=("true", "false"),
+    ),
+    _cluster("cluster", "kubeconfig cluster, in place of the context's", ("--cluster",)),
+    _cluster("user", "kubeconfig user, in place of the context's", ("--user",)),
+    _cluster("as", "user to impersonate in the cluster", ("--as",)),
+    _cluster("as_group", "group to impersonate, beside --as", ("--as-group",), together=True),
+    _cluster("as_uid", "UID to impersonate, beside --as", ("--as-uid",), metavar="UID"),
+    _cluster(
+        "request_timeout",
+        "how long to wait for an answer of the cluster, but for what a watch brings",
+        ("--request-timeout",),
+        metavar="D",
+        check=_duration,
+    ),
+    _cluster(
+        "insecure_skip_tls_verify",
+        "take any certificate of the cluster: whoever is in between can read all",
+        ("--insecure-skip-tls-verify",),
         default="false",
         choices=("true", "false"),
     ),

@@ -71,6 +71,8 @@ def selection(settings: Settings, process: Process) -> ClusterSelection:
     greeting = "\n".join(lines)
     if len(chosen) == 1:
         return ClusterSelection(replace(settings, context=chosen[0].context), (), greeting)
+    if settings.overrides.get("cluster"):
+        raise UsageError("--cluster is one cluster, and --context several: give one of them")
     room_for(CONNECTIONS * len(chosen))
     from agentctl.kube.kubeconfig import access_from
     from agentctl.kube.overrides import Overrides
@@ -84,7 +86,7 @@ def selection(settings: Settings, process: Process) -> ClusterSelection:
                 access_from,
                 shared.paths,
                 process.environ,
-                Overrides(context=context),
+                Overrides(context=context, **settings.overrides),
                 load=shared.load,
             ),
             shared.paths,

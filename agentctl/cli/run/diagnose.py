@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.output.access_report import summary
@@ -33,7 +34,7 @@ def diagnosing(
     lookups, by_cluster = [], {}
     for one in found.clusters:
         lookup = EventsLookup(one.context.client, clock)
-        shell = Shell(settings.kubeconfig or "", one.kube_context)
+        shell = Shell(settings.kubeconfig or "", one.kube_context, overriding(settings.overrides))
         explainer = Explainer(found.components, one.evaluator)
         by_cluster[one.name] = Diagnosis(explainer, lookup, shell, clock)
         lookups.append(lookup)
@@ -43,6 +44,20 @@ def diagnosing(
             diagnosis.begin()
 
     return Diagnosing(sink, lambda item: by_cluster[item.cluster](item), begin), lookups
+
+
+def overriding(overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """The flags of kubectl that override as these do."""
+    given = [
+        ("--cluster", overrides["cluster"]),
+        ("--user", overrides["user"]),
+        ("--as", overrides["as_user"]),
+        ("--as-uid", overrides["as_uid"]),
+        *(("--as-group", group) for group in overrides["as_groups"]),
+    ]
+    words = tuple(f"{flag}={value}" for flag, value in given if value)
+    insecure = ("--insecure-skip-tls-verify",) if overrides["insecure_skip_tls_verify"] else ()
+    return (*words, *insecure)
 
 
 class AccessLog:

@@ -39,7 +39,7 @@ def way(args: Namespace, chosen: ClusterSelection, process: Process) -> Build:
     if transport == "kube":
         _refuse(args, "kube", "is for --transport grpc or sse; kube mode has a kubeconfig")
         return _from_cluster(chosen, process)
-    _refuse(args, transport, f"has no meaning with --transport {transport}")
+    _refuse(args, transport, f"has no meaning with --transport {transport}: it is for kube mode")
     return _from_server(transport, args, settings, process)
 
 

@@ -127,7 +127,7 @@ def watched(
             process.stderr.write if process.stderr.isatty() else None,
             process.keys.lent,
         )
-        overrides = Overrides(context=settings.context or "")
+        overrides = Overrides(context=settings.context or "", **settings.overrides)
         return discover(
             settings.kubeconfig, process.environ, process.home, overrides, console=console
         )
@@ -141,7 +141,9 @@ def watched(
 
     def cluster(name: str, kube_context: str, provider: AccessProvider) -> WatchedCluster:
         evaluator = Evaluator(selected.components, namespaces, home, redact, closer, name)
-        client = ApiClient(provider, process.clock, settings.insecure_plaintext_token)
+        client = ApiClient(
+            provider, process.clock, settings.insecure_plaintext_token, settings.request_timeout_s
+        )
         context = KubeContext(
             client, process.clock, poll_interval_s=settings.poll_interval_s, cluster=name
         )

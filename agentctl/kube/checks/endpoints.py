@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place, worst
 from agentctl.kube.checks._workloads import Names, parse_kinds
 from agentctl.kube.checks.env import setting
 from agentctl.kube.cuts.facts import cut_endpoint_facts
@@ -16,7 +16,7 @@ from agentctl.kube.selectors import LabelSelector, Requirement
 from agentctl.model import Status
 
 KIND = "endpoints"
-FIELDS = ("service", "port", "namespace", "absent", "show_address", "unless_env")
+FIELDS = ("service", "labels", "port", "namespace", "absent", "show_address", "unless_env")
 
 ABSENT = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
 SHOWN = 5
@@ -27,7 +27,9 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 
 @dataclass(frozen=True)
 class EndpointsCheck(Check):
-    """``port`` is the Service's, and only shown: slices know the pods' ports instead.
+    """Either ``service``, or the worst of all with ``labels``.
+
+    ``port`` is the Service's, and only shown: slices know the pods' ports instead.
 
     With ``unless`` and ``variables`` the check is passed over when one of these is set
     on that workload: then the address points elsewhere.
@@ -40,9 +42,13 @@ class EndpointsCheck(Check):
     show_address: bool = False
     unless: Optional[Names] = None
     variables: tuple[str, ...] = ()
+    labels: Optional[LabelSelector] = None
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
-        slices = slices_of(fill(self.service, namespace), place(self.namespace, namespace))
+        where = place(self.namespace, namespace)
+        slices = Need(ENDPOINTSLICES, where, cut_endpoints, labels=self.labels)
+        if self.labels is None:
+            slices = slices_of(fill(self.service, namespace), where)
         if self.unless is None:
             return (slices,)
         return (slices, *self.unless.needs(namespace, namespace, cut_env))
@@ -57,11 +63,29 @@ class EndpointsCheck(Check):
         where = place(self.namespace, context.namespace)
         if reason := context.view.blind(ENDPOINTSLICES, where):
             return blind(reason)
-        return self._judge(context, where)
+        if self.labels is not None:
+            return self._by_labels(context, where, self.labels)
+        return self._judge(context, where, fill(self.service, context.namespace))
+
+    def services(self, context: Context, where: str) -> list[str]:
+        """Those that it is about, by name."""
+        if self.labels is None:
+            return [fill(self.service, context.namespace)]
+        slices: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoints).values()
+        return sorted({one.service for one in slices if self.labels.matches(dict(one.labels))})
+
+    def _by_labels(self, context: Context, where: str, labels: LabelSelector) -> Result:
+        results = [self._judge(context, where, name) for name in self.services(context, where)]
+        if not results:
+            absent = self.absent is Status.CONFIGURED
+            return Result(self.absent, "" if absent else f"no service with endpoints has {labels}")
+        return worst(results)
 
     def explain(self, context: Context, result: Result) -> Finding:
         where = place(self.namespace, context.namespace)
-        service = fill(self.service, context.namespace)
+        named = self.services(context, where)
+        bad = [name for name in named if self._judge(context, where, name).message]
+        service = next(iter([*bad, *named]), str(self.labels))
         about = (Ref("Service", service, where),)
         look = kubectl(where, "get", "service", service, "-o", "wide")
         counts = count(context, where, service)
@@ -91,8 +115,7 @@ class EndpointsCheck(Check):
             (*describe, look),
         )
 
-    def _judge(self, context: Context, where: str) -> Result:
-        service = fill(self.service, context.namespace)
+    def _judge(self, context: Context, where: str, service: str) -> Result:
         address = f"{service}.{where}.svc.cluster.local:{self.port}"
         details = {"address": address} if self.show_address else {}
         counts = count(context, where, service)
@@ -133,12 +156,18 @@ def count(context: Context, where: str, service: str) -> Optional[tuple[int, int
 
 def parse(fields: Fields) -> Check:
     unless = fields.group("unless_env", ("workload", "kinds", "variables"))
+    if fields.has("labels"):
+        for field in ("service", "port", "show_address"):
+            if fields.has(field):
+                raise fields.fail(field, f"either 'service' or 'labels', and no {field!r} then")
+    by_labels = fields.has("labels")
     return EndpointsCheck(
-        service=fields.name("service"),
-        port=fields.number("port", 1, 65535),
+        service="" if by_labels else fields.name("service"),
+        port=0 if by_labels else fields.number("port", 1, 65535),
         namespace=fields.name("namespace", ""),
         absent=Status(fields.choice("absent", ABSENT, Status.ERROR.value)),
         show_address=fields.flag("show_address"),
         unless=Names(unless.names("workload"), parse_kinds(unless)) if unless else None,
         variables=unless.texts("variables") if unless else (),
+        labels=fields.selector("labels"),
     )

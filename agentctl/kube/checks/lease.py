@@ -6,7 +6,9 @@ moves that time and nothing else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from math import inf
 from typing import Any, Optional
 
@@ -17,26 +19,72 @@ from agentctl.kube.resources import LEASES, Need
 from agentctl.model import Status
 
 KIND = "lease"
-FIELDS = ("name", "max_age", "namespace")
+FIELDS = ("name", "names", "max_age", "namespace")
+
+_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!{}]+\Z")
+
+SHOWN = 3
+"""Leases that a message names."""
 
 
 @dataclass(frozen=True)
 class LeaseCheck(Check):
-    """``max_age`` in seconds takes the place of the lease's own duration."""
+    """``max_age`` in seconds takes the place of the lease's own duration.
+
+    With ``globs`` all leases count whose names match one.
+    """
 
     name: str
     max_age: Optional[float] = None
     namespace: str = ""
+    globs: tuple[str, ...] = ()
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
+        if self.globs:
+            return (Need(LEASES, place(self.namespace, namespace), cut_lease),)
         names = frozenset((fill(self.name, namespace),))
         return (Need(LEASES, place(self.namespace, namespace), cut_lease, names=names),)
 
     def evaluate(self, context: Context) -> Result:
         where = place(self.namespace, context.namespace)
-        name = fill(self.name, context.namespace)
         if reason := context.view.blind(LEASES, where):
             return blind(reason)
+        if self.globs:
+            return self._of_many(context, where)
+        return self._of_one(context, where, fill(self.name, context.namespace))
+
+    def matching(self, context: Context, where: str) -> list[str]:
+        """The leases that it is about, by name."""
+        if not self.globs:
+            return [fill(self.name, context.namespace)]
+        globs = [fill(glob, context.namespace) for glob in self.globs]
+        names = [key.name for key in context.view.objects(LEASES, where, cut_lease)]
+        return sorted(name for name in names if any(fnmatchcase(name, glob) for glob in globs))
+
+    def _of_many(self, context: Context, where: str) -> Result:
+        """Degraded where some are not renewed, an error where none is."""
+        names = self.matching(context, where)
+        if not names:
+            return Result(Status.ERROR, f"no lease {' or '.join(self.globs)}")
+        results = {name: self._of_one(context, where, name) for name in names}
+        bad = [name for name in names if results[name].status is not Status.HEALTHY]
+        times = [one.recheck_at for one in results.values() if one.recheck_at is not None]
+        recheck_at = min(times, default=None)
+        if not bad:
+            return Result(Status.HEALTHY, recheck_at=recheck_at)
+        bad.sort(key=lambda name: -results[name].status.severity)
+        first = results[bad[0]]
+        status = first.status
+        if status is Status.ERROR and len(bad) < len(names):
+            status = Status.DEGRADED
+        message = first.message
+        if len(bad) > 1:
+            more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+            others = ", ".join(bad[1:SHOWN])
+            message = f"{len(bad)} of {len(names)} leases: {message}; {others}{more}"
+        return Result(status, message, {"leases": len(names), "bad": bad[:10]}, recheck_at)
+
+    def _of_one(self, context: Context, where: str, name: str) -> Result:
         lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
         if lease is None:
             return Result(Status.ERROR, f"lease {name} not found")
@@ -54,7 +102,9 @@ class LeaseCheck(Check):
 
     def explain(self, context: Context, result: Result) -> Finding:
         where = place(self.namespace, context.namespace)
-        name = fill(self.name, context.namespace)
+        names = self.matching(context, where)
+        bad = [one for one in names if self._of_one(context, where, one).message]
+        name = next(iter([*bad, *names, *self.globs]))
         lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
         look = kubectl(where, "get", "lease", name, "-o", "yaml")
         if lease is None or not lease.holder:
@@ -99,4 +149,10 @@ class LeaseCheck(Check):
 
 
 def parse(fields: Fields) -> Check:
-    return LeaseCheck(fields.name("name"), fields.seconds("max_age"), fields.name("namespace", ""))
+    if fields.has("name") == fields.has("names"):
+        raise fields.fail("name", "a name as 'name', or else patterns as 'names'")
+    globs = fields.texts("names") if fields.has("names") else ()
+    if not all(map(_NAME_GLOB.match, globs)):
+        raise fields.fail("names", "names of leases, in which * stands for any text, as 'names'")
+    name = fields.name("name") if fields.has("name") else ""
+    return LeaseCheck(name, fields.seconds("max_age"), fields.name("namespace", ""), globs)

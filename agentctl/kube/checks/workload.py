@@ -7,7 +7,7 @@ is not fine is told with the pod that explains it best.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from agentctl.engine.messages import ObjectKey
@@ -29,7 +29,10 @@ from agentctl.kube.selectors import Labels, LabelSelector
 from agentctl.model import Status
 
 KIND = "workload"
-FIELDS = ("names", "labels", "kinds", "pods", "namespace")
+FIELDS = ("names", "labels", "kinds", "pods", "namespace", "absent", "zero")
+
+AT_ZERO = "scaled to 0"
+CHOICES = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class WorkloadCheck(Check):
     """Either the first of ``names`` that exists, or the worst of all with ``labels``.
 
     ``pods`` narrows the pods that are watched; those of a workload are told by its own
-    selector in any case.
+    selector in any case. ``absent`` is the status where there is none, ``zero`` that of one
+    which is scaled to 0.
     """
 
     names: tuple[str, ...] = ()
@@ -45,6 +49,8 @@ class WorkloadCheck(Check):
     kinds: tuple[str, ...] = DEFAULT_KINDS
     pods: Optional[LabelSelector] = None
     namespace: str = ""
+    absent: Status = Status.ERROR
+    zero: Status = Status.ERROR
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         where = place(self.namespace, namespace)
@@ -65,8 +71,8 @@ class WorkloadCheck(Check):
         if found.blind:
             return blind(found.blind)
         if found.value is None:
-            return Result(Status.ERROR, names.missing(context.namespace))
-        return _with_pods(context, where, found.kind, found.value)
+            return Result(self.absent, names.missing(context.namespace))
+        return self._with_pods(context, where, found.kind, found.value)
 
     def _by_labels(self, context: Context, labels: LabelSelector) -> Result:
         where = place(self.namespace, context.namespace)
@@ -75,9 +81,9 @@ class WorkloadCheck(Check):
                 return blind(reason)
         matching = self._matching(context, where, labels)
         if not matching:
-            return Result(Status.ERROR, f"no {described(self.kinds)} matches {labels}")
-        kind, workload = _worst(context, where, matching)
-        result = _with_pods(context, where, kind, workload)
+            return Result(self.absent, f"no {described(self.kinds)} matches {labels}")
+        kind, workload = self._worst(context, where, matching)
+        result = self._with_pods(context, where, kind, workload)
         if len(matching) == 1 or not result.message:
             return result
         return Result(result.status, f"{workload.name}: {result.message}", result.details)
@@ -105,12 +111,26 @@ class WorkloadCheck(Check):
             matching = [] if found.value is None else [(found.kind, found.value)]
         if not matching:
             return not_installed(self.kinds, where)
-        kind, workload = _worst(context, where, matching)
+        kind, workload = self._worst(context, where, matching)
         resource = next(one for name, one in KINDS.items() if name.lower() == kind)
         facts = context.view.get(resource, where, cut_workload_facts, workload.name)
         from agentctl.kube.explain.workload import reasons
 
         return reasons(context, where, kind, workload, facts)
+
+    def _with_pods(self, context: Context, where: str, kind: str, workload: Workload) -> Result:
+        """The workload's verdict; one that is fine is only as sure as its pods are visible."""
+        result = _with_pods(context, where, kind, workload)
+        at_zero = workload.desired <= 0 and result.message == AT_ZERO
+        return replace(result, status=self.zero) if at_zero else result
+
+    def _worst(
+        self, context: Context, where: str, matching: Sequence[tuple[str, Workload]]
+    ) -> tuple[str, Workload]:
+        """Of equals the first."""
+        return max(
+            matching, key=lambda pair: self._with_pods(context, where, *pair).status.severity
+        )
 
 
 def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> Result:
@@ -125,13 +145,6 @@ def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> R
         trouble for labels, trouble in troubles.items() if workload.selector.matches(dict(labels))
     ]
     return judge(kind, workload, min(mine, key=_by_weight, default=None))
-
-
-def _worst(
-    context: Context, where: str, matching: Sequence[tuple[str, Workload]]
-) -> tuple[str, Workload]:
-    """Of equals the first."""
-    return max(matching, key=lambda pair: _with_pods(context, where, *pair).status.severity)
 
 
 def _by_weight(trouble: PodTrouble) -> tuple[int, str]:
@@ -174,7 +187,7 @@ def judge(kind: str, workload: Workload, pod: Optional[PodTrouble]) -> Result:
     if desired <= 0 and settled:
         if kind == "daemonset":
             return Result(Status.CONFIGURED, "no node to run on", details)
-        return Result(Status.ERROR, "scaled to 0", details)
+        return Result(Status.ERROR, AT_ZERO, details)
     parts = [part for part in (_shortage(workload), _rollout(workload, settled)) if part][:1]
     if workload.deadline_exceeded:
         parts.append("ProgressDeadlineExceeded")
@@ -212,4 +225,6 @@ def parse(fields: Fields) -> Check:
         kinds=parse_kinds(fields),
         pods=fields.selector("pods"),
         namespace=fields.name("namespace", ""),
+        absent=Status(fields.choice("absent", CHOICES, Status.ERROR.value)),
+        zero=Status(fields.choice("zero", CHOICES, Status.ERROR.value)),
     )

@@ -94,6 +94,8 @@ class Endpoints(NamedTuple):
     family: str
     ready: int
     total: int
+    labels: Labels = ()
+    """Those of its Service, which its controller copies."""
 
 
 def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
@@ -244,7 +246,8 @@ def cut_endpoints(item: Mapping[str, Any], seen: Seen) -> Optional[Endpoints]:
         ready += is_ready
         total += is_ready or conditions.get("terminating") is not True
     service = sys.intern(text(labels, "kubernetes.io/service-name"))
-    return Endpoints(service, sys.intern(text(item, "addressType")), ready, total)
+    family = sys.intern(text(item, "addressType"))
+    return Endpoints(service, family, ready, total, labels_of(mapping(item, "metadata")))
 
 
 def cut_namespace(item: Mapping[str, Any], seen: Seen) -> Optional[str]:

@@ -108,7 +108,7 @@ class ResourceFactsCut:
         if not self.of.is_about(metadata):
             return None
         judged = self.of.rules.judge(item, self.of.generation)
-        if judged.status == "healthy" and not self.of.expires:
+        if judged.status == "healthy":
             return None
         conditions = mappings(mapping(item, "status"), "conditions")[:MAX_CONDITIONS]
         finalizers = metadata.get("finalizers") if metadata.get("deletionTimestamp") else None

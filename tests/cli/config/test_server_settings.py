@@ -166,7 +166,7 @@ def test_what_asks_for_tls(tmp_path: Path) -> None:
     assert access(server="host:1", config={"tls": {"ca": str(ca)}}).tls is not None
     found = access(server="host:1", environ={"AGENTCTL_CA_CERT": str(ca)}).tls
     assert found is not None
-    assert found.ca == str(ca)
+    assert found.ca_file == str(ca)
     # What the environment says holds for TLS only: plain text stays what was asked for.
     assert access(server="http://h", environ={"AGENTCTL_CA_CERT": str(ca)}).tls is None
     with pytest.raises(UsageError, match="plain text"):

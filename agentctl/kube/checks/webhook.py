@@ -1,0 +1,183 @@
+"""``webhook``: admission webhooks have a CA bundle, and a Service with ready endpoints.
+
+The API server asks them before it takes a write: where one cannot be asked, all writes that it
+is asked about are refused, or with ``failurePolicy: Ignore`` go through unseen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.checks.endpoints import ABSENT, count
+from agentctl.kube.cuts.objects import cut_endpoints
+from agentctl.kube.cuts.webhooks import Webhook, Webhooks, cut_webhooks
+from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.kube.resources import (
+    ENDPOINTSLICES,
+    MUTATING_WEBHOOKS,
+    VALIDATING_WEBHOOKS,
+    Need,
+    Resource,
+)
+from agentctl.model import Status
+
+KIND = "webhook"
+FIELDS = ("names", "kinds", "namespace", "absent")
+
+KINDS = {"Validating": VALIDATING_WEBHOOKS, "Mutating": MUTATING_WEBHOOKS}
+_GLOB = re.compile(r"[*?\[]")
+_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!{}]+\Z")
+
+
+class Trouble(NamedTuple):
+    """What is wrong with one webhook."""
+
+    configuration: str
+    kind: str
+    webhook: Webhook
+    what: str
+    """``no caBundle``, ``no ready endpoints`` or what cannot be seen."""
+    status: Status
+
+    @property
+    def message(self) -> str:
+        effect = ""
+        if self.status is not Status.UNKNOWN:
+            required = self.webhook.required
+            effect = ": writes are refused" if required else ": writes go unchecked"
+        return f"{self.configuration}: {self.what}{effect}"
+
+
+@dataclass(frozen=True)
+class WebhookCheck(Check):
+    """``names`` are globs of configurations, ``namespace`` is where their Services are."""
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...] = tuple(KINDS)
+    namespace: str = ""
+    absent: Status = Status.ERROR
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        names = [fill(name, namespace) for name in self.names]
+        exact = None if any(map(_GLOB.search, names)) else frozenset(names)
+        where = place(self.namespace, namespace)
+        return (
+            *(Need(KINDS[kind], "", cut_webhooks, names=exact) for kind in self.kinds),
+            Need(ENDPOINTSLICES, where, cut_endpoints),
+        )
+
+    def evaluate(self, context: Context) -> Result:
+        where = place(self.namespace, context.namespace)
+        for resource, place_ in (*((KINDS[kind], "") for kind in self.kinds), _slices(where)):
+            if reason := context.view.blind(resource, place_):
+                return blind(reason)
+        found = list(self._matching(context))
+        if not found:
+            names = " or ".join(fill(name, context.namespace) for name in self.names)
+            absent = self.absent is Status.CONFIGURED
+            return Result(self.absent, "" if absent else f"no webhook configuration {names}")
+        troubles = self.troubles(context)
+        if not troubles:
+            return Result(Status.HEALTHY)
+        worst = troubles[0]
+        more = f" and {len(troubles) - 1} more" if len(troubles) > 1 else ""
+        details = {
+            "webhooks": [
+                {
+                    "configuration": one.configuration,
+                    "name": one.webhook.name,
+                    "is": one.what,
+                    "failure_policy": "Fail" if one.webhook.required else "Ignore",
+                }
+                for one in troubles[:10]
+            ]
+        }
+        return Result(worst.status, f"{worst.message}{more}", details)
+
+    def troubles(self, context: Context) -> list[Trouble]:
+        """The worst first; of one configuration's Service only one."""
+        where = place(self.namespace, context.namespace)
+        found: dict[tuple[str, str, str, bool], Trouble] = {}
+        for kind, configuration in self._matching(context):
+            for one in configuration.webhooks:
+                what = _what(context, where, one)
+                if not what:
+                    continue
+                status = Status.ERROR if one.required else Status.DEGRADED
+                if what.startswith("its Service is in"):
+                    status = Status.UNKNOWN
+                key = (configuration.name, what, one.service, one.required)
+                found.setdefault(key, Trouble(configuration.name, kind, one, what, status))
+        return sorted(found.values(), key=lambda one: -one.status.severity)
+
+    def _matching(self, context: Context) -> Iterator[tuple[str, Webhooks]]:
+        names = [fill(name, context.namespace) for name in self.names]
+        for kind in self.kinds:
+            known: Any = context.view.objects(KINDS[kind], "", cut_webhooks).values()
+            for one in sorted(known):
+                if any(fnmatchcase(one.name, glob) for glob in names):
+                    yield kind, one
+
+    def explain(self, context: Context, result: Result) -> Finding:
+        troubles = self.troubles(context)
+        if not troubles:
+            every = ",".join(KINDS[kind].plural for kind in self.kinds)
+            return Finding(
+                "install it again: without its configuration nothing is checked",
+                (),
+                {},
+                (kubectl("", "get", every),),
+            )
+        one = troubles[0]
+        plural = KINDS[one.kind].plural
+        about = [Ref(f"{one.kind}WebhookConfiguration", one.configuration)]
+        look = kubectl("", "get", plural, one.configuration, "-o", "yaml")
+        facts: dict[str, Any] = dict(result.details)
+        if one.what == "no caBundle":
+            return Finding(
+                "whoever injects its CA bundle has not: see its log, and the annotations that ask "
+                "for it",
+                tuple(about),
+                facts,
+                (look,),
+            )
+        service, namespace = one.webhook.service, one.webhook.namespace
+        about.append(Ref("Service", service, namespace))
+        slices = ("get", "endpointslices", "-l", f"kubernetes.io/service-name={service}")
+        remedy = f"see why no pod behind Service {service} is ready"
+        if one.status is Status.UNKNOWN:
+            remedy = f"say in the catalog where its Service is: namespace: {namespace}"
+        return Finding(remedy, tuple(about), facts, (kubectl(namespace, *slices), look))
+
+
+def _slices(where: str) -> tuple[Resource, str]:
+    return ENDPOINTSLICES, where
+
+
+def _what(context: Context, where: str, one: Webhook) -> str:
+    """What is wrong with a webhook; empty for nothing."""
+    if not one.trusted:
+        return "no caBundle"
+    if not one.service:
+        return ""
+    if one.namespace != where:
+        return f"its Service is in {one.namespace or 'no namespace'}, which is not watched"
+    counts = count(context, where, one.service)
+    return "" if counts is not None and counts[0] else "no ready endpoints"
+
+
+def parse(fields: Fields) -> Check:
+    names = fields.texts("names")
+    if not all(map(_NAME_GLOB.match, names)):
+        raise fields.fail("names", "names of webhook configurations, * for any text, as 'names'")
+    return WebhookCheck(
+        names,
+        fields.choices("kinds", tuple(KINDS), tuple(KINDS)),
+        fields.name("namespace", ""),
+        Status(fields.choice("absent", ABSENT, Status.ERROR.value)),
+    )

@@ -1,0 +1,51 @@
+"""Cut of webhook configurations: whom each webhook calls, and whether it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from agentctl.kube.resources import Seen
+from agentctl.lenient_json import mapping, mappings, text
+
+MAX_WEBHOOKS = 100
+MAX_NAME = 253
+
+
+class Webhook(NamedTuple):
+    """One webhook of a configuration."""
+
+    name: str
+    namespace: str
+    service: str
+    """Empty for one that is called by its URL."""
+    trusted: bool
+    """Who answers can be told by a CA bundle, or need not be."""
+    required: bool
+    """What it cannot be asked about is refused (``failurePolicy: Fail``, the default)."""
+
+
+class Webhooks(NamedTuple):
+    """One configuration."""
+
+    name: str
+    webhooks: tuple[Webhook, ...]
+
+
+def cut_webhooks(item: Mapping[str, Any], seen: Seen) -> Optional[Webhooks]:
+    """Of a Validating- or MutatingWebhookConfiguration; the bundle itself is not kept."""
+    found = []
+    for one in mappings(item, "webhooks")[:MAX_WEBHOOKS]:
+        client = mapping(one, "clientConfig")
+        service = mapping(client, "service")
+        name = text(service, "name")[:MAX_NAME]
+        found.append(
+            Webhook(
+                text(one, "name")[:MAX_NAME],
+                text(service, "namespace")[:MAX_NAME],
+                name,
+                bool(client.get("caBundle")) or not name,
+                text(one, "failurePolicy") != "Ignore",
+            )
+        )
+    return Webhooks(text(mapping(item, "metadata"), "name"), tuple(found))
