@@ -8,7 +8,8 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -223,7 +224,16 @@ def test_it_may_ask_where_its_mode_and_a_terminal_allow_it(
 ) -> None:
     what = "[os.getsid(0) != os.getpid(), " + INFO + "['spec']['interactive']]"
     path = reporting(tmp_path, what, apiVersion=version, interactiveMode=mode)
-    assert report(path, Console(has_user)) == [interactive, interactive]
+    lent: list[str] = []
+
+    @contextmanager
+    def lend() -> Iterator[None]:
+        lent.append("lent")
+        yield
+        lent.append("given back")
+
+    assert report(path, Console(has_user, lent=lend)) == [interactive, interactive]
+    assert lent == (["lent", "given back"] if interactive else [])
 
 
 def test_a_plugin_that_must_ask_is_not_run_where_it_cannot(tmp_path: Path) -> None:
