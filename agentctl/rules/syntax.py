@@ -42,12 +42,12 @@ def parse_atom(text: str) -> Atom:
     """One atom. Raises AtomError, whose text completes "expected …"."""
     if len(text) > MAX_LENGTH:
         raise AtomError(f"an atom of at most {MAX_LENGTH} characters")
-    return _atom(text.strip(), MAX_DEPTH)
+    return _atom(_stripped(text), MAX_DEPTH)
 
 
 def parse_path(text: str) -> Path:
     """A path alone. Raises AtomError, whose text completes "expected …"."""
-    path, rest = _path(text.strip()[:MAX_LENGTH])
+    path, rest = _path(_stripped(text)[:MAX_LENGTH])
     if rest:
         raise AtomError("a path such as .status.notAfter alone")
     return path
@@ -66,6 +66,14 @@ def _atom(text: str, depth: int) -> Atom:
     if isinstance(atom, ConditionAtom) and atom.op == PRESENT:
         return ConditionAtom(atom.type, ABSENT)
     raise AtomError("a type or a path alone after '!' (of a value: Type!=Status, .path!=value)")
+
+
+def _stripped(text: str) -> str:
+    """Without spaces around it, but for one that a backslash makes part of a key."""
+    bare = text.strip()
+    slashes = len(bare) - len(bare.rstrip("\\"))
+    rest = text.lstrip()[len(bare) :]
+    return bare + rest[:1] if slashes % 2 else bare
 
 
 def _condition(text: str) -> Atom:
@@ -97,11 +105,11 @@ def _field(text: str, depth: int) -> Atom:
         return FieldAtom(path)
     for among in (EACH, INSIDE, AT):
         if rest.startswith(f"{among}:"):
-            return ItemsAtom(path, _atom(rest[len(among) + 1 :].strip(), depth - 1), among)
+            return ItemsAtom(path, _atom(_stripped(rest[len(among) + 1 :]), depth - 1), among)
     if rest.startswith("["):
         raise AtomError("[*]: and an atom after a list, as in .status.parents[*]:Accepted=False")
     if rest.startswith("<"):
-        return LessAtom(path, _limit(rest[1:].strip()))
+        return LessAtom(path, _limit(_stripped(rest[1:])))
     op, rest = _operator(rest, "=, !=, <, : or [*]: after a path")
     values, rest = _values(rest, "", f"a value after {op}")
     return FieldAtom(path, op, values)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentctl.rules import atom as atoms
@@ -174,6 +174,8 @@ ATOMS = st.recursive(
 
 
 @given(ATOMS)
+@example(FieldAtom(("a ",), atoms.PRESENT))
+@example(FieldAtom(("a\\",), atoms.PRESENT))
 def test_an_atoms_text_is_that_atom_again(atom: Atom) -> None:
     assert parse_atom(str(atom)) == atom
 
