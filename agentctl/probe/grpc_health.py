@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
+from agentctl.net.tls_words import EXPIRED
 from agentctl.probe.answer import Cause, ProbeError
 from agentctl.probe.target import Target
 
@@ -17,6 +19,13 @@ MAX_BYTES = 4096
 
 _UNAVAILABLE = (
     (Cause.REFUSED, ("connection refused",), "connection refused"),
+    (Cause.CERTIFICATE, ("certificate has expired",), EXPIRED),
+    (Cause.CERTIFICATE, ("hostname", "peer name"), "the server's certificate is for another name"),
+    (
+        Cause.CERTIFICATE,
+        ("issuer", "self-signed", "self signed"),
+        "certificate signed by unknown authority",
+    ),
     (
         Cause.CERTIFICATE,
         ("certificate", "handshake failed", "ssl_error", "peer name"),
@@ -37,6 +46,7 @@ def ask(
 
     ``on_stop`` takes what ends a call from any thread, and None when it is over.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or it writes to stderr by itself
     try:
         grpc = importlib.import_module("grpc")
     except ImportError:
@@ -109,6 +119,7 @@ def _failure(grpc: Any, error: Any, service: bytes) -> Optional[ProbeError]:
     known = {
         codes.UNAVAILABLE: (Cause.CUT, "it closed the connection without an answer"),
         codes.DEADLINE_EXCEEDED: (Cause.TIMEOUT, "no answer in time"),
+        codes.RESOURCE_EXHAUSTED: (Cause.FULL, "it takes no more calls"),
         codes.NOT_FOUND: (Cause.STATUS, "its health service does not know this service"),
         codes.UNIMPLEMENTED: (Cause.STATUS, "it has no health service (grpc.health.v1)"),
     }

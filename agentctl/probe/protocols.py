@@ -162,10 +162,11 @@ def postgres_startup(line: Line, target: Target) -> Details:
     words = b"user\0agentctl\0database\0agentctl\0application_name\0agentctl probe\0\0"
     line.send(struct.pack(">ii", len(words) + 8, PG_VERSION) + words)
     kind = line.read_exactly(1)
-    if kind == b"E":
-        _judge_postgres(_postgres_body(line))
-    elif kind != b"R":
+    if kind not in (b"E", b"R"):
         raise ProbeError(Cause.PROTOCOL, "what it answered is not PostgreSQL")
+    body = _postgres_body(line)  # left unread, it would log a reset
+    if kind == b"E":
+        _judge_postgres(body)
     return {}
 
 

@@ -94,6 +94,7 @@ PEERS: list[tuple[str, Script, Optional[Cause], str]] = [
     ("redis", flood, Cause.PROTOCOL, "not Redis"),
     ("redis", drip, Cause.TIMEOUT, "no answer in time"),
     ("postgres", says(b"N", b"R" + struct.pack(">ii", 8, 10)), None, ""),
+    ("postgres", says(b"N", b"R" + b"\x7f\xff\xff\xff"), Cause.PROTOCOL, "not PostgreSQL"),
     ("postgres", says(b"N", pg_error("28P01")), None, ""),
     ("postgres", says(b"N", pg_error("28000", "no pg_hba.conf entry")), None, ""),
     ("postgres", says(b"N", pg_error("3D000", 'database "agentctl" does not exist')), None, ""),
@@ -309,3 +310,41 @@ def wait_for(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_certificates_of_grpc() -> None:
+    import grpc
+
+    def server(authority: Authority, *names: str, days: int = 30) -> tuple[Any, int]:
+        leaf = authority._issue(names or ("127.0.0.1",), days)
+        chain = b"".join(one.bytes() for one in leaf.cert_chain_pems)
+        pair = (leaf.private_key_pem.bytes(), chain)
+        from concurrent.futures import ThreadPoolExecutor
+
+        one = grpc.server(ThreadPoolExecutor(1))
+        port = one.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        one.start()
+        return one, port
+
+    for authority, names, days, words in (
+        (CA, (), 30, None),
+        (CA, (), -5, "has expired"),
+        (Authority(), (), 30, "unknown authority"),
+    ):
+        running, port = server(authority, *names, days=days)
+        with ca_file(CA.pem) as path:
+            one = target(port, "grpc", tls=True, ca_file=path)
+            if words is None:
+                assert asked(one)  # it has no health service, and speaks gRPC
+                assert "no health service" in failed(replace_service(one))[1]
+            else:
+                cause, said = failed(one)
+                assert cause is Cause.CERTIFICATE
+                assert words in said
+        running.stop(0).wait()
+
+
+def replace_service(one: Target) -> Target:
+    from dataclasses import replace
+
+    return replace(one, question=replace(one.question, service="x"))
