@@ -7,7 +7,8 @@ terminal that another process has, as a job in the background finds it, is left 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 
@@ -22,8 +23,13 @@ class Keys:
         self._fd = fd
         self._before: Optional[list[Any]] = None
         """The terminal's modes, as long as they are not as they were."""
-        self._lent = False
         self._gone = False
+        self._lock = threading.Lock()
+        """Of the lending. Never taken in a signal's handler."""
+        self._borrowers = 0
+        self._aside = False
+        self._step_aside: Callable[[], None] = lambda: None
+        self._return: Callable[[], None] = lambda: None
 
     @property
     def fd(self) -> Optional[int]:
@@ -32,7 +38,7 @@ class Keys:
 
     def take(self) -> None:
         """Have keys, if there can be any."""
-        if self._before is not None or self._lent or self._gone or not self._is_ours():
+        if self._before is not None or self._borrowers or self._gone or not self._is_ours():
             return
         import termios
 
@@ -75,13 +81,29 @@ class Keys:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """For the while that somebody else asks the user something."""
-        self._lent = True
+        """For the while that somebody else may ask the user something."""
+        with self._lock:
+            self._borrowers += 1
         self.give_back()
         try:
             yield
         finally:
-            self._lent = False
+            with self._lock:
+                self._borrowers -= 1
+                if self._aside and not self._borrowers:
+                    self._aside = False
+                    self._return()
+
+    def on_question(self, step_aside: Callable[[], None], back: Callable[[], None]) -> None:
+        """What is called when who has the terminal lent says something, and at the end of that."""
+        self._step_aside, self._return = step_aside, back
+
+    def told(self) -> None:
+        """Somebody else is about to write to the terminal."""
+        with self._lock:
+            if self._borrowers and not self._aside:
+                self._aside = True
+                self._step_aside()
 
     def _is_ours(self) -> bool:
         if not os.isatty(self._fd):

@@ -99,7 +99,12 @@ class LiveOutput(Output):
         self._screen = Screen(self._terminal)
         self._view = LiveView(board, self._screen, process.clock)
         self._quit_code = quit_code
+        process.keys.on_question(self._screen.pause, self._resume)
         super().__init__(self._view, process.stdout.fd)
+
+    def _resume(self) -> None:
+        self._screen.resume()
+        self._view.wake()
 
     @contextmanager
     def shown(self, give_up: Callable[[int], None]) -> Iterator[Callable[[], None]]:

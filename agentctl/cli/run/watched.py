@@ -121,10 +121,14 @@ def watched(
     none can hold up the others. Raises ConfigError and CatalogError.
     """
 
+    def tell(text: str) -> None:
+        process.keys.told()
+        process.stderr.write(text)
+
     def configured() -> ClusterAccess:
         console = Console(
             process.has_user,
-            process.stderr.write if process.stderr.isatty() else None,
+            tell if process.stderr.isatty() else None,
             process.keys.lent,
         )
         overrides = Overrides(context=settings.context or "", **settings.overrides)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -186,9 +187,36 @@ def ends() -> Iterator[tuple[int, int]]:
             os.close(fd)
 
 
-def output(slave: int) -> LiveOutput:
-    process = Process({"TERM": "xterm"}, FdOutput(slave), sys.stderr, keys=Keys(slave))
+def output(slave: int, keys: Optional[Keys] = None) -> LiveOutput:
+    keys = keys or Keys(slave)
+    process = Process({"TERM": "xterm"}, FdOutput(slave), sys.stderr, keys=keys)
     return LiveOutput(Board("agents", False), process, 0)
+
+
+def test_who_asks_the_user_something_has_the_screen_and_the_modes_for_it(
+    ends: tuple[int, int],
+) -> None:
+    master, slave = ends
+    modes, keys = termios.tcgetattr(slave), Keys(slave)
+    said = ""
+
+    def until(text: str) -> None:
+        nonlocal said
+        while text not in said:
+            said += os.read(master, 4096).decode()
+
+    with output(slave, keys).shown(pytest.fail):
+        until("waiting for the first state")
+        keys.told()  # by somebody who asks nothing
+        with keys.lent(), keys.lent():
+            keys.told()
+            os.write(slave, b"Code: ")
+            assert termios.tcgetattr(slave) == modes
+            until("Code: ")
+            assert said.count(GIVE_BACK) == 1
+            assert said.index(GIVE_BACK) < said.index("Code: ")
+        said = said.partition("Code: ")[2]
+        until(TAKE)
 
 
 def test_a_fault_of_ours_gives_it_back_too(ends: tuple[int, int]) -> None:
