@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
@@ -46,7 +45,6 @@ def ask(
 
     ``on_stop`` takes what ends a call from any thread, and None when it is over.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or it writes to stderr by itself
     try:
         grpc = importlib.import_module("grpc")
     except ImportError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Optional
@@ -136,6 +137,8 @@ def watched(
             settings.kubeconfig, process.environ, process.home, overrides, console=console
         )
 
+    if settings.probe_dependencies:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or grpc writes to stderr by itself
     catalog = catalog_of(settings.catalog, settings.probe_dependencies)
     if settings.probed_at:
         catalog = catalog.probed_at(settings.probed_at)
