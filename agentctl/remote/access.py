@@ -18,7 +18,7 @@ from agentctl.net.origin import Origin, dns_name, is_loopback
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.net.token import fingerprint, read_token
 
-FORMS = "host:port, http://host:port, https://host:port or unix:/path"
+FORMS = "host:port, http://host:port, https://host/prefix or unix:/path"
 
 
 @dataclass(frozen=True)

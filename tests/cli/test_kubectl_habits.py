@@ -164,3 +164,20 @@ def test_quiet_leaves_out_all_but_the_error_that_ends_it(here: Any) -> None:
 def test_completion_offers_watch_and_components(tmp_path: Path) -> None:
     assert complete(tmp_path, "status", "w")[0].startswith("watch")
     assert complete(tmp_path, "diagnose", "runtime:w")[0] == "runtime:workflow"
+
+
+def test_completion_offers_what_the_kubeconfig_has(demo: DemoControlPlane, tmp_path: Path) -> None:
+    path = tmp_path / ".kube" / "config"
+    path.parent.mkdir()
+    path.write_text(demo.kubeconfig_text())
+    for flag in ("--cluster", "--user"):
+        assert complete(tmp_path, "status", flag, "")[0] == "demo"
+
+
+def test_a_variable_that_the_mode_does_not_use_is_told_of_by_config_view(here: Any) -> None:
+    assert here("status", AGENTCTL_TLS="maybe").code == 0
+    done = here("config view -o json", AGENTCTL_TLS="maybe", AGENTCTL_SERVER="ftp://x")
+    told = {one["key"]: one["note"] for one in json.loads(done.stdout)["settings"]}
+    assert told["tls"] == ("not used with mode kube; tls: expected true or false, got 'maybe'")
+    assert told["address"].startswith("not used with mode kube; address 'ftp://x': expected host")
+    assert "https://host/prefix" in told["address"]

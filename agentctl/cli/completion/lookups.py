@@ -10,6 +10,7 @@ import stat
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from agentctl.cli.completion.candidates import Candidate, Completion, Directive, LookUp, Typed
@@ -32,6 +33,8 @@ class LookUps:
         """By flag, or by command and argument."""
         return {
             "--context": self.contexts,
+            "--cluster": partial(self.entries, "clusters"),
+            "--user": partial(self.entries, "users"),
             "--component": self.components,
             "status words": self.words,
             "diagnose words": self.words,
@@ -48,6 +51,11 @@ class LookUps:
                 cluster = entry.values.get("cluster")
                 found.setdefault(name, f"cluster {cluster}" if isinstance(cluster, str) else "")
         return Completion(tuple(Candidate(name, about) for name, about in found.items()))
+
+    def entries(self, table: str, typed: Typed) -> Completion:
+        """The kubeconfig's clusters or users."""
+        names = [name for config in self._kubeconfigs(typed) for name in getattr(config, table)]
+        return Completion(tuple(Candidate(name) for name in dict.fromkeys(names)))
 
     def components(self, typed: Typed) -> Completion:
         """The names in the catalog that is asked for, or in the default one."""

@@ -17,9 +17,12 @@ _LABELS = Instead("--component", "there are no label selectors: name components,
 _FIELDS = Instead("--component", "there are no field selectors: -o json, and jq")
 _TEMPLATES = Instead("--output", "there are no templates: -o json, and jq")
 _ORDER = Instead("--component", "the order is the catalog's: -o json, and jq 'sort_by(...)'")
+_NAMESPACES = Instead("--namespace", "name those that have a control plane, as in -n a,b")
 _FOLLOW = Instead("--watch", "--watch follows changes; a catalog of your own is --catalog FILE")
 
 FLAGS: Mapping[str, Instead] = {
+    "-A": _NAMESPACES,
+    "--all-namespaces": _NAMESPACES,
     "-l": _LABELS,
     "--selector": _LABELS,
     "-L": _LABELS,

@@ -88,14 +88,21 @@ def _note(
         needed = setting.key == "address" and mode in ("grpc", "sse")
         return f"mode {mode} needs one" if needed else ""
     if mode in TRANSPORTS and mode not in setting.transports:
-        return "" if first.is_default else f"not used with mode {mode}"
+        amiss = _amiss(setting, first)
+        unused = f"not used with mode {mode}{'; ' if amiss else ''}{amiss}"
+        return "" if first.is_default else unused
     if setting.is_file and not first.is_default:
         missing = [each for each in _paths(first) if not os.access(each, os.R_OK)]
         return f"cannot read {', '.join(missing)}" if missing else ""
     if setting.key == "token" and not allows_plain_text and _leaves_in_plain_text(said):
         return "refused over plain text to another host"
+    return _amiss(setting, first)
+
+
+def _amiss(setting: Setting, said: Said) -> str:
+    """What is wrong with a value, whoever says it."""
     try:
-        setting.checked(first.value, setting.key)
+        setting.checked(said.value, setting.key)
     except AgentctlError as error:
         return error.message
     return ""
