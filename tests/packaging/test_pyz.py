@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ LICENCES = ("agentctl", "PyYAML", "charset_normalizer", "idna", "requests", "url
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of what is installed here: the locked releases where this Python is the oldest."""
+    for name in pack.PACKED:
+        if not list(metadata.distributions(name=name)):
+            pytest.skip(f"{name} is not installed: old releases of requests do without")
     folder = tmp_path_factory.mktemp("pyz")
     return pack.write(folder, [pack.of_installed(name) for name in pack.PACKED])
 
