@@ -18,7 +18,7 @@ from agentctl.cli.host.process import FdOutput, Process
 from tests.cli.completion.test_completion import EVERY, shown_flags
 from tests.cli.inprocess import call
 
-SHORT = ("status", "diagnose", "serve", "demo")
+SHORT = ("status", "diagnose", "serve", "demo", "auth")
 
 
 def examples(parser: argparse.ArgumentParser) -> Iterator[list[str]]:
@@ -61,6 +61,13 @@ def test_help_shows_ten_flags_and_help_all_the_rest(command: str, tmp_path: Path
     assert (done.code, done.stderr) == (0, "")
     assert flags_in(done.stdout) == every
     assert flags_in(call("help", command, home=tmp_path).stdout) == common
+
+
+@pytest.mark.parametrize(("path", "parser"), EVERY, ids=[" ".join(path) for path, _ in EVERY])
+def test_no_help_has_more_flags_than_can_be_taken_in(
+    path: tuple[str, ...], parser: argparse.ArgumentParser
+) -> None:
+    assert len(flags_in(parser.format_help())) <= 12
 
 
 def test_a_flag_that_nobody_called_common_is_among_the_rest() -> None:

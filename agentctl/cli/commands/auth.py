@@ -12,6 +12,18 @@ from agentctl.errors import ExitCode
 
 NAME = "auth"
 HELP = "'auth can-watch': which permissions the catalog needs and which are missing"
+COMMON = (
+    "--namespace",
+    "--catalog",
+    "--component",
+    "--output",
+    "--context",
+    "--kubeconfig",
+    "--as",
+    "--as-group",
+    "--request-timeout",
+    "--debug",
+)
 DESCRIPTION = """\
 Ask the cluster whether we may list and watch all that the catalog needs, before
 any watch. Exit code 0 when all is granted, 3 when something is missing, 5 when

@@ -38,6 +38,19 @@ the defaults. The file is for its owner only, and is replaced whole or not at al
 _NAMES = list(BY_KEY)
 KEYS = f"keys: {', '.join(_NAMES[:6])},\n      {', '.join(_NAMES[6:])}"
 
+MOST_NEEDED = (
+    "--namespace",
+    "--transport",
+    "--context",
+    "--kubeconfig",
+    "--server",
+    "--token-file",
+    "--tls",
+    "--tls-ca",
+    "--tls-server-name",
+)
+"""Of ``view`` and ``get``."""
+
 MAX_TOKEN_BYTES = 1 << 16
 
 
@@ -67,6 +80,8 @@ def configure(parser: Parser) -> None:
     for each in (view, get):
         add_setting(each, "namespace", "-n")
         add_connection(each)
+    view.set_common(("--output", *MOST_NEEDED))
+    get.set_common(MOST_NEEDED)
     setting = actions.add_parser(
         "set",
         help="write a setting to the config file",
