@@ -125,7 +125,7 @@ class Source:
     """Something that can be attempted again and again."""
 
     name: str
-    """Unique in a run: where several servers are watched it begins with ``SERVER:``."""
+    """Unique in a run: where several clusters are watched it begins with ``CLUSTER:``."""
     noun: str
     """What a person calls it, for messages: ``deployments``."""
     server = ""
@@ -133,13 +133,18 @@ class Source:
     there is one."""
     proves = False
     """Whether it does nothing but ask the server's storage for a proof of life."""
+    stands_in_for = ""
+    """The source without whose permission alone it is needed; empty where it always is."""
     essential = True
     """Whether the run is over at the start when all such sources are refused."""
 
+    cluster = ""
+    """Which cluster its server belongs to, where several are watched."""
+
     @property
     def label(self) -> str:
-        """What ``error.source`` says: its name among those of its server."""
-        return self.name[len(self.server) + 1 :] if self.server else self.name
+        """What ``error.source`` says: its name among those of its cluster."""
+        return self.name[len(self.cluster) + 1 :] if self.cluster else self.name
 
     def credentials(self) -> object:
         """What can be compared of the files that it authenticates with; never blocks."""

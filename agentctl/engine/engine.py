@@ -26,7 +26,7 @@ from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
-from agentctl.engine.unseen import hopeless, unseen
+from agentctl.engine.unseen import hopeless, some_complete, unseen
 from agentctl.engine.verdict import Verdict
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode
@@ -235,8 +235,8 @@ class Engine:
 
     def _begin(self, now: float, forced: bool) -> None:
         """The snapshot, once every source has answered or the wait is over."""
-        laggards_s = self._policy.laggards_s
-        if laggards_s is not None and self._laggards_until == inf and self.sources.some_complete:
+        laggards_s, servers = self._policy.laggards_s, self.sources.servers
+        if laggards_s is not None and self._laggards_until == inf and some_complete(servers):
             self._laggards_until = now + laggards_s
         late = now >= min(self._started_at + self._policy.first_answer_s, self._laggards_until)
         if not (self.sources.answered or late or forced):

@@ -59,6 +59,8 @@ class SourceHealth:
     """What runs now: the stream, or what polls in its place."""
     stream: Source
     retry: Retry
+    active: bool = True
+    """Whether it is asked at all: not while it waits to stand in, nor once others do for it."""
     epoch: int = 0
     attempt: Optional[Attempt] = None
     answered: bool = False
@@ -96,7 +98,7 @@ class SourceHealth:
 
     @property
     def label(self) -> str:
-        """Its name among those of its server."""
+        """Its name among those of its cluster."""
         return self.stream.label
 
     @property
@@ -156,7 +158,7 @@ class SourceHealth:
 
     def missing(self, now: float, fallen: bool) -> Notice:
         """What its readers are told on the beat; ``fallen``: it is in an outage."""
-        failure, cluster = self.failure, self.stream.server
+        failure, cluster = self.failure, self.stream.cluster
         if self.excuse:
             return Notice(self.label, ErrorCode.SERVER, self.excuse, cluster=cluster)
         if failure is not None:
@@ -189,7 +191,7 @@ class SourceHealth:
             self.last_alive,
             self.epoch,
             failure.message if failure is not None else "",
-            self.stream.server,
+            self.stream.cluster,
         )
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
@@ -300,7 +302,7 @@ def health_of(source: Source, policy: StreamPolicy) -> SourceHealth:
     backoff = policy.backoff
     if source.proves:
         backoff = replace(backoff, cap=max(backoff.base, LOOKOUT_S))
-    return SourceHealth(source, source, Retry(backoff))
+    return SourceHealth(source, source, Retry(backoff), active=not source.stands_in_for)
 
 
 def stop_all(healths: Iterable[SourceHealth], monotonic: Callable[[], float]) -> None:

@@ -100,11 +100,11 @@ class ServerHealth:
         if health.proves:
             self._provers.append(health)
 
-    @property
-    def complete(self) -> bool:
-        """Whether each of them has its first answer, and any of them a good one."""
-        watches = self.watches
-        return all(one.answered for one in watches) and any(one.ever_up for one in watches)
+    def drop(self, health: SourceHealth, now: float) -> None:
+        """One fewer: others are in its place."""
+        self.members.remove(health)
+        self._unanswered.discard(health.name)
+        self._refused(health, now)
 
     @property
     def proves(self) -> bool:

@@ -30,6 +30,8 @@ from agentctl.engine.messages import (
 from agentctl.engine.outage import Reach, ServerHealth
 from agentctl.engine.policy import Notice, Outcome, SourceVitals, StreamPolicy
 from agentctl.engine.staleness import Staleness
+from agentctl.engine.stand_ins import StandIns
+from agentctl.engine.unseen import essential
 from agentctl.errors import (
     STARTING,
     DisconnectedError,
@@ -76,7 +78,11 @@ class Supervisor:
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
             name = health.stream.server
-            self._servers.setdefault(name, ServerHealth(rng, tell, name)).add(health)
+            empty = ServerHealth(rng, tell, health.stream.cluster)
+            self._servers.setdefault(name, empty).add(health)
+        self._stand_ins = StandIns(
+            self._health.values(), lambda health, now: health.start(self._inbox, now)
+        )
         self._staleness = Staleness(
             policy.max_staleness_s,
             blind,
@@ -86,7 +92,7 @@ class Supervisor:
         )
 
     def __iter__(self) -> Iterator[SourceHealth]:
-        return iter(self._health.values())
+        return (health for health in self._health.values() if health.active)
 
     def __getitem__(self, name: str) -> SourceHealth:
         return self._health[name]
@@ -98,12 +104,7 @@ class Supervisor:
     @property
     def several(self) -> bool:
         """Whether several clusters are watched: the loss of one is not the end then."""
-        return len(self._servers) > 1
-
-    @property
-    def some_complete(self) -> bool:
-        """Whether a server has answered to all of its sources."""
-        return any(server.complete for server in self._servers.values())
+        return len(essential(self.servers)) > 1
 
     @property
     def answered(self) -> bool:
@@ -145,8 +146,7 @@ class Supervisor:
 
     def versions(self) -> dict[str, str]:
         """The resourceVersion that each source has got to, where it has one."""
-        known = self._health.items()
-        return {name: one.resource_version for name, one in known if one.resource_version}
+        return {one.name: one.resource_version for one in self if one.resource_version}
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin every source's first attempt."""
@@ -177,6 +177,8 @@ class Supervisor:
         if failure is None:
             self._done(server, health, now)
             return None
+        if self._stand_ins.take_over(server, health, failure, now):
+            return None
         if isinstance(failure, StreamingUnsupported):
             server.answered(health, now, Reach.WELL)
             outcome = self._fall_back(server, health, failure, now)
@@ -203,7 +205,7 @@ class Supervisor:
         waits = (failure, up_since, now, self._policy.refused_retry_s, self._rng)
         delay = health.retry_later(*waits) if again else None
         server.failed(health, failure, delay, news, now)
-        if gives_up and all(one.lost for server in self.servers for one in server.watches):
+        if gives_up and all(h.lost for one in essential(self.servers) for h in one.watches):
             return Outcome(ExitCode.DISCONNECTED, f"{server.cluster}: {failure.message}")
         return None
 

@@ -24,6 +24,17 @@ def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:
     return Outcome(ExitCode.REFUSED, refusals_told(refused))
 
 
+def essential(servers: Iterable[ServerHealth]) -> list[ServerHealth]:
+    """Those without which nothing could be seen: not who is only asked on the side."""
+    return [one for one in servers if any(health.stream.essential for health in one.members)]
+
+
+def some_complete(servers: Iterable[ServerHealth]) -> bool:
+    """Whether one has answered to each of its sources, and well to any of them."""
+    each = (server.watches for server in essential(servers))
+    return any(all(h.answered for h in one) and any(h.ever_up for h in one) for one in each)
+
+
 def unseen(servers: Iterable[ServerHealth], waited_s: float, prefix: str = "") -> Optional[Outcome]:
     """The end of who cannot see all servers; ``waited_s`` is how long was waited for them."""
     found = [one for server in servers for one in (_unseen(server, waited_s, prefix),) if one]
@@ -32,7 +43,7 @@ def unseen(servers: Iterable[ServerHealth], waited_s: float, prefix: str = "") -
 
 def hopeless(servers: Sequence[ServerHealth]) -> Optional[Outcome]:
     """An outcome if nothing will come of waiting: each waits for somebody to mend it."""
-    found = [_refused(server) for server in servers]
+    found = [_refused(server) for server in essential(servers)]
     ends = [one for one in found if one is not None]
     if len(ends) < len(found):
         return None

@@ -171,6 +171,8 @@ class Evaluator:
     ) -> None:
         self._redact = redact
         self._cluster = cluster
+        self.several = len(namespaces) > 1
+        """Whether more than one namespace is watched."""
         self._units = _units(components, namespaces)
         needs = {
             index: list(unit.component.needs(unit.namespace))

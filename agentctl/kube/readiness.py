@@ -71,9 +71,11 @@ class Anonymous:
 class Startup:
     """One source's view of its server's start; for its thread only."""
 
-    def __init__(self, clock: Clock, anonymous: Anonymous) -> None:
+    def __init__(self, clock: Clock, anonymous: Anonymous, waits: bool = True) -> None:
+        """Unless it ``waits`` what is forbidden at the start is: others stand in for it."""
         self._clock = clock
         self._anonymous = anonymous
+        self._waits = waits
         self._worked = False
         self._doubted_since: Optional[float] = None
         """When (monotonic) the connection was made on which it first could not be told."""
@@ -110,6 +112,8 @@ class Startup:
 
     def judged(self, error: SourceError, api: ApiReader) -> SourceError:
         """The failure as it is, or as that of a server that is not ready."""
+        if isinstance(error, ForbiddenError) and not (self._waits or self._worked):
+            return error
         if not isinstance(error, (RefusedError, ServerError)):
             self._doubted_since = None  # nobody answered: it may be another that does next
             return error

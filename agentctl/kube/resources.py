@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, ClassVar, NamedTuple, Optional
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
@@ -162,6 +162,9 @@ class WatchSpec:
     namespace: str
     needs: tuple[Need, ...]
     tables: tuple[Cut, ...]
+
+    wide: ClassVar[bool] = False
+    """Whether narrower watches stand in where it is not permitted."""
 
     @property
     def field_selector(self) -> str:

@@ -82,9 +82,9 @@ class KubeContext:
     """Its name where several are watched."""
     turns: Turns = field(default_factory=Turns)
 
-    def startup(self) -> Startup:
+    def startup(self, waits: bool = True) -> Startup:
         """For one source: what it can tell of its server's start."""
-        return Startup(self.clock, self.anonymous)
+        return Startup(self.clock, self.anonymous, waits)
 
     def credentials(self) -> object:
         """What can be compared of the files that the credentials come from."""
@@ -145,7 +145,7 @@ class ResourceSource(Source):
         self._spec = spec
         self._context = context
         self._on_change = on_change or (lambda: None)
-        self._startup = context.startup()
+        self._startup = context.startup(not spec.wide)
         self._listed = False
         self._unrenewed = False
         """The first list held something that has ended since its server began."""

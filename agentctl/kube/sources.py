@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from agentctl.engine.attempt import Source
@@ -12,6 +12,7 @@ from agentctl.kube.proof import ProofSource
 from agentctl.kube.resources import CRDS, SERVED, WatchSpec
 from agentctl.kube.source import KubeContext, KubePollSource, KubeSource
 from agentctl.kube.state import AimedProbe, KubeState
+from agentctl.kube.wide import WideSpec
 
 
 def cluster_sources(
@@ -19,14 +20,19 @@ def cluster_sources(
     context: KubeContext,
     once: bool = False,
     max_staleness_s: Optional[float] = None,
+    wide: Iterable[WideSpec] = (),
 ) -> list[Source]:
-    """One source for each spec, and the proof of life; with ``once`` all is read once."""
+    """One source for each spec, and the proof of life; with ``once`` all is read once.
+
+    A ``wide`` spec has a source before those of its parts, which stand in for it.
+    """
     specs = list(specs)
+    whole = {part.name: one for one in wide for part in one.parts.values()}
     discovery = next(
         (DiscoverySource(spec, context, once) for spec in specs if spec.resource == SERVED), None
     )
     sources: list[Source] = []
-    for spec in specs:
+    for spec in _with_wide(specs, whole):
         poke = discovery.poke if discovery is not None and spec.resource == CRDS else None
         if spec.resource == SERVED:
             assert discovery is not None
@@ -39,12 +45,18 @@ def cluster_sources(
             sources.append(KubePollSource(spec, context, once=True))
         else:
             sources.append(KubeSource(spec, context, poke))
+        if spec.name in whole:
+            sources[-1].stands_in_for = whole[spec.name].name
     if not once and any(spec.resource.is_api for spec in specs):
         sources.append(ProofSource(specs, context, max_staleness_s))
+    for source in sources:
+        source.cluster = context.cluster
     return sources
 
 
-def cluster_state(evaluator: Evaluator, sources: Sequence[Source]) -> KubeState:
+def cluster_state(
+    evaluator: Evaluator, sources: Sequence[Source], wide: Sequence[WideSpec] = ()
+) -> KubeState:
     """The state that these sources feed; what asks on its own account is told what to ask."""
     proof = next((source for source in sources if isinstance(source, ProofSource)), None)
     by_name = {source.name: source for source in sources}
@@ -59,4 +71,14 @@ def cluster_state(evaluator: Evaluator, sources: Sequence[Source]) -> KubeState:
             at = [evaluator.view.source_of(need.resource, need.namespace) for need in needs]
             names = frozenset(one.spec.name for one in at)
             probes.append(AimedProbe(source, spec.namespace, names))
-    return KubeState(evaluator, proof.poke if proof else lambda: None, probes)
+    return KubeState(evaluator, proof.poke if proof else lambda: None, probes, wide)
+
+
+def _with_wide(specs: Iterable[WatchSpec], whole: Mapping[str, WideSpec]) -> Iterator[WatchSpec]:
+    told: set[str] = set()
+    for spec in specs:
+        one = whole.get(spec.name)
+        if one is not None and one.name not in told:
+            told.add(one.name)
+            yield one
+        yield spec

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from agentctl.engine.messages import News, Received, Replaced
+from agentctl.engine.messages import Change, News, Received, Replaced
 from agentctl.engine.policy import Notice
 from agentctl.kube.check import Context
 from agentctl.kube.evaluate import Evaluator
+from agentctl.kube.wide import WideSpec, split
 from agentctl.model import Item
 
 if TYPE_CHECKING:
@@ -35,11 +36,15 @@ class KubeState:
         evaluator: Evaluator,
         prove: Callable[[], None] = lambda: None,
         probes: Sequence[AimedProbe] = (),
+        wide: Sequence[WideSpec] = (),
     ) -> None:
-        """``prove`` asks for a proof that storage is alive, and returns at once."""
+        """``prove`` asks for a proof that storage is alive, and returns at once; ``wide`` are
+        watches in place of several that the evaluator knows."""
         self._evaluator = evaluator
         self._prove = prove
         self._probes = probes
+        self._parts = {one.name: {at: part.name for at, part in one.parts.items()} for one in wide}
+        self._whole = {part: name for name, of in self._parts.items() for part in of.values()}
         self._heard: set[str] = set()
         for probe in probes:
             if not probe.rests_on:
@@ -49,23 +54,28 @@ class KubeState:
 
     def apply(self, message: News) -> None:
         assert not isinstance(message, Received), "no server between us and the cluster"
+        parts = self._parts.get(message.source)
+        if parts is None:
+            self._take(message.source, message.changes, isinstance(message, Replaced))
+            return
+        for name, changes in split(parts, message.changes):
+            self._take(name, changes, isinstance(message, Replaced))
+
+    def _take(self, name: str, changes: Sequence[Change], whole: bool) -> None:
         view = self._evaluator.view
-        name = message.source
         saw = view.mark_seeing(name)
-        if isinstance(message, Replaced):
-            differs = view.replace(name, message.changes)
-        else:
-            differs = view.apply(name, message.changes)
+        differs = view.replace(name, changes) if whole else view.apply(name, changes)
         if (saw or differs) and self._dirty is not None:
             self._dirty.add(name)
         self._aim_probes(name)
 
     def blind(self, source: str, reason: str) -> None:
-        if self._evaluator.view.mark_blind(source, reason) and self._dirty is not None:
-            self._dirty.add(source)
-        if source in self._heard:  # before there was any answer it is blind as a matter of course
-            self._aim_probes(source)
-        self._heard.add(source)
+        for name in self._names(source):
+            if self._evaluator.view.mark_blind(name, reason) and self._dirty is not None:
+                self._dirty.add(name)
+            if name in self._heard:  # before any answer it is blind as a matter of course
+                self._aim_probes(name)
+            self._heard.add(name)
 
     def _aim_probes(self, source: str) -> None:
         """Where to ask may stand in what this source has just said."""
@@ -74,17 +84,24 @@ class KubeState:
                 probe.look(self._evaluator)
 
     def lost(self, source: str, since: float, now: float) -> None:
-        self._evaluator.view.mark_lost(source, since, now)
+        for name in self._names(source):
+            self._evaluator.view.mark_lost(name, since, now)
 
     def found(self, source: str, now: float) -> None:
-        if self._evaluator.view.mark_found(source, now) and self._dirty is not None:
-            self._dirty.add(source)
+        for name in self._names(source):
+            if self._evaluator.view.mark_found(name, now) and self._dirty is not None:
+                self._dirty.add(name)
+
+    def _names(self, source: str) -> Collection[str]:
+        """What the evaluator knows of what a source brings."""
+        parts = self._parts.get(source)
+        return (source,) if parts is None else parts.values()
 
     def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
         waited = self._evaluator.view.prove(now)
         if self._dirty is not None:
             self._dirty |= waited
-        return waited
+        return waited | {self._whole[name] for name in waited if name in self._whole}
 
     def items(self, now: float) -> Sequence[Item]:
         if self._evaluator.evaluate(self._dirty, now):

@@ -28,7 +28,7 @@ LOST = DisconnectedError("connection refused")
 class ClusterSource(FakeSource):
     def __init__(self, cluster: str, noun: str) -> None:
         super().__init__(f"{cluster}:{noun}")
-        self.server = cluster
+        self.server = self.cluster = cluster
 
 
 class ClusterState(FakeState):

@@ -76,6 +76,12 @@ def add_selection(parser: Parser, variables: bool = True) -> None:
     about = BY_KEY["namespace"].flag_help(variables) + " (may be repeated)"
     add_setting(group, "namespace", "-n", action="append", help=about)
     group.add_argument(
+        "-A",
+        "--all-namespaces",
+        action="store_true",
+        help="every namespace that holds a workload that the catalog names; of a server, all",
+    )
+    group.add_argument(
         "--catalog",
         metavar="FILE",
         help="a catalog of your own; see 'agentctl catalog show'",

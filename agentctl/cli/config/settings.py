@@ -44,6 +44,8 @@ class Settings:
     contexts: tuple[str, ...] = ()
     """As they were given: names, globs, ``NAME=CONTEXT``."""
     exclude_contexts: tuple[str, ...] = ()
+    all_namespaces: bool = False
+    """Every namespace that holds a workload that the catalog names."""
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ class Settings:
     @property
     def title(self) -> str:
         """Where the control plane is: the namespaces, with commas between them."""
-        return ",".join(self.places)
+        return "all namespaces" if self.all_namespaces else ",".join(self.places)
 
     @classmethod
     def of(
@@ -76,6 +78,7 @@ class Settings:
             probe_dependencies=layers.checked("probes") is True,
             namespaces=(namespace, *others) if others else (),
             contexts=tuple(dict.fromkeys(one for one in given if one)),
+            all_namespaces=bool(getattr(args, "all_namespaces", False)),
             exclude_contexts=tuple(getattr(args, "exclude_context", None) or ()),
             overrides=_overrides(layers),
             request_timeout_s=_request_timeout(layers),

@@ -148,9 +148,8 @@ def output(
     seconds. Raises UsageError for a file that cannot be one."""
     path = getattr(args, "output_file", None)
     color = process.color(args.color) if path is None or args.color == "always" else False
-    style = Style(
-        color, watch, not args.no_headers, namespace, process.clock, several="," in namespace
-    )
+    several = "," in namespace or getattr(args, "all_namespaces", False)
+    style = Style(color, watch, not args.no_headers, namespace, process.clock, several)
     if path is None and not renderers.is_one_shot(args.output):
         return StreamOutput(args.output, style, process, patience)
     return _collected(args.output, path, style, process, patience)

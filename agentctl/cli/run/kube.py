@@ -29,8 +29,9 @@ def kube_engine(
     places: Sequence[ClusterPlace] = (),
 ) -> Engine:
     """An engine that tells one sink and has not been started; raises as ``watched``."""
-    namespaces = settings.places
-    found = watched(settings, namespaces, process, load, places)
+    found = watched(settings, settings.places, process, load, places)
+    # Which namespaces "all" are differs from time to time; it is the same stream.
+    namespaces = ("*",) if settings.all_namespaces else settings.places
     scope = scope_of(namespaces, found.catalog_hash, settings.components, found.names)
     companions: list[Companion] = []
     if settings.diagnose:

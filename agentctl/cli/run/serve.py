@@ -65,7 +65,7 @@ def serve(args: Namespace, process: Process) -> int:
         broadcaster = channels_of(
             found.components,
             {one.name: one.evaluator.specs for one in found.clusters},
-            names,
+            found.namespaces,
             found.catalog_hash,
             settings.components,
             process.clock,
@@ -90,7 +90,7 @@ def serve(args: Namespace, process: Process) -> int:
 
             beside = engine.threads + OTHER_CONNECTIONS
         require(app.threads + beside + SPARE_THREADS, "this server")
-        greet(args, process, names, listeners)
+        greet(args, process, found.namespaces, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
             outcome = Runner(app, None, SERVER_STOP_S).run(stopping)
     return tell_end(process, outcome)

@@ -57,7 +57,7 @@ def _from_server(transport: str, args: Namespace, settings: Settings, process: P
 
     layers = Layers.of(process, args)
     # A server takes one, or none for all that it serves.
-    asked = "" if settings.namespaces else settings.namespace
+    asked = "" if settings.namespaces or settings.all_namespaces else settings.namespace
 
     def build(policy: StreamPolicy, sink: Sink) -> Engine:
         access = server_access(layers, transport, asked, policy, settings.poll_interval_s)

@@ -26,6 +26,7 @@ from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
 from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources, cluster_state
+from agentctl.kube.wide import WideSpec, widened
 from agentctl.model import Status
 from agentctl.redact import redact
 
@@ -47,6 +48,11 @@ class WatchedCluster(NamedTuple):
     evaluator: Evaluator
     context: KubeContext
 
+    @property
+    def wide(self) -> list[WideSpec]:
+        """Its watches of all namespaces, where several are watched."""
+        return widened(self.evaluator.specs, self.name) if self.evaluator.several else []
+
 
 class Watched(NamedTuple):
     """What is to be watched, and where: an engine's parts that both modes share."""
@@ -54,6 +60,7 @@ class Watched(NamedTuple):
     components: tuple[Component, ...]
     catalog_hash: str
     clusters: tuple[WatchedCluster, ...]
+    namespaces: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,10 +85,11 @@ class Watched(NamedTuple):
         owners: dict[str, str] = {}
         states: dict[str, State] = {}
         for one in self.clusters:
+            wide = one.wide
             own = cluster_sources(
-                one.evaluator.specs, one.context, policy.once, policy.max_staleness_s
+                one.evaluator.specs, one.context, policy.once, policy.max_staleness_s, wide
             )
-            states[one.name] = cluster_state(one.evaluator, own)
+            states[one.name] = cluster_state(one.evaluator, own, wide)
             owners.update((source.name, one.name) for source in own)
             sources += own
         if self.names:
@@ -143,25 +151,43 @@ def watched(
     if settings.probed_at:
         catalog = catalog.probed_at(settings.probed_at)
     selected = catalog.select(settings.components)
-    home = namespaces[0] if len(namespaces) == 1 else ""
     closer = CLOSER if settings.diagnose else None
 
-    def cluster(name: str, kube_context: str, provider: AccessProvider) -> WatchedCluster:
-        evaluator = Evaluator(selected.components, namespaces, home, redact, closer, name)
-        client = ApiClient(
+    def client_of(provider: AccessProvider) -> ApiClient:
+        return ApiClient(
             provider, process.clock, settings.insecure_plaintext_token, settings.request_timeout_s
         )
+
+    def cluster(
+        name: str, kube_context: str, client: ApiClient, where: Sequence[str]
+    ) -> WatchedCluster:
+        home = where[0] if len(where) == 1 else ""
+        evaluator = Evaluator(selected.components, where, home, redact, closer, name)
         context = KubeContext(
             client, process.clock, poll_interval_s=settings.poll_interval_s, cluster=name
         )
         return WatchedCluster(name, kube_context, evaluator, context)
 
-    if places:
-        clusters = [
-            cluster(name, context, AccessProvider(load_one, process.clock, files))
-            for name, context, load_one, files in places
-        ]
-    else:
+    if not places:
         provider = AccessProvider(load or configured, process.clock)
-        clusters = [cluster("", provider.current()[0].context, provider)]
-    return Watched(selected.components, catalog.hash, tuple(clusters))
+        client = client_of(provider)
+        if settings.all_namespaces:
+            from agentctl.cli.run.namespaces import all_namespaces
+
+            namespaces = all_namespaces(selected.components, client, process.clock)
+        clusters = [cluster("", provider.current()[0].context, client, namespaces)]
+        return Watched(selected.components, catalog.hash, tuple(clusters), tuple(namespaces))
+    clients = [
+        client_of(AccessProvider(place.load, process.clock, place.files)) for place in places
+    ]
+    each: Sequence[Sequence[str]] = [namespaces] * len(clients)
+    if settings.all_namespaces:
+        from agentctl.cli.run.namespaces import of_each
+
+        each = of_each(selected.components, clients, process.clock, settings.namespace)
+    clusters = [
+        cluster(place.name, place.context, client, where)
+        for place, client, where in zip(places, clients, each)
+    ]
+    everywhere = dict.fromkeys(name for where in each for name in where)
+    return Watched(selected.components, catalog.hash, tuple(clusters), tuple(everywhere))

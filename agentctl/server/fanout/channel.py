@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
@@ -77,8 +77,8 @@ class StatusNow(NamedTuple):
 class Channel:
     """The stream of one namespace; of all together where ``namespace`` is empty.
 
-    ``sources`` names those that the channel's items rest on, each with its name in this
-    channel's cursors and errors; None for all, as they are.
+    ``sources`` names those that the channel's items rest on, each with its name, or names, in
+    this channel's cursors and errors; None for all, as they are.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Channel:
         namespace: str,
         scope: bytes,
         clock: Clock,
-        sources: Optional[Mapping[str, str]] = None,
+        sources: Optional[Mapping[str, Union[str, tuple[str, ...]]]] = None,
     ) -> None:
         self.namespace = namespace
         self.begun = False
@@ -180,7 +180,11 @@ class Channel:
         if self._sources is None:
             return versions
         names = self._sources
-        return {names[name]: version for name, version in versions.items() if name in names}
+        return {
+            own: version
+            for name, version in versions.items()
+            for own in _owned(names.get(name, ()))
+        }
 
     def _name(self, source: str, cluster: str) -> Optional[str]:
         """A source's name in this channel; None where it is of no concern."""
@@ -188,7 +192,7 @@ class Channel:
             return source
         prefix = f"{cluster}:" if cluster else ""
         found = self._sources.get(prefix + source)
-        return None if found is None else found[len(prefix) :]
+        return None if found is None else _owned(found)[0][len(prefix) :]
 
     # The readers' side.
 
@@ -334,3 +338,7 @@ class Channel:
 
     def _error(self, code: ErrorCode, message: str) -> StreamError:
         return StreamError(self._clock.now(), message, code, "", None, self._cursor)
+
+
+def _owned(names: Union[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names

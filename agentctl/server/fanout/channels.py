@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.cursor import scope_of
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.resources import WatchSpec
+from agentctl.kube.wide import widened
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.channel import Channel
 
@@ -32,7 +33,7 @@ def channels_of(
     clusters = tuple(filter(None, by_cluster))
 
     def channel(name: str, scope: Sequence[str], among_others: bool) -> Channel:
-        sources: Optional[dict[str, str]] = None
+        sources: Optional[dict[str, tuple[str, ...]]] = None
         if among_others:
             sources = {}
             for cluster, own in by_cluster.items():
@@ -49,11 +50,16 @@ def channels_of(
 
 def _own_names(
     components: Sequence[Component], specs: Sequence[WatchSpec], namespace: str, cluster: str
-) -> dict[str, str]:
+) -> dict[str, tuple[str, ...]]:
     """The sources that a namespace rests on, with the names they would have alone."""
     alone = Evaluator(components, [namespace], namespace, cluster=cluster).specs
-    names: dict[object, Optional[str]] = {
-        (spec.resource, spec.namespace): spec.name for spec in alone
-    }
-    found = ((spec.name, names.get((spec.resource, spec.namespace))) for spec in specs)
-    return {name: own for name, own in found if own is not None}
+    names = {(spec.resource, spec.namespace): spec.name for spec in alone}
+
+    def own(parts: Iterable[WatchSpec]) -> tuple[str, ...]:
+        places = ((spec.resource, spec.namespace) for spec in parts)
+        return tuple(names[place] for place in places if place in names)
+
+    found = {spec.name: own([spec]) for spec in specs}
+    for wide in widened(specs, cluster):
+        found[wide.name] = own(wide.parts.values())
+    return {name: owned for name, owned in found.items() if owned}
