@@ -12,7 +12,9 @@ from agentctl.kube.cuts.resources import ResourceCut
 from agentctl.kube.tally import SHOWN_AS
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import JSONObject
+from agentctl.rules.atom import path_text
 from agentctl.rules.judge import Judgement, RuleList
+from agentctl.rules.paths import paths_of
 
 
 class Trial(NamedTuple):
@@ -42,6 +44,7 @@ class Trial(NamedTuple):
             "line": self.line,
             "rules": self.rules.name,
             "why": self.judged.why,
+            "reads": [path_text(path) for path in paths_of(self.rules)],
         }
         return {key: value for key, value in row.items() if value}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from agentctl.catalog.rules import rules_of, rules_of_kind, shipped
 from agentctl.rules.judge import STATUSES, Rule, RuleList
 from agentctl.rules.named import NAMES, named, rule_list
-from agentctl.rules.paths import cut, paths_of
+from agentctl.rules.paths import paths_of
 from agentctl.rules.syntax import parse_atom
 
 MADE = yaml.safe_load((Path(__file__).parent.parent / "data/health.yaml").read_text())
@@ -143,6 +144,20 @@ LISTS = st.sampled_from([RULES, *map(named, NAMES), *(one.rules for one in shipp
 @given(LISTS, JSON)
 def test_whatever_an_object_is_it_has_a_status(rules: RuleList, item: Any) -> None:
     assert rules.judge(item).status in STATUSES
+
+
+def cut(item: dict[str, Any], paths: Iterable[tuple[str, ...]]) -> dict[str, Any]:
+    """An object with nothing in it but what stands at these paths."""
+    out: dict[str, Any] = {}
+    for path in paths:
+        value: Any = item
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        place = out
+        for key in path[:-1]:
+            place = place.setdefault(key, {})
+        place[path[-1]] = value
+    return out
 
 
 @given(LISTS, JSON)

@@ -80,6 +80,7 @@ def test_the_same_for_programs(tmp_path: Path, example: str) -> None:
     assert row["component"] == "certificates"
     assert (row["status"], row["rule"]) == ("healthy", "healthy: [Ready=True]")
     assert row["rules"] == "Certificate of health.yaml"
+    assert ".status.conditions" in row["reads"]
 
 
 @pytest.mark.parametrize(
