@@ -37,14 +37,16 @@ class Keys:
         return self._fd if self._before is not None and self._is_ours() else None
 
     def take(self) -> None:
-        """Have keys, if there can be any."""
-        if self._before is not None or self._borrowers or self._gone or not self._is_ours():
+        """Have keys, if there can be any; again, where a shell has set the modes meanwhile."""
+        if self._borrowers or self._gone or not self._is_ours():
             return
         import termios
 
         try:
             before = termios.tcgetattr(self._fd)
             modes = termios.tcgetattr(self._fd)
+            if self._before is not None and not modes[LOCAL_FLAGS] & termios.ICANON:
+                return
             modes[LOCAL_FLAGS] &= ~(termios.ICANON | termios.ECHO)
             # A read never waits: somebody else may have been quicker.
             modes[CONTROL_CHARACTERS][termios.VMIN] = 0

@@ -50,6 +50,19 @@ def test_taken_read_and_given_back(ends: tuple[int, int]) -> None:
     assert modes(slave) == before
 
 
+def test_a_shell_that_has_stopped_it_and_lets_it_go_on_may_set_the_modes(
+    ends: tuple[int, int],
+) -> None:
+    _, slave = ends
+    before, keys = modes(slave), Keys(slave)
+    keys.take()
+    termios.tcsetattr(slave, termios.TCSANOW, before)  # SIGSTOP, and fg
+    keys.take()
+    assert not modes(slave)[LOCAL_FLAGS] & termios.ICANON
+    keys.give_back()
+    assert modes(slave) == before
+
+
 def test_who_asks_the_user_something_has_the_terminal_as_it_was(ends: tuple[int, int]) -> None:
     _, slave = ends
     before, keys = modes(slave), Keys(slave)
