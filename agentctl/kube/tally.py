@@ -78,6 +78,8 @@ class _Entry:
     """Until when its progress is held back."""
     first_seen: float = 0.0
     """Since when it is seen to be progressing."""
+    not_before: float = -inf
+    """When it was seen to begin; a transition before that is of something else."""
     due: float = inf
     """When time alone makes something else of it."""
 
@@ -135,11 +137,12 @@ class Tally:
         """Progress goes on where it was seen before, or begins."""
         if old is not None and old.judged.status == "progressing":
             entry.before, entry.told_from = old.before, old.told_from
-            entry.first_seen = old.first_seen
+            entry.first_seen, entry.not_before = old.first_seen, old.not_before
             return
         now = entry.judged.seen.monotonic
         entry.before = entry.standing
         entry.first_seen = now
+        entry.not_before = -inf if old is None else now
         entry.told_from = -inf if listed else now + HOLD_S
 
     def settle(self, now: float, lapse: Lapse) -> Optional[float]:
@@ -195,6 +198,7 @@ class Tally:
         began = entry.first_seen
         if judged.since is not None:  # and not in the future, of a clock that is ahead
             began = min(judged.monotonic(judged.since), judged.seen.monotonic)
+            began = max(began, entry.not_before)
         over = began + self.terms.grace_s
         if now >= over:
             lapsed = lapse(over)

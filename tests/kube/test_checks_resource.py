@@ -128,6 +128,27 @@ def test_progress_counts_since_it_was_first_seen_however_often_it_changes() -> N
     assert cluster.says(now=1300.0)[0] == "degraded"
 
 
+def test_progress_that_was_seen_to_begin_did_not_begin_before_that() -> None:
+    """A rollout changes no condition at first: their transitions are of another time."""
+    rules = "[{progressing: [.status.lit<.spec.bulbs]}, {healthy: [Ready=True]}]"
+    cluster = Cluster(component(f"{{{OF}, rules: {rules}}}"))
+    well = lamp("a", since=EPOCH - 9999, spec={"bulbs": 3}, status={"lit": 3})
+    cluster.has(SOURCE, well)
+    cluster.says()
+    well["status"] = {**well["status"], "lit": 2}
+    change(cluster, well, later(10))
+    assert cluster.says(now=1012.0)[0] == "unknown"
+    assert cluster.says(now=1309.0)[0] == "unknown"
+    assert cluster.says(now=1310.0)[0] == "degraded"
+
+
+def test_an_older_generation_counts_since_it_was_seen() -> None:
+    item = lamp("a", generation=3, status={"observedGeneration": 2}, since=EPOCH - 9999)
+    cluster = Cluster(READY).has(SOURCE, item)
+    assert cluster.says(now=1299.0)[0] == "unknown"
+    assert cluster.says(now=1300.0)[0] == "degraded"
+
+
 def test_a_transition_in_the_future_is_now() -> None:
     cluster = Cluster(READY).has(SOURCE, lamp("a", "Unknown", since=EPOCH + 5000))
     assert cluster.says(now=1300.0)[0] == "degraded"

@@ -29,8 +29,7 @@ def counted(judged: Judged, now: float) -> str:
     """How one object counts, by the rules of the page."""
     if judged.status == "progressing":
         assert judged.since is not None
-        began = judged.since
-        return "degraded" if now >= min(began, judged.seen.monotonic) + 20 else "progressing"
+        return "degraded" if now >= judged.since + 20 else "progressing"
     if judged.status == "healthy" and judged.expires is not None:
         if now >= judged.expires:
             return "error"
@@ -45,6 +44,7 @@ def test_counts_and_names_are_those_of_counting_anew(
     tally = Tally(Terms(grace_s=20.0, warn_s=5.0))
     model: dict[ObjectKey, Judged] = {}
     begun: dict[ObjectKey, float] = {}
+    bound: dict[ObjectKey, float] = {}
     now = 0.0
     for key, status, at, wait in steps:
         seen = Seen(now, now)  # both clocks are one
@@ -59,8 +59,11 @@ def test_counts_and_names_are_those_of_counting_anew(
         if judged is not None:
             going_on = old is not None and old.status == judged.status == "progressing"
             begun[key] = begun[key] if going_on else now
-            if judged.status == "progressing" and judged.since is None:
-                judged = Judged("progressing", since=begun[key], seen=seen)
+            if not going_on:
+                bound[key] = float("-inf") if old is None else now
+            if judged.status == "progressing":
+                since = begun[key] if judged.since is None else min(judged.since, now)
+                judged = Judged("progressing", since=max(since, bound[key]), seen=seen)
             model[key] = judged
         if wait % 2:  # several changes may come before anybody looks
             continue

@@ -17,7 +17,7 @@ from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import parse_time
-from agentctl.rules.judge import RuleList
+from agentctl.rules.judge import OLDER, RuleList
 from agentctl.rules.scope import Path, told
 from agentctl.rules.scope import field as field_at
 
@@ -83,7 +83,9 @@ class ResourceCut:
         expires = _time(field_at(item, self.expires)) if self.expires else None
         if status == "healthy" and expires is None:
             return HEALTHY
-        since = _progressing_since(item, metadata) if status == "progressing" else None
+        # The transitions of an older generation are of that.
+        tells = status == "progressing" and judged.rule != OLDER
+        since = _progressing_since(item, metadata) if tells else None
         return Judged(status, judged.why, since, expires, seen)
 
     def is_about(self, metadata: Mapping[str, Any]) -> bool:
