@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from typing import Optional, Union
 
-from agentctl.clock import Clock
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Change, Changed, ObjectKey
 from agentctl.kube.check import Context, Result
 from agentctl.kube.checks._probe_plan import ProbedResource, ProbePlan, ProbeReading
+from agentctl.kube.probe_stats import Probed
 from agentctl.kube.resources import Need, WatchSpec
-from agentctl.kube.turns import Turns
+from agentctl.kube.source import KubeContext
 from agentctl.probe.address import HostPort
 from agentctl.probe.answer import Answer, Cause, ProbeError
 from agentctl.probe.prober import Prober
@@ -29,18 +28,17 @@ class ProbeSource(Source):
 
     essential = False
 
-    def __init__(
-        self, spec: WatchSpec, clock: Clock, turns: Turns, rng: random.Random, once: bool = False
-    ) -> None:
+    def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
         assert isinstance(spec.resource, ProbedResource), "it is one of these"
         assert spec.resource.plan is not None, "it has a plan"
         self.name = self.server = spec.name
         self.noun = "a probe"
         self._plan: ProbePlan = spec.resource.plan
         self._spec = spec
-        self._clock = clock
-        self._turns = turns
-        self._rng = rng
+        self._clock = context.clock
+        self._turns = context.turns
+        self._rng = context.rng
+        self._stats = context.probes
         self._once = once
         self._aim: Optional[Aim] = None
         self._aimed = threading.Event()
@@ -114,7 +112,7 @@ class ProbeSource(Source):
         return attempt.stopping or self._aimed.is_set()
 
     def _next(self, prober: Prober, before: ProbeReading) -> ProbeReading:
-        plan = self._plan
+        plan, probed = self._plan, Probed(self._plan.question.protocol, str(before.address))
         answer: Optional[Answer] = None
         cause: Optional[Cause] = None
         message = ""
@@ -125,6 +123,11 @@ class ProbeSource(Source):
                 message = f"answers, but not within {plan.slow * 1000:g} ms"
         except ProbeError as error:
             cause, message = error.cause, error.message
+        if answer is not None:
+            at = self._clock.now().timestamp()
+            self._stats.good(probed, answer.latency_ms / 1000, at)
+        elif cause is not None:
+            self._stats.failed(probed, cause.value)
         return before.after(answer, cause, message, plan.failures)
 
     def _put(self, attempt: Attempt, reading: Optional[ProbeReading]) -> None:

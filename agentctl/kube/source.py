@@ -32,6 +32,7 @@ from agentctl.errors import (
 from agentctl.kube.client import ApiClient
 from agentctl.kube.decode import ExpiredError
 from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError, WatchSettings
+from agentctl.kube.probe_stats import ProbeStats
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Readiness, Startup
 from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
@@ -81,6 +82,7 @@ class KubeContext:
     cluster: str = ""
     """Its name where several are watched."""
     turns: Turns = field(default_factory=Turns)
+    probes: ProbeStats = field(default_factory=ProbeStats)
 
     def startup(self, waits: bool = True) -> Startup:
         """For one source: what it can tell of its server's start."""

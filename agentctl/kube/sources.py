@@ -40,7 +40,7 @@ def cluster_sources(
         elif not spec.resource.is_api:
             from agentctl.kube.probe_source import ProbeSource
 
-            sources.append(ProbeSource(spec, context.clock, context.turns, context.rng, once))
+            sources.append(ProbeSource(spec, context, once))
         elif once:
             sources.append(KubePollSource(spec, context, once=True))
         else:

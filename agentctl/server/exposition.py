@@ -59,6 +59,7 @@ class _Families:
         yield from self._streams()
         yield from self._broadcast()
         yield from self._sources()
+        yield from self._probes()
 
     def _streams(self) -> Iterator[Metric]:
         from prometheus_client.core import (
@@ -134,6 +135,39 @@ class _Families:
         yield _filled(attempts, [(one.name, one.attempts) for one in sources])
         yield _filled(silence, [(one.name, max(0.0, now - one.last_alive)) for one in sources])
         yield _filled(up, [(one.name, one.up) for one in sources])
+
+    def _probes(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        labels = ["protocol", "address"]
+        latency = GaugeMetricFamily(
+            "agentctl_probe_latency_seconds",
+            "How long a dependency took for its last answer; none while it gives no good one.",
+            labels=labels,
+        )
+        good = GaugeMetricFamily(
+            "agentctl_probe_last_success_timestamp_seconds",
+            "When a dependency last gave a good answer.",
+            labels=labels,
+        )
+        failures = CounterMetricFamily(
+            "agentctl_probe_failures",
+            "Times that a dependency gave no good answer, by cause.",
+            labels=[*labels, "cause"],
+        )
+        # One that several clusters have in common is asked for each, and told once.
+        records = {
+            key: one for stats in self._services.probes() for key, one in stats.records().items()
+        }
+        for probed, one in records.items():
+            if one.latency_s is not None:
+                latency.add_metric(list(probed), one.latency_s)
+            if one.good_at is not None:
+                good.add_metric(list(probed), one.good_at)
+            for cause, count in sorted(one.failures.items()):
+                failures.add_metric([*probed, cause], float(count))
+        if records:
+            yield from (latency, good, failures)
 
 
 def _filled(family: Any, values: Iterable[tuple[str, float]]) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Vitals
+from agentctl.kube.probe_stats import ProbeStats
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.broadcaster import Broadcaster
@@ -50,6 +51,9 @@ class Services:
 
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""
+
+    probes: Callable[[], Iterable[ProbeStats]] = tuple
+    """Of each cluster, what became of asking dependencies themselves."""
 
     give_up: Callable[[], None] = lambda: None
     """Ends the server: something that it cannot go on without is broken."""

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 from prometheus_client import Metric
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agentctl.clock import SystemClock
 from agentctl.engine.policy import SourceVitals, Vitals
+from agentctl.kube.probe_stats import Probed, ProbeStats
 from agentctl.server.auth import TokenGate
 from agentctl.server.exposition import CONTENT_TYPE, render
 from agentctl.server.limits import StreamCount, StreamLimits
@@ -200,3 +202,20 @@ def test_promtool_has_nothing_to_say_against_it(made: Services) -> None:
         ["promtool", "check", "metrics"], input=ours, capture_output=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_probes_by_whom_was_asked(made: Services) -> None:
+    stats = ProbeStats()
+    stats.good(Probed("redis", "cache:6379"), 0.012, 1_790_000_000.5)
+    stats.failed(Probed("postgres", "db:5432"), "refused")
+    stats.failed(Probed("postgres", "db:5432"), "refused")
+    families = scraped(replace(made, probes=lambda: [stats, ProbeStats()]))
+    assert values(families["agentctl_probe_latency_seconds"]) == {("cache:6379", "redis"): 0.012}
+    assert list(values(families["agentctl_probe_last_success_timestamp_seconds"])) == [
+        ("cache:6379", "redis")
+    ]
+    failures = families["agentctl_probe_failures"]
+    assert values(failures) == {("db:5432", "refused", "postgres"): 2.0}
+    stats.failed(Probed("redis", "cache:6379"), "timeout")
+    families = scraped(replace(made, probes=lambda: [stats]))
+    assert values(families["agentctl_probe_latency_seconds"]) == {}

@@ -80,6 +80,7 @@ def serve(args: Namespace, process: Process) -> int:
             clock=process.clock,
             info=ServerInfo(__version__),
             hosts=AllowedHosts([*args.allowed_host, *names_listened_at(args)]),
+            probes=lambda: [one.context.probes for one in found.clusters],
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )
         listeners = bind(args, services, tls)
