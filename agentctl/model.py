@@ -88,6 +88,8 @@ class Item:
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict, compare=False)
     cluster: str = ""
+    since: str = field(default="", compare=False)
+    """Since when it has been so, as the API writes times, where that is known. Not in the JSON."""
     lasting: Mapping[str, Any] = field(init=False, repr=False)
     """The details in which a difference is a change: not the latency of a probe."""
 

@@ -36,6 +36,8 @@ class Result:
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     recheck_at: Optional[float] = field(default=None, compare=False)
+    since: str = field(default="", compare=False)
+    """Since when it has been so, as the API writes times; empty where that is not told."""
     asked: bool = False
     """The dependency itself was asked: what is only ``configured`` beside it says nothing."""
 
@@ -173,4 +175,7 @@ def worst(results: Sequence[Result]) -> Result:
                 details.setdefault(key, value)
     messages = (one.message for one in ranked if one.status is status and one.message)
     times = [result.recheck_at for result in ranked if result.recheck_at is not None]
-    return Result(status, next(messages, ""), details, min(times, default=None))
+    begun = [one.since for one in ranked if one.status is status and one.since]
+    # All must be well for it to be so, and one that is not is enough.
+    since = (max if status is Status.HEALTHY else min)(begun, default="")
+    return Result(status, next(messages, ""), details, min(times, default=None), since)

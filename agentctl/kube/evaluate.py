@@ -308,7 +308,15 @@ class Evaluator:
         if component.static:
             details["static"] = True  # verdicts leave it out
         message = self._redact(result.message)
-        return Item(component.name, namespace, result.status, message, details, self._cluster)
+        return Item(
+            component.name,
+            namespace,
+            result.status,
+            message,
+            details,
+            self._cluster,
+            self._redact(result.since),
+        )
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -1,7 +1,7 @@
 """Wide output: the table with AGE and REASON, as kubectl's ``-o wide``.
 
-AGE is how long a component has been in its present status, REASON the one word of
-Kubernetes for why it is not well. Where that is not known there is a ``-``.
+AGE is how long a component has been in its present status, by its workload's conditions;
+REASON the one word of Kubernetes for why it is not well. What is not known is a ``-``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from agentctl.diagnosis.text import KEY
 from agentctl.engine.verdict import GOOD
 from agentctl.lenient_json import mappings, text
-from agentctl.model import Item
+from agentctl.live.board import age
+from agentctl.model import Item, parse_time
 from agentctl.renderers import Style, TextSink
 from agentctl.renderers.table import TableRenderer
 
@@ -31,7 +32,15 @@ class WideRenderer(TableRenderer):
 
     def _cells(self, item: Item) -> tuple[str, ...]:
         *head, message = super()._cells(item)
-        return (*head, NOT_KNOWN, reason_of(item) or NOT_KNOWN, message)
+        known = self._age(item), reason_of(item)
+        return (*head, *(word or NOT_KNOWN for word in known), message)
+
+    def _age(self, item: Item) -> str:
+        try:
+            since = parse_time(item.since)
+        except ValueError:
+            return ""
+        return age((self._style.clock.now() - since).total_seconds())
 
 
 def reason_of(item: Item) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,24 @@ def test_headers_can_be_left_out(here: Any) -> None:
 def test_wide_has_age_and_reason(here: Any) -> None:
     head, *rows = here("status -o wide").stdout.splitlines()
     assert head.split() == ["COMPONENT", "NAMESPACE", "STATUS", "AGE", "REASON", "MESSAGE"]
-    at = head.index("REASON")
-    assert all(row[at:].split()[0] == "-" for row in rows)
+    told = {row.split()[0]: row.split()[3:5] for row in rows}
+    assert told["database"] == ["-", "-"]
+    for name in ("agents-controller", "runtime:workflow"):  # which follows it
+        age, reason = told[name]
+        assert re.fullmatch(r"(\d+[dhms]){1,2}", age)
+        assert reason == "-"
+
+
+def test_wide_says_why_and_since_when(tmp_path: Path) -> None:
+    with DemoControlPlane(script=False) as demo:
+        demo.plane.controller_crashes()
+        path = tmp_path / "kubeconfig"
+        path.write_text(demo.kubeconfig_text())
+        done = call("status", "-o", "wide", "--kubeconfig", str(path), home=tmp_path)
+    (row,) = (row for row in done.stdout.splitlines() if row.startswith("agents-controller"))
+    status, _, reason = row.split()[2:5]
+    assert status in ("degraded", "error")
+    assert reason == "CrashLoopBackOff"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class ComponentCheck(Check):
         message = result.message
         if message and result.status.severity > Status.UNKNOWN.severity:
             message = f"{self.name}: {message}"
-        return Result(result.status, message)
+        return Result(result.status, message, since=result.since)
 
 
 def parse(fields: Fields) -> Check:

@@ -86,7 +86,7 @@ class WorkloadCheck(Check):
         result = self._with_pods(context, where, kind, workload)
         if len(matching) == 1 or not result.message:
             return result
-        return Result(result.status, f"{workload.name}: {result.message}", result.details)
+        return replace(result, message=f"{workload.name}: {result.message}")
 
     def _matching(
         self, context: Context, where: str, labels: LabelSelector
@@ -139,7 +139,7 @@ def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> R
     if unseen:
         return worst((judge(kind, workload, None), blind(unseen)))
     if judge(kind, workload, None).status is Status.HEALTHY:
-        return Result(Status.HEALTHY)
+        return Result(Status.HEALTHY, since=workload.well_since)
     troubles = context.view.derive(PODS, where, cut_pod, worst_by_labels)
     mine = [
         trouble for labels, trouble in troubles.items() if workload.selector.matches(dict(labels))
@@ -196,7 +196,8 @@ def judge(kind: str, workload: Workload, pod: Optional[PodTrouble]) -> Result:
     if pod is not None:
         parts.append(f"{pod.name}: {pod.reason}")
     down = available <= 0 < desired
-    return Result(Status.ERROR if down else Status.DEGRADED, "; ".join(parts), details)
+    status = Status.ERROR if down else Status.DEGRADED
+    return Result(status, "; ".join(parts), details, since=workload.ill_since)
 
 
 def _shortage(workload: Workload) -> str:

@@ -18,6 +18,7 @@ from agentctl.model import format_time, parse_time
 
 MAX_PHASE = 80
 MAX_HOLDER = 253
+MAX_TIME = 40
 """A phase is one word and a holder is called after its pod; the API sets no limits."""
 
 
@@ -45,6 +46,10 @@ class Workload(NamedTuple):
     """Pods of older revisions that a Deployment has still to take down."""
     deadline_exceeded: bool
     paused: bool
+    well_since: str = ""
+    """When it became available, and ``ill_since`` when it ceased to be so, or to progress: one
+    of them, as the API writes times; empty where no condition tells."""
+    ill_since: str = ""
 
 
 class EnvVar(NamedTuple):
@@ -143,7 +148,19 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
             for condition in mappings(status, "conditions")
         ),
         paused=spec.get("paused") is True,
+        well_since=_turned(status, "Available", "True"),
+        ill_since=_turned(status, "Available", "False") or _turned(status, "Progressing", "False"),
     )
+
+
+def _turned(status: Mapping[str, Any], kind: str, to: str) -> str:
+    """When a condition became what it is, if it is ``to``."""
+    times = (
+        text(one, "lastTransitionTime")[:MAX_TIME]
+        for one in mappings(status, "conditions")
+        if one.get("type") == kind and one.get("status") == to
+    )
+    return next(times, "")
 
 
 def _strategy(spec: Mapping[str, Any]) -> str:
