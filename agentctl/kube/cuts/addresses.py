@@ -9,8 +9,8 @@ from agentctl.kube.resources import Seen
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.probe.address import HostPort, address_in
 
-NO_PORT = 1
-"""Stands for a port that a value does not have: TCP's port 1 is nobody's."""
+NO_PORT = 0
+"""Stands for a port that a value does not have."""
 
 
 class EnvAddresses(NamedTuple):
@@ -41,4 +41,7 @@ def _address(entry: Mapping[str, Any]) -> Optional[HostPort]:
     # $(NAME) stands for another variable's value.
     if not isinstance(value, str) or "$(" in value or "valueFrom" in entry:
         return None
-    return address_in(value, NO_PORT)
+    found = address_in(value)
+    if found is None and (host := address_in(value, 1)):
+        found = host._replace(port=NO_PORT)
+    return found

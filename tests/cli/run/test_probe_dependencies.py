@@ -132,3 +132,37 @@ def changed(event: dict[str, Any], status: str, message: str = "") -> bool:
         one["status"] == status and one["message"] in (message or one["message"],)
         for one in event["changes"]
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "cause", "remedy"),
+    [
+        ("redis://127.0.0.1:1", "refused", "nothing listens on 127.0.0.1:1"),
+        ("redis://gone.agents.svc:6379", "name", "gone.agents.svc does not resolve from here"),
+        ("redis://169.254.169.254:80", "address", "name it in the catalog"),
+    ],
+)
+def test_a_diagnosis_says_what_to_do(cluster: Cluster, url: str, cause: str, remedy: str) -> None:
+    set_url(cluster, url)
+    catalog = str(cluster.folder / "catalog.yaml")
+    flags = ("--probe-dependencies", "--catalog", catalog, "--component", "database")
+    done = call("diagnose", "-o", "json", *flags, home=cluster.folder, extra=cluster.extra)
+    (item,) = json.loads(done.stdout)["items"]
+    assert "diagnosis" in item["details"], item
+    (reason,) = item["details"]["diagnosis"]
+    assert remedy in reason["remedy"]
+    assert reason["facts"]["cause"] == cause
+    if "agents.svc" in url:
+        assert any("get service gone" in command for command in reason["commands"])
+
+
+def test_a_thousand_probes(cluster: Cluster, redis: Server) -> None:
+    rows = "".join(
+        f"  - {{name: c{n}, checks: [{{kind: probe, protocol: redis, "
+        f"address: '127.0.{n // 250}.{n % 250 + 1}:1'}}]}}\n"
+        for n in range(1000)
+    )
+    (cluster.folder / "catalog.yaml").write_text("components:\n" + rows)
+    _, items = status(cluster, "--probe-dependencies", "--timeout", "60s")
+    assert len(items) == 1000
+    assert {item["status"] for item in items.values()} == {"degraded"}
