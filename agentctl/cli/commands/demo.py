@@ -37,8 +37,8 @@ DESCRIPTION = """\
 Start a Kubernetes API on loopback with an agent control plane in it, and watch
 it as 'agentctl status watch' would. In a round of half a minute temporal
 degrades and recovers, a controller pod crash-loops, a CRD vanishes and returns,
-and the leader's lease expires. With --probe-dependencies it has a database and a
-temporal of its own, which are asked, go away and come back.
+and the leader's lease expires. With --probe-dependencies it has a database and
+a temporal of its own, which are asked, go away and come back.
 
   agentctl demo
   agentctl demo --live

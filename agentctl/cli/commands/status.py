@@ -45,7 +45,7 @@ examples:
   agentctl status watch
   agentctl status watch --live                       the table, redrawn in place
   agentctl status watch -o ndjson | jq -c 'select(.type=="delta")'
-  agentctl status --exit-code                        ends with 1 if one is not well
+  agentctl status --exit-code                        1 if one is not well
   agentctl status watch --timeout 30s --no-retry     for cron: ends by itself
   agentctl status watch --since "$CURSOR" --timeout 5s -o ndjson
 
