@@ -53,7 +53,7 @@ def kube_engine(
 
 def _elsewhere(found: Watched, namespaces: Sequence[str]) -> str:
     """Of a context that names another namespace: kubectl would look there."""
-    if found.names:
+    if found.names or "*" in namespaces:
         return ""
     access, _ = found.clusters[0].context.client.provider.current()
     if not access.namespace or access.namespace in namespaces:

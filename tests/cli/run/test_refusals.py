@@ -99,6 +99,7 @@ def test_the_contexts_namespace_is_told_where_nothing_is_found(
     assert 'namespace "nowhere" not found' in done.stderr
     assert OTHER in done.stderr
     assert OTHER in here("status --debug", "namespace: team-a").stderr
-    assert "not taken" not in here("status --debug").stderr
+    for line in ("status --debug", "status -A --debug"):
+        assert "not taken" not in here(line).stderr
     demo.double.denied = [("*", "*", "*")]
     assert OTHER in here("status", "namespace: team-a").stderr
