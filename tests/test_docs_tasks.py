@@ -19,7 +19,7 @@ from tools.bundling.target import Target, platform_here
 DOCS = docpage.ROOT / "docs"
 
 
-@pytest.mark.parametrize("page", ["cron.md", "ci-gate.md", "transports.md"])
+@pytest.mark.parametrize("page", ["cron.md", "ci-gate.md", "transports.md", "many-clusters.md"])
 def test_every_example_gives_what_it_shows(page: str, tmp_path: Path) -> None:
     docpage.run(page, tmp_path)
 

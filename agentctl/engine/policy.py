@@ -134,5 +134,13 @@ class Vitals(NamedTuple):
         return [source for source in self.sources if source.lost]
 
     @property
+    def missed(self) -> list[SourceVitals]:
+        """Those lost without which there is nothing: not those of one cluster of several."""
+        lost = self.lost
+        if {one.cluster for one in self.sources} - {one.cluster for one in lost}:
+            return []
+        return lost
+
+    @property
     def ready(self) -> bool:
-        return self.begun and not self.lost
+        return self.begun and not self.missed

@@ -116,25 +116,30 @@ class _Families:
 
         vitals = self._services.vitals()
         now = self._services.clock.monotonic()
+        several = any(one.cluster for one in vitals.sources)
+        # Not ``cluster``: Prometheus servers put that on whatever they scrape.
+        labels = ["member_cluster", "source"] if several else ["source"]
         attempts = CounterMetricFamily(
             "agentctl_source_attempts",
             "Connections begun for what is watched: the first one and every restart.",
-            labels=["source"],
+            labels=labels,
         )
         silence = GaugeMetricFamily(
             "agentctl_source_silence_seconds",
             "Since a source last proved to be alive.",
-            labels=["source"],
+            labels=labels,
         )
         up = GaugeMetricFamily(
             "agentctl_source_up",
             "1 while what the source says can be relied on.",
-            labels=["source"],
+            labels=labels,
         )
-        sources = vitals.sources
-        yield _filled(attempts, [(one.name, one.attempts) for one in sources])
-        yield _filled(silence, [(one.name, max(0.0, now - one.last_alive)) for one in sources])
-        yield _filled(up, [(one.name, one.up) for one in sources])
+        for one in vitals.sources:
+            values = [one.cluster, one.label] if several else [one.name]
+            attempts.add_metric(values, float(one.attempts))
+            silence.add_metric(values, max(0.0, now - one.last_alive))
+            up.add_metric(values, float(one.up))
+        yield from (attempts, silence, up)
 
     def _probes(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

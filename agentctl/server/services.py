@@ -67,7 +67,7 @@ class Services:
         if self.draining.is_set():
             return ["about to end"]
         vitals = self.vitals()
-        found = [f"without {one.name}: {one.failure or 'no answer yet'}" for one in vitals.lost]
+        found = [f"without {one.name}: {one.failure or 'no answer yet'}" for one in vitals.missed]
         if not vitals.begun:
             return ["the first state is not known yet", *map(redact, found)]
         silent = self.clock.monotonic() - vitals.at

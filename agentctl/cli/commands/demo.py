@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from agentctl.cli.run.contexts import ClusterPlace
     from agentctl.engine.engine import Engine
     from agentctl.engine.policy import StreamPolicy
     from agentctl.engine.stream import Sink
@@ -42,6 +43,7 @@ a temporal of its own, which are asked, go away and come back.
 
   agentctl demo
   agentctl demo --live
+  agentctl demo --clusters 3                 three of them, one of which goes down
   agentctl demo --probe-dependencies
   agentctl demo --timeout 30s -o ndjson | jq -c .
   agentctl demo --api-only > kubeconfig &
@@ -51,12 +53,21 @@ The heartbeat is 5s here unless --heartbeat says otherwise."""
 
 HEARTBEAT_S = 5.0
 
+MAX_CLUSTERS = 20
+
 
 def port(text: str) -> int:
     """An argparse type."""
     if text.isdecimal() and int(text) <= 65535:
         return int(text)
     raise ArgumentTypeError(f"expected a number from 0 (any) to 65535, got {text!r}")
+
+
+def count(text: str) -> int:
+    """An argparse type."""
+    if text.isdecimal() and 2 <= int(text) <= MAX_CLUSTERS:
+        return int(text)
+    raise ArgumentTypeError(f"expected a number from 2 to {MAX_CLUSTERS}, got {text!r}")
 
 
 def configure(parser: Parser) -> None:
@@ -72,6 +83,12 @@ def configure(parser: Parser) -> None:
     group.add_argument(
         "--no-script", action="store_true", help="let nothing happen: the control plane stays well"
     )
+    group.add_argument(
+        "--clusters",
+        type=count,
+        metavar="N",
+        help="several control planes, each on an API of its own; the last goes down for a while",
+    )
     add_selection(parser, variables=False)
     add_output(parser)
     add_watch(parser, heartbeat="5s", live=True)
@@ -82,6 +99,8 @@ def run(args: Namespace, process: Process) -> int:
 
     if args.api_only:
         refuse_watch_flags(args, "{0} has no meaning with --api-only")
+    if args.clusters:
+        return several(args, process)
     try:
         asks = args.probe_dependencies is True and not args.api_only
         demo = DemoControlPlane(args.port, script=not args.no_script, dependencies=asks)
@@ -98,6 +117,58 @@ def run(args: Namespace, process: Process) -> int:
         )
     finally:
         demo.stop()
+
+
+def several(args: Namespace, process: Process) -> int:
+    """The same with a control plane in each of several clusters."""
+    from agentctl.cli.run.contexts import places_of
+    from agentctl.demo.clusters import DemoClusters
+    from agentctl.kube.access import ClusterAccess
+
+    for flag, value in (
+        ("--port", args.port),
+        ("--probe-dependencies", args.probe_dependencies is True),
+    ):
+        if value:
+            raise UsageError(f"{flag} is for one control plane, and --clusters are several")
+    try:
+        demo = DemoClusters(args.clusters, script=not args.no_script).start()
+    except OSError as error:
+        raise UsageError(f"cannot listen on 127.0.0.1: {error.strerror}") from None
+    try:
+        if args.api_only:
+            return serve(demo.kubeconfig_text(), process)
+        accesses = [
+            (name, ClusterAccess(server=plane.url, description=f"the embedded {name}"))
+            for name, plane in demo.planes.items()
+        ]
+        greeting = f"{args.clusters} embedded control planes: {', '.join(demo.planes)}; ctrl-C ends"
+        return shown(args, process, places_of(accesses), greeting)
+    finally:
+        demo.stop()
+
+
+def shown(args: Namespace, process: Process, places: Sequence[ClusterPlace], greeting: str) -> int:
+    """Watch several clusters."""
+    from agentctl.cli.config.layers import Layers
+    from agentctl.cli.config.settings import Settings, namespaces
+    from agentctl.cli.run.kube import kube_engine
+    from agentctl.cli.run.stream import show
+    from agentctl.demo import OTHER_CONNECTIONS
+
+    if args.heartbeat is None:
+        args.heartbeat = HEARTBEAT_S
+    layers = Layers(args, {}, {})
+    first, *others = namespaces(layers)
+    settings = Settings.of(layers, first, others=others)
+
+    def build(policy: StreamPolicy, sink: Sink) -> Engine:
+        return kube_engine(settings, policy, sink, process, places=places)
+
+    def beside(engine: Engine) -> int:
+        return engine.threads + len(places) * OTHER_CONNECTIONS
+
+    return show(args, settings, process, True, build, greeting, beside=beside)
 
 
 def watch(args: Namespace, url: str, process: Process, probed_at: Mapping[str, str]) -> int:

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from agentctl.demo import DemoControlPlane
 from tests.cli.inprocess import Done, call
 from tests.cli.program import Program
+from tests.cli.serving import STATUS, STREAM, Served
 
 NAMES = ("prod-eu", "prod-us", "dev")
 
@@ -67,6 +69,16 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 def events(done: Done) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def changed(fleet: Fleet, name: str) -> Iterator[None]:
+    """While one of its endpoints is not ready."""
+    fleet.demos[name].plane.grpc_degrades()
+    try:
+        yield
+    finally:
+        fleet.demos[name].plane.grpc_recovers()
 
 
 def clusters(done: Done) -> list[str]:
@@ -266,3 +278,63 @@ def test_namespaces_may_be_several(fleet: Fleet) -> None:
     assert found == ["agents", "temporal", "x"]
     assert done.code == 3
     assert 'namespace "x" not found' in done.stderr
+
+
+BOTH = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")
+
+
+def test_a_server_of_several_answers_who_tells_them_apart(fleet: Fleet) -> None:
+    flags = ("--kubeconfig", str(fleet.path), "--context", "dev", "--context", "prod-eu")
+    with Served(*flags, *BOTH, home=fleet.folder) as served:
+        assert served.line("watching 2 clusters: dev, prod-eu")
+        addresses = {kind: f"127.0.0.1:{served.port(kind)}" for kind in ("http", "grpc")}
+        served.until_ready()
+        for path in (STATUS, STREAM):
+            status, body = served.get(path)
+            assert status == 400
+            assert "ask with clusters=1" in json.loads(body)["error"]
+        # Our own clients do, by themselves.
+        for transport, kind in (("sse", "http"), ("grpc", "grpc")):
+            there = ("--transport", transport, "--server", addresses[kind], "-o", "ndjson")
+            once = call("status", *there, home=fleet.folder)
+            assert (once.code, clusters(once)) == (0, ["dev", "prod-eu"])
+            watched = call("status", "watch", *there, "--timeout", "1s", home=fleet.folder)
+            assert watched.code == 0
+            cursor = events(watched)[-1]["cursor"]
+            with changed(fleet, "dev"):
+                since = ("--timeout", "1s", "--since", cursor)
+                resumed = call("status", "watch", *there, *since, home=fleet.folder)
+            changes = [c for event in events(resumed) for c in event.get("changes", ())]
+            assert ("dev", "grpc") in [(c["cluster"], c["component"]) for c in changes]
+            assert {c["cluster"] for c in changes} == {"dev"}
+
+
+def test_who_does_not_know_of_clusters_is_refused_in_grpc(fleet: Fleet) -> None:
+    import grpc
+
+    from agentctl.rpc import agentctl_pb2 as pb
+    from agentctl.rpc.agentctl_pb2_grpc import AgentctlServiceStub
+
+    flags = ("--kubeconfig", str(fleet.path), "--context", "dev", "--context", "prod-eu")
+    with Served(*flags, *BOTH, home=fleet.folder) as served:
+        address = f"127.0.0.1:{served.port('grpc')}"
+        served.until_ready()
+        with grpc.insecure_channel(address) as channel:
+            stub = AgentctlServiceStub(channel)
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.GetControlPlaneStatus(pb.GetControlPlaneStatusRequest(), timeout=10)
+            assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+            assert "field 100" in refused.value.details()
+            answer = stub.GetControlPlaneStatus(
+                pb.GetControlPlaneStatusRequest(clusters=True), timeout=10
+            )
+            assert {item.cluster for item in answer.items} == {"dev", "prod-eu"}
+
+
+def test_an_old_client_of_one_cluster_is_answered_as_ever(fleet: Fleet) -> None:
+    flags = ("--kubeconfig", str(fleet.path), "--context", "dev", "--http", "127.0.0.1:0")
+    with Served(*flags, "--grpc", "off", home=fleet.folder) as served:
+        served.until_ready()
+        status, body = served.get(STATUS)
+        assert status == 200
+        assert not any("cluster" in item for item in json.loads(body)["items"])
