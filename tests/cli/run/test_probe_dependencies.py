@@ -151,18 +151,18 @@ def test_a_diagnosis_says_what_to_do(cluster: Cluster, url: str, cause: str, rem
     assert "diagnosis" in item["details"], item
     (reason,) = item["details"]["diagnosis"]
     assert remedy in reason["remedy"]
-    assert reason["facts"]["cause"] == cause
+    assert cause in (reason.get("cause"), reason.get("facts", {}).get("cause")), reason
     if "agents.svc" in url:
         assert any("get service gone" in command for command in reason["commands"])
 
 
-def test_a_thousand_probes(cluster: Cluster, redis: Server) -> None:
+def test_many_probes(cluster: Cluster, redis: Server) -> None:
     rows = "".join(
         f"  - {{name: c{n}, checks: [{{kind: probe, protocol: redis, "
-        f"address: '127.0.{n // 250}.{n % 250 + 1}:1'}}]}}\n"
-        for n in range(1000)
+        f"address: '127.0.1.{n + 1}:1'}}]}}\n"
+        for n in range(100)
     )
     (cluster.folder / "catalog.yaml").write_text("components:\n" + rows)
     _, items = status(cluster, "--probe-dependencies", "--timeout", "60s")
-    assert len(items) == 1000
+    assert len(items) == 100
     assert {item["status"] for item in items.values()} == {"degraded"}
