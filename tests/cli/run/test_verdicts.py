@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agentctl.demo import DemoControlPlane
 from tests.cli.inprocess import Done as Shot
-from tests.cli.inprocess import call
+from tests.cli.inprocess import call, until_timeout
 from tests.cli.program import Program
 
 Done = tuple[int, str]
@@ -27,7 +28,9 @@ class Cluster:
 
     def judged(self, *flags: str) -> Done:
         """Without a process: nothing but what is watched takes of ``--timeout``."""
-        done = call("status", "watch", "--kubeconfig", str(self._path), *flags, home=self._folder)
+        watch = ("status", "watch", "--kubeconfig", str(self._path), *flags)
+        run = partial(call, *watch, home=self._folder)
+        done = until_timeout(run) if flags[-1] == "--timeout" else run()
         return done.code, done.stderr.splitlines()[-1]
 
     def shot(self, *words: str) -> Shot:
@@ -111,7 +114,7 @@ def test_failing_fast(cluster: Cluster) -> None:
 
 def test_never_reached(cluster: Cluster) -> None:
     cluster.plane.temporal_degrades()
-    code, line = cluster.judged("--until", "healthy", "--timeout", "1s")
+    code, line = cluster.judged("--until", "healthy", "--timeout")
     assert code == 1
     assert line.startswith("agentctl: not healthy before --timeout: runtime:temporal is degraded")
 
