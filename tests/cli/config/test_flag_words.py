@@ -167,3 +167,25 @@ def test_commands_of_kubectls_are_told_apart() -> None:
     assert other_command(["get"], "kubectl agentctl") == "; did you mean 'kubectl agentctl status'?"
     assert "'kubectl config get-contexts'" in other_command(["config", "get-contexts"], "agentctl")
     assert other_command(["frobnicate"], "agentctl") == ""
+
+
+GOOD = {"HOST:PORT": ("127.0.0.1:1", "off")}
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "action"), value_flags(), ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_of_a_flag_that_is_given_twice_the_last_counts_unless_all_do(
+    path: tuple[str, ...], name: str, action: argparse.Action
+) -> None:
+    usual = GOOD.get(str(action.metavar), ("50", "60"))
+    values = list(getattr(action.type, "choices", None) or usual)[:2]
+    words = [*path, *arguments(path), name, values[0], f"{name}={values[-1]}"]
+    wanted = [convert(action, value) for value in values]
+    several = isinstance(action, argparse._AppendAction)
+    found = getattr(PARSER.parse_args(words), action.dest)
+    assert found == (wanted if several else wanted[-1])
+
+
+def convert(action: argparse.Action, value: str) -> Any:
+    return action.type(value) if callable(action.type) else value
