@@ -43,7 +43,7 @@ a temporal of its own, which are asked, go away and come back.
 
   agentctl demo
   agentctl demo --live
-  agentctl demo --clusters 3                 three of them, one of which goes down
+  agentctl demo --clusters 3                 three of them; one goes down
   agentctl demo --probe-dependencies
   agentctl demo --timeout 30s -o ndjson | jq -c .
   agentctl demo --api-only > kubeconfig &
