@@ -132,8 +132,7 @@ def _without_probes(component: Component) -> Component:
 
 def load_default(probes: bool = False) -> Catalog:
     """The catalog that ships in the package; with ``probes`` it asks dependencies themselves."""
-    catalog = load(package.data("agentctl.catalog", DEFAULT), DEFAULT)
-    return catalog if probes else catalog.without_probes()
+    return load(package.data("agentctl.catalog", DEFAULT), DEFAULT, probes)
 
 
 def load_file(path: str) -> Catalog:
@@ -147,15 +146,18 @@ def load_file(path: str) -> Catalog:
     return load(data, path)
 
 
-def load(data: bytes, source: str) -> Catalog:
-    """A catalog from its text; ``source`` is what errors call it. Raises CatalogError."""
+def load(data: bytes, source: str, probes: bool = True) -> Catalog:
+    """A catalog from its text; ``source`` is what errors call it. Raises CatalogError.
+
+    Without ``probes`` those are passed over that stand beside other checks.
+    """
     top = NodeFields(parse(data, source), source, "the catalog", KEYS)
     name = top.text("name", Path(source).stem)
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []
     for node in top.mappings("components", MAX_COMPONENTS):
         fields = NodeFields(node, source, "a component", ("name", "checks", "present"))
-        component = _component(fields, node, source, following)
+        component = _component(fields, node, source, following, probes)
         if component.name in components:
             first = components[component.name].line
             got = f"{component.name!r} again (line {first})"
@@ -174,7 +176,11 @@ def load(data: bytes, source: str) -> Catalog:
 
 
 def _component(
-    fields: NodeFields, node: Node, source: str, following: list[tuple[str, int]]
+    fields: NodeFields,
+    node: Node,
+    source: str,
+    following: list[tuple[str, int]],
+    probes: bool,
 ) -> Component:
     line = fields.line_of("name")
     name = fields.text("name")
@@ -183,7 +189,12 @@ def _component(
         raise fields.error(line, expected, repr(short(name)))
     parsed: list[Check] = []
     conditions: list[tuple[Condition, ...]] = []
-    for entry in fields.mappings("checks", MAX_CHECKS):
+    declared = node.plain()
+    entries = fields.mappings("checks", MAX_CHECKS)
+    kept = entries if probes else [one for one in entries if not _is_probe(one)]
+    if 0 < len(kept) < len(entries):
+        entries, declared = kept, {**declared, "checks": [one.plain() for one in kept]}
+    for entry in entries:
         check, when = _check(entry, source)
         conditions.append(when)
         line_of_name = entry.key_lines.get("name", entry.line)
@@ -193,13 +204,17 @@ def _component(
         name,
         tuple(parsed),
         line,
-        node.plain(),
+        declared,
         conditions=tuple(conditions) if any(conditions) else (),
         presence=tuple(
             parse_present(NodeFields(one, source, "a 'present' condition", PRESENT_FIELDS))
             for one in _one_or_more(fields, "present")
         ),
     )
+
+
+def _is_probe(node: Node) -> bool:
+    return isinstance(node.value, dict) and node.plain().get("kind") == "probe"
 
 
 def _one_or_more(fields: NodeFields, field: str) -> list[Node]:

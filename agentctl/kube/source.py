@@ -13,7 +13,8 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Optional, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Optional, TypeVar
 
 from agentctl.clock import Clock
 from agentctl.cursor import is_older
@@ -32,13 +33,15 @@ from agentctl.errors import (
 from agentctl.kube.client import ApiClient
 from agentctl.kube.decode import ExpiredError
 from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError, WatchSettings
-from agentctl.kube.probe_stats import ProbeStats
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Readiness, Startup
 from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
 from agentctl.kube.resources import WatchSpec
-from agentctl.kube.turns import Turns
 from agentctl.model import ErrorCode
+
+if TYPE_CHECKING:
+    from agentctl.kube.probe_stats import ProbeStats
+    from agentctl.kube.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +84,18 @@ class KubeContext:
     anonymous: Anonymous = field(default_factory=Anonymous)
     cluster: str = ""
     """Its name where several are watched."""
-    turns: Turns = field(default_factory=Turns)
-    probes: ProbeStats = field(default_factory=ProbeStats)
+
+    @cached_property
+    def turns(self) -> Turns:
+        """When probes may begin; imported where there are any."""
+
+        return Turns()
+
+    @cached_property
+    def probes(self) -> ProbeStats:
+        """What became of probes, for metrics."""
+
+        return ProbeStats()
 
     def startup(self, waits: bool = True) -> Startup:
         """For one source: what it can tell of its server's start."""

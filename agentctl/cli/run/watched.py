@@ -35,7 +35,9 @@ log = logging.getLogger(__name__)
 
 def catalog_of(path: Optional[str], probes: bool = False) -> Catalog:
     """The user's own catalog, or the default one; with ``probes`` it asks dependencies."""
-    catalog = load_file(path) if path else load_default(probes)
+    if not path:
+        return load_default(probes)
+    catalog = load_file(path)
     return catalog if probes else catalog.without_probes()
 
 
