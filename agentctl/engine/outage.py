@@ -11,17 +11,15 @@ import random
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from math import inf
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.duration import format_duration
 from agentctl.engine.health import REFUSALS, WAKE_S, SourceHealth
+from agentctl.engine.loss import SETTLE_S, Outage
 from agentctl.engine.policy import Notice
 from agentctl.engine.renewal import Renewal
 from agentctl.errors import RefusedError, ServerError, SourceError, StartingError, UnauthorizedError
 from agentctl.model import ErrorCode
-
-SETTLE_S = 0.5
-"""How long an outage waits for the others that it has taken, before it is told."""
 
 LONG_SILENCE_S = 10.0
 """After so long, whoever gets the first answer, and no good one, is eager again itself. Not
@@ -37,18 +35,6 @@ class Reach(IntEnum):
     STARTS = 2
     """It is there, and not ready."""
     WELL = 3
-
-
-class _Outage(NamedTuple):
-    """What was lost, since when, and whether that has been told."""
-
-    names: tuple[str, ...]
-    since: float
-    tell_at: Optional[float]
-    code: Optional[ErrorCode] = None
-    """As what it was told last."""
-    told: tuple[str, ...] = ()
-    """Those that it was told of, whenever that was."""
 
 
 class ServerHealth:
@@ -79,7 +65,9 @@ class ServerHealth:
         self._silent_since = 0.0
         self._unanswered: set[str] = set()
         """Whose last attempts did not reach it."""
-        self._outage: Optional[_Outage] = None
+        self._outage: Optional[Outage] = None
+        self._standing: list[Outage] = []
+        """Told before, of sources that the present one has nothing to do with."""
         self._resynced: dict[str, str] = {}
         self._resync_at: Optional[float] = None
         self._resync_told = False
@@ -114,7 +102,7 @@ class ServerHealth:
     @property
     def calm(self) -> bool:
         """Nothing is amiss with any of them, and nothing waits to be told."""
-        told = self._outage is None and self._resync_at is None
+        told = self._outage is None and not self._standing and self._resync_at is None
         reached = self._reach is Reach.WELL and not self._unanswered and not self.stale
         return told and reached and all(health.calm for health in self.members)
 
@@ -147,7 +135,8 @@ class ServerHealth:
 
     def took(self, health: SourceHealth) -> bool:
         """Whether it is one of those that the outage has taken."""
-        return self._outage is not None and health.name in self._outage.names
+        outages = (*self._standing, self._outage)
+        return any(health.name in outage.names for outage in outages if outage is not None)
 
     def failed(
         self,
@@ -178,10 +167,18 @@ class ServerHealth:
 
     def fell(self, health: SourceHealth, now: float, told: bool = False) -> None:
         """A source has lost its connection, and that is news; ``told``: it is being told."""
-        if self._outage is None:
-            self._outage = _Outage((), now, None if told else now + SETTLE_S)
-        if health.name not in self._outage.names:
-            self._outage = self._outage._replace(names=(*self._outage.names, health.name))
+        if self.took(health):
+            return
+        outage = self._outage
+        if outage is not None and outage.spares(self.members) and not self._proofs(outage):
+            self._standing.append(outage)
+            outage = None
+        outage = outage or Outage((), now, None if told else now + SETTLE_S)
+        self._outage = outage._replace(names=(*outage.names, health.name))
+
+    def _proofs(self, outage: Outage) -> bool:
+        """Whether it has taken the proof of life: then it is the whole server's."""
+        return any(one.name in outage.names for one in self._provers)
 
     def _tell_again(self, code: ErrorCode, now: float) -> None:
         """The outage has another cause now, and one that somebody has to mend."""
@@ -191,16 +188,18 @@ class ServerHealth:
 
     def _refused(self, health: SourceHealth, now: float) -> None:
         """It answered, and the answer was no: that is another matter, told by itself."""
-        outage = self._outage
-        if outage is None or health.name not in outage.names:
-            return
-        left = tuple(name for name in outage.names if name != health.name)
-        if left:
-            self._outage = outage._replace(names=left)
-            return
-        self._outage = None
-        if outage.tell_at is None:
-            self._tell_end(outage, now)
+        for outage in (*self._standing, self._outage):
+            if outage is None or health.name not in outage.names:
+                continue
+            names = tuple(name for name in outage.names if name != health.name)
+            left = outage._replace(names=names) if names else None
+            if outage is self._outage:
+                self._outage = left
+            else:
+                self._standing.remove(outage)
+                self._standing += [left] if left else []
+            if left is None and outage.tell_at is None:
+                self._tell_end(outage, now)
 
     # Silence, and who sleeps through its end.
 
@@ -256,9 +255,14 @@ class ServerHealth:
     def look(self, now: float, at_once: bool = False) -> None:
         """Tell what is due: an outage that has settled, and one that is over."""
         outage = self._outage
-        if outage is None:
+        if outage is None and not self._standing:
             return
         down = {health.name: health for health in self.members if health.away}
+        for old in [old for old in self._standing if down.keys().isdisjoint(old.names)]:
+            self._standing.remove(old)
+            self._tell_end(old, now)
+        if outage is None:
+            return
         over = not any(name in down for name in outage.names)
         everyone = all(one.away for one in self._watchers)
         if outage.tell_at is not None and (over or at_once or everyone or now >= outage.tell_at):
@@ -269,14 +273,14 @@ class ServerHealth:
             self._outage = None
             self._tell_end(outage, now)
 
-    def _tell_end(self, outage: _Outage, now: float) -> None:
+    def _tell_end(self, outage: Outage, now: float) -> None:
         names = self._shown(outage.names, outage.told)
         lasted = now - outage.since
         text = f"{self._listed(names)}: back after {format_duration(max(1, round(lasted)))}"
         self.tell(Notice(names[0], ErrorCode.RECOVERED, text, sources=names, lasted=lasted))
 
     def _tell_loss(
-        self, outage: _Outage, down: dict[str, SourceHealth], now: float
+        self, outage: Outage, down: dict[str, SourceHealth], now: float
     ) -> Optional[ErrorCode]:
         """As what it was told: refused credentials before all else, as nobody's but theirs."""
         names = self._shown(outage.names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentctl.engine.outage import SETTLE_S
+from agentctl.engine.loss import SETTLE_S
 from agentctl.errors import DisconnectedError, ForbiddenError
 from agentctl.model import Delta, Status
 from tests.engine.test_engine import Bench, kinds

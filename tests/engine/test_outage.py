@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from agentctl.cursor import scope_of
 from agentctl.engine.engine import Engine
 from agentctl.engine.health import LOOK_AT_CREDENTIALS_S, LOOKOUT_S
+from agentctl.engine.loss import APART_S, SETTLE_S
 from agentctl.engine.messages import Alive, Pending, Replaced, Warned
-from agentctl.engine.outage import SETTLE_S, WAKE_S
+from agentctl.engine.outage import WAKE_S
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.stream import EventStream
 from agentctl.errors import (
@@ -300,6 +301,54 @@ def test_who_answers_late_but_before_any_beat_was_never_told_as_lost(make: Any) 
     bench.step(bench.listed("b"))
     bench.advance(11.0)
     assert errors(bench.step(bench.listed("a"))) == []
+
+
+def test_a_server_that_is_lost_while_one_source_fails_by_itself_is_an_outage_of_its_own(
+    make: Any,
+) -> None:
+    """Behind one resource stands an API server of its own, that does not answer for days."""
+    bench = make("a", "b", "c", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.step(bench.ended("c", ServerError("HTTP 503 Service Unavailable")))
+    (alone,) = errors(bench.advance(SETTLE_S))
+    assert (alone.code, alone.source, alone.sources) == (ErrorCode.SERVER, "c", ())
+    bench.advance(60.0)
+    bench.step(bench.changed("b", D))  # a has nothing to say
+    lost = errors([*bench.step(bench.lost("a"), bench.lost("b")), *bench.advance(SETTLE_S)])
+    assert [(one.code, one.sources) for one in lost] == [(ErrorCode.DISCONNECTED, ("a", "b"))]
+    bench.advance(3.0)
+    back = errors(bench.step(bench.listed("a"), bench.listed("b")))
+    assert [(one.code, one.sources) for one in back] == [(ErrorCode.RECOVERED, ("a", "b"))]
+    assert back[0].lasted < 10
+    (back,) = errors(bench.step(bench.listed("c")))
+    assert (back.code, back.source, back.sources) == (ErrorCode.RECOVERED, "c", ())
+    assert back.lasted > 60
+
+
+def test_what_fails_by_itself_and_is_refused_then_is_no_outage_any_more(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.step(bench.ended("b", ServerError("HTTP 503 Service Unavailable")))
+    bench.advance(APART_S + 1)
+    bench.step(bench.changed("a", D))
+    bench.step(bench.lost("a"))
+    bench.advance(SETTLE_S)
+    told = errors(bench.step(bench.ended("b", ForbiddenError("forbidden"))))
+    assert [one.code for one in told] == [ErrorCode.RECOVERED, ErrorCode.FORBIDDEN]
+    (back,) = errors(bench.step(bench.listed("a")))
+    assert (back.code, back.source) == (ErrorCode.RECOVERED, "a")
+
+
+def test_who_notices_later_that_a_server_is_silent_is_no_outage_of_its_own(make: Any) -> None:
+    bench = make("a", "b", heartbeat_s=None, max_staleness_s=None)
+    bench.begin()
+    bench.step(bench.lost("a"))
+    assert len(errors(bench.advance(SETTLE_S))) == 1
+    bench.advance(20.0)  # b has heard nothing since
+    bench.step(bench.lost("b"))
+    assert errors(bench.advance(SETTLE_S)) == []
+    (back,) = errors(bench.step(bench.listed("a"), bench.listed("b")))
+    assert back.sources == ("a", "b")
 
 
 def test_the_end_of_an_outage_names_the_proof_where_its_loss_was_told_as_that(make: Any) -> None:
@@ -637,19 +686,23 @@ def test_errors_and_recoveries_balance_whatever_happens(moves: Any, seed: int) -
             events += bench.advance(wait)
         for name in "abc":
             events += bench.step(bench.listed(name))
-        open_loss = False
+        lost: set[str] = set()
+        joined = False  # those that it took later may be left of an outage that was told
         for event in events:
             if isinstance(event, Heartbeat):
-                assert not open_loss
+                assert not lost
             elif isinstance(event, StreamError):
+                sources = set(event.sources or (event.source,))
                 if event.code is ErrorCode.RECOVERED:
-                    assert open_loss
-                    open_loss = False
+                    assert lost & sources or joined
+                    lost -= sources
                 elif event.message.startswith("still without"):
                     continue  # the beat of a loss, or of a list that is not there yet
                 elif event.code in (ErrorCode.DISCONNECTED, ErrorCode.SERVER):
-                    open_loss = True
-        assert not open_loss
+                    lost |= sources
+                elif event.code is ErrorCode.FORBIDDEN and lost & sources:
+                    lost, joined = lost - sources, True
+        assert not lost
     finally:
         bench.close()
 
