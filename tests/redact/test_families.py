@@ -77,16 +77,16 @@ def test_every_line_names_a_family_of_its_own() -> None:
 ALL = {family.name: token(family) for family in FAMILIES} | INFIXED
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_token_goes_whole_wherever_it_stands(name: str) -> None:
-    for frame in FRAMES:
-        text = frame.format(ALL[name])
-        assert is_suspect(text)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_token_goes_whole_wherever_it_stands(frame: str) -> None:
+    for one in ALL.values():
+        text = frame.format(one)
+        assert is_suspect(text), text
         found = redact(text)
         assert MARK in found, text
         left = found.replace(MARK, "")
-        assert ALL[name][-6:] not in left, text
-        assert ALL[name][6:12] not in left, text
+        assert one[-6:] not in left, text
+        assert one[6:12] not in left, text
         assert redact(found) == found
 
 
@@ -94,16 +94,17 @@ NAMES = {family.prefix.strip("-_./~").lower() for family in FAMILIES}
 PREFIXES = sorted(name for name in NAMES if not re.search(r"[:+|]|//", name))
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-def test_a_name_that_begins_as_a_token_stays(prefix: str) -> None:
+def test_a_name_that_begins_as_a_token_stays() -> None:
     """As names of objects, of settings and of metrics go on."""
-    for text in (
-        f"{prefix}-controller-7d9f8b6c5-x2x9z is ready",
-        f"{prefix}-worker-pool-node-selector-0.{prefix}.svc.cluster.local is ready",
-        f"{prefix}_config_registry_request_duration_seconds is not set",
-        f"{prefix.upper()}_CONFIG_REGISTRY_URL is not set",
-    ):
-        assert redact(text) == text
+    assert len(PREFIXES) > 300
+    for prefix in PREFIXES:
+        for text in (
+            f"{prefix}-controller-7d9f8b6c5-x2x9z is ready",
+            f"{prefix}-worker-pool-node-selector-0.{prefix}.svc.cluster.local is ready",
+            f"{prefix}_config_registry_request_duration_seconds is not set",
+            f"{prefix.upper()}_CONFIG_REGISTRY_URL is not set",
+        ):
+            assert redact(text) == text
 
 
 def test_of_a_thousand_messages_no_more_than_six_are_changed() -> None:
