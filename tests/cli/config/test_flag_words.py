@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -169,7 +170,18 @@ def test_commands_of_kubectls_are_told_apart() -> None:
     assert other_command(["frobnicate"], "agentctl") == ""
 
 
-GOOD = {"HOST:PORT": ("127.0.0.1:1", "off")}
+PAIRS = (("a", "b"), ("2", "3"), ("50", "60"), ("127.0.0.1:1", "off"))
+"""Values of which each type takes one pair."""
+
+
+def two_values(action: argparse.Action) -> tuple[tuple[str, Any], tuple[str, Any]]:
+    """As they are typed and as they are taken."""
+    convert = action.type if callable(action.type) else str
+    for pair in (*zip(*[iter(getattr(action.type, "choices", ()))] * 2), *PAIRS):
+        with suppress(argparse.ArgumentTypeError):
+            one, other = ((text, convert(text)) for text in pair)
+            return one, other
+    raise AssertionError(f"no two values for {action.option_strings}")
 
 
 @pytest.mark.parametrize(
@@ -178,14 +190,8 @@ GOOD = {"HOST:PORT": ("127.0.0.1:1", "off")}
 def test_of_a_flag_that_is_given_twice_the_last_counts_unless_all_do(
     path: tuple[str, ...], name: str, action: argparse.Action
 ) -> None:
-    usual = GOOD.get(str(action.metavar), ("50", "60"))
-    values = list(getattr(action.type, "choices", None) or usual)[:2]
-    words = [*path, *arguments(path), name, values[0], f"{name}={values[-1]}"]
-    wanted = [convert(action, value) for value in values]
+    one, other = two_values(action)
+    words = [*path, *arguments(path), name, one[0], f"{name}={other[0]}"]
     several = isinstance(action, argparse._AppendAction)
     found = getattr(PARSER.parse_args(words), action.dest)
-    assert found == (wanted if several else wanted[-1])
-
-
-def convert(action: argparse.Action, value: str) -> Any:
-    return action.type(value) if callable(action.type) else value
+    assert found == ([one[1], other[1]] if several else other[1])
