@@ -12,19 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Result, worst
 from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
+from agentctl.kube.memo import Memo
 from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
 from agentctl.kube.view import SourceView, View
 from agentctl.model import Item, Status
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 Redact = Callable[[str], str]
 Holds = Callable[[Condition], Optional[bool]]
@@ -128,29 +127,6 @@ class _Unit(NamedTuple):
     """The units to judge again with it, itself included, in evaluation order."""
 
 
-class _Memo(Generic[T]):
-    """What a check or condition said last, for as long as what it looks at stays the same."""
-
-    def __init__(
-        self, ask: Callable[[Context], T], tables: Sequence[tuple[SourceView, Cut]]
-    ) -> None:
-        self._ask = ask
-        self._tables = tables
-        self._seen: Optional[list[int]] = None
-        self._said: T
-
-    def __call__(self, context: Context) -> T:
-        seen = [source.changes[cut] for source, cut in self._tables]
-        if seen != self._seen or self._is_due(context.now):
-            self._said = self._ask(context)
-            self._seen = seen
-        return self._said
-
-    def _is_due(self, now: float) -> bool:
-        recheck_at = self._said.recheck_at if isinstance(self._said, Result) else None
-        return recheck_at is not None and now >= recheck_at
-
-
 class Evaluator:
     """The state of all components in some namespaces. For the engine's thread only.
 
@@ -246,18 +222,18 @@ class Evaluator:
 
     def _remember(self, components: Sequence[Component], namespace: str) -> None:
         """A memo for each check, and one for all equal conditions."""
-        conditions: dict[Condition, _Memo[Optional[bool]]] = {}
+        conditions: dict[Condition, Memo[Optional[bool]]] = {}
         for component in components:
             for condition in (*chain(*component.conditions), *component.presence):
                 if condition not in conditions:
                     tables = self._tables(condition, namespace)
-                    conditions[condition] = _Memo(condition.holds, tables)
+                    conditions[condition] = Memo(condition.holds, tables)
                 self._memos[namespace, id(condition)] = conditions[condition]
             for check in component.checks:
                 ask = partial(verdict, check)
                 # What it follows is judged right before it, and costs it nothing to read.
                 keep = not check.follows()
-                memo = _Memo(ask, self._tables(check, namespace)) if keep else ask
+                memo = Memo(ask, self._tables(check, namespace)) if keep else ask
                 self._memos[namespace, id(check)] = memo
 
     def _tables(
