@@ -88,12 +88,14 @@ class KubeContext:
     @cached_property
     def turns(self) -> Turns:
         """When probes may begin; imported where there are any."""
+        from agentctl.kube.turns import Turns
 
         return Turns()
 
     @cached_property
     def probes(self) -> ProbeStats:
         """What became of probes, for metrics."""
+        from agentctl.kube.probe_stats import ProbeStats
 
         return ProbeStats()
 
