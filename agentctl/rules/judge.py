@@ -41,6 +41,9 @@ OLDER = "a status of an older generation"
 NO_RULE = "no rule holds"
 ELSE = "else"
 
+MAX_RULE = 160
+"""Characters of a rule as it is told."""
+
 MAX_KNOWN = 1000
 MAX_REMEMBERED = 32
 """Of how many sets of conditions, of at most how many each, it is remembered what they mean:
@@ -67,7 +70,8 @@ class Rule:
     @cached_property
     def text(self) -> str:
         """As it is written in a catalog, bounded."""
-        return told(f"{self.status}: [{', '.join(map(str, self.atoms))}]")
+        whole = told(f"{self.status}: [{', '.join(map(str, self.atoms))}]")
+        return whole if len(whole) <= MAX_RULE else f"{whole[: MAX_RULE - 2]}…]"
 
     @cached_property
     def rests_on_conditions(self) -> bool:
