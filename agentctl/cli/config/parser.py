@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, Optional
 
 from agentctl.cli.config.flag_words import FlagWords
-from agentctl.cli.config.habits import instead_of
-from agentctl.cli.config.nearest import nearest
 from agentctl.duration import parse_duration
 from agentctl.errors import UsageError
 from agentctl.renderers import TextSink
@@ -89,6 +87,8 @@ class Parser(argparse.ArgumentParser):
 
     def _unknown(self, flag: str) -> NoReturn:
         known = [name for action in self._actions for name in action.option_strings]
+        from agentctl.cli.config.habits import instead_of
+
         self.error(f"unknown flag {flag}{instead_of(flag, known) or guess(flag, known)}")
 
 
@@ -116,6 +116,8 @@ class _HelpAll(argparse.Action):
 
 def guess(word: str, known: Iterable[str]) -> str:
     """``; did you mean …?`` where there is little doubt, else nothing."""
+    from agentctl.cli.config.nearest import nearest  # only who errs needs it
+
     meant = nearest(word, known)
     return f"; did you mean {meant}?" if meant else ""
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
-from agentctl.cli.host.rlimit import room_for
 from agentctl.errors import UsageError
 from agentctl.kube.access import ClusterAccess
 
@@ -73,6 +72,8 @@ def selection(settings: Settings, process: Process) -> ClusterSelection:
         return ClusterSelection(replace(settings, context=chosen[0].context), (), greeting)
     if settings.overrides.get("cluster"):
         raise UsageError("--cluster is one cluster, and --context several: give one of them")
+    from agentctl.cli.host.rlimit import room_for
+
     room_for(CONNECTIONS * len(chosen))
     from agentctl.kube.kubeconfig import access_from
     from agentctl.kube.overrides import Overrides
