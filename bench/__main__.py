@@ -13,7 +13,16 @@ from bench.figures import Figure, table
 from bench.process import workbench
 from bench.scale import QUICK, Scale
 
-BENCHES = ("startup", "throughput", "latency", "transports", "memory", "resources", "fanout")
+BENCHES = (
+    "startup",
+    "throughput",
+    "latency",
+    "transports",
+    "memory",
+    "resources",
+    "clusters",
+    "fanout",
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -31,6 +31,10 @@ class Scale:
     resources: int = 10_000
     resource_runs: int = 3
 
+    clusters: int = 20
+    clusters_runs: int = 5
+    clusters_idle_s: float = 15.0
+
     fanout_readers: tuple[int, int] = (1000, 5000)
     """Many, also of those with gRPC, and as many as there may be."""
     fanout_runs: int = 3
@@ -69,6 +73,9 @@ QUICK = Scale(
     memory_crds=4,
     resources=50,
     resource_runs=1,
+    clusters=3,
+    clusters_runs=1,
+    clusters_idle_s=0.5,
     fanout_readers=(4, 8),
     fanout_runs=1,
     fanout_events=6,

@@ -19,7 +19,17 @@ pytest.importorskip("trustme")
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs the usage of a child")
 @pytest.mark.parametrize(
-    "name", ["startup", "throughput", "latency", "transports", "memory", "resources", "fanout"]
+    "name",
+    [
+        "startup",
+        "throughput",
+        "latency",
+        "transports",
+        "memory",
+        "resources",
+        "clusters",
+        "fanout",
+    ],
 )
 def test_prints_finite_figures(name: str, pytestconfig: pytest.Config) -> None:
     if not pytestconfig.getoption("--benchmarks"):
