@@ -57,14 +57,26 @@ class Fleet:
         return Program("status", "watch", *flags, *words, home=self.folder)
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+@contextmanager
+def running(folder: Path) -> Iterator[Fleet]:
     demos = {name: DemoControlPlane(script=False).start() for name in NAMES}
-    found = Fleet(tmp_path_factory.mktemp("fleet"), demos)
+    found = Fleet(folder, demos)
     yield found
     found.close()
     for demo in demos.values():
         demo.stop()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running(tmp_path_factory.mktemp("fleet")) as found:
+        yield found
+
+
+@pytest.fixture
+def fleet_of_its_own(tmp_path: Path) -> Iterator[Fleet]:
+    with running(tmp_path) as found:
+        yield found
 
 
 def events(done: Done) -> list[Any]:
@@ -341,3 +353,56 @@ def test_an_old_client_of_one_cluster_is_answered_as_ever(fleet: Fleet) -> None:
         status, body = served.get(STATUS)
         assert status == 200
         assert not any("cluster" in item for item in json.loads(body)["items"])
+
+
+def folded(told: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
+    """What a reader of all events has."""
+    state: dict[tuple[str, str], tuple[str, str]] = {}
+    for event in told:
+        for item in (*event.get("items", ()), *event.get("changes", ())):
+            state[item["cluster"], item["component"]] = item["status"], item["message"]
+        for key in event.get("removed", ()):
+            del state[key["cluster"], key["component"]]
+    return state
+
+
+def test_one_killed_and_one_frozen_and_both_back_and_no_word_of_the_third(
+    fleet_of_its_own: Fleet,
+) -> None:
+    fleet = fleet_of_its_own
+    flags = [part for name in NAMES for part in ("--context", name)]
+    killed, frozen, third = (fleet.demos[name] for name in ("prod-us", "prod-eu", "dev"))
+    with fleet.watch(*flags, "--max-staleness", "2s", "--heartbeat", "1s") as run:
+        run.wait_for(lambda event: event["type"] == "snapshot")
+
+        def of(cluster: str, kind: str, **more: str) -> Any:
+            def is_it(event: Any) -> bool:
+                if kind == "error":
+                    place = event.get("cluster") == cluster
+                else:
+                    place = any(i["cluster"] == cluster for i in event.get("changes", ()))
+                return place and all(event.get(key) == value for key, value in more.items())
+
+            return run.wait_for(is_it)
+
+        killed.double.stop()
+        frozen.double.freeze()
+        of("prod-us", "error", code="disconnected")
+        killed.plane.grpc_degrades()  # while nobody sees it
+        of("prod-eu", "error", code="stale")
+        third.plane.grpc_degrades()
+        of("dev", "delta")
+        killed.double.start()
+        frozen.double.thaw()
+        of("prod-us", "error", code="recovered")
+        of("prod-eu", "error", code="recovered")
+        killed.plane.grpc_recovers()
+        third.plane.grpc_recovers()
+        truth = fleet.call("status", "-o", "ndjson", *flags)
+        expected = folded(events(truth))
+        run.wait_for(lambda event: folded(run.events) == expected)
+        told = run.events
+    assert sum(event["type"] == "snapshot" for event in told) == 1
+    assert not any(event.get("cluster") == "dev" for event in told)
+    own = [i for event in told for i in event.get("changes", ()) if i["cluster"] == "dev"]
+    assert {item["component"] for item in own} == {"grpc"}
