@@ -13,7 +13,7 @@ import yaml
 
 from agentctl.demo import DemoControlPlane
 from tests.cli.completion.test_completion import complete
-from tests.cli.inprocess import Done, call
+from tests.cli.inprocess import Done, call, until_timeout
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,8 @@ def test_each_way_to_say_watch(here: Any, line: str) -> None:
 
 
 def test_watch_only_watches_and_shows_no_snapshot(here: Any) -> None:
-    done = here("status --watch-only --heartbeat 300ms --timeout 500ms")
+    watch = "status --watch-only --heartbeat 50ms --timeout"
+    done = until_timeout(lambda timeout: here(f"{watch} {timeout}"))
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout.startswith("HEARTBEAT")
 
@@ -99,7 +100,8 @@ def test_yaml_has_the_keys_of_the_json(here: Any) -> None:
 
 
 def test_a_stream_of_yaml_is_a_document_an_event(here: Any) -> None:
-    done = here("status watch -o yaml --heartbeat 300ms --timeout 500ms")
+    watch = "status watch -o yaml --heartbeat 50ms --timeout"
+    done = until_timeout(lambda timeout: here(f"{watch} {timeout}"))
     assert done.stdout.startswith("---\n")
     types = [event["type"] for event in yaml.safe_load_all(done.stdout)]
     assert types[:2] == ["snapshot", "heartbeat"]
@@ -168,12 +170,13 @@ def test_verbosity_is_debug(here: Any, flag: str) -> None:
 
 
 def test_quiet_leaves_out_all_but_the_error_that_ends_it(here: Any) -> None:
-    assert "embedded" in here("demo --timeout 100ms").stderr
+    assert "embedded" in here("demo --until healthy").stderr
     assert here("demo -q --until healthy").stderr == ""
     watch = "status watch grpc --until healthy"
     assert "healthy: grpc" in here(watch).stderr
     assert here(f"{watch} --quiet").stderr == ""
-    done = here(f"{watch} --quiet --stable-for 1h --timeout 200ms")
+    longer = f"{watch} --quiet --stable-for 1h --timeout"
+    done = until_timeout(lambda timeout: here(f"{longer} {timeout}"))
     assert done.code == 1
     assert done.stderr.startswith("agentctl: not healthy before --timeout")
 

@@ -13,7 +13,7 @@ from agentctl.demo import DemoControlPlane
 from agentctl.engine.refusals import refusals_told
 from agentctl.errors import Denied, ForbiddenError, NotFoundError
 from agentctl.kube.api_failures import failure_of
-from tests.cli.inprocess import call
+from tests.cli.inprocess import call, until_timeout
 from tests.net.test_http_failures import recorded
 
 
@@ -50,8 +50,8 @@ def test_all_that_is_refused_is_told(demo: DemoControlPlane, here: Any) -> None:
 
 def test_what_is_refused_beside_the_rest_is_told_too(demo: DemoControlPlane, here: Any) -> None:
     demo.double.denied = [("*", "", "pods"), ("*", "", "namespaces")]
-    for line in ("status -o ndjson", "status watch -o ndjson --timeout 300ms"):
-        done = here(line)
+    watch = "status watch -o ndjson --timeout"
+    for done in (here("status -o ndjson"), until_timeout(lambda limit: here(f"{watch} {limit}"))):
         assert (done.code, done.stderr) == (0, "")
         snapshot, *others = map(json.loads, done.stdout.splitlines())
         messages = {item["message"] for item in snapshot["items"]}
