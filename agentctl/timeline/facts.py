@@ -118,9 +118,10 @@ class Timeline:
             return datetime.max.replace(tzinfo=timezone.utc)
 
     def label(self, row: Row) -> str:
-        """The component's name, with its namespace where there are several."""
+        """The component's name, with its cluster and its namespace where there are several."""
         several = len({one.key.namespace for one in self.rows}) > 1
-        return f"{row.key.namespace}/{row.key.component}" if several else row.key.component
+        where = [row.key.cluster, row.key.namespace if several else "", row.key.component]
+        return "/".join(part for part in where if part)
 
     def short_label(self, row: Row, ellipsis: str = "…") -> str:
         """The same, no longer than a picture has room for."""
@@ -143,8 +144,7 @@ class Timeline:
     def _row(self, row: Row) -> JSONObject:
         part = row.availability
         return {
-            "component": row.key.component,
-            "namespace": row.key.namespace,
+            **row.key.to_json(),
             "availability_percent": None if part is None else round(part * 100, 4),
             "transitions": row.transitions,
             "seconds": {state.value: row.totals[state] / 1000 for state in SpanState},

@@ -33,6 +33,7 @@ class LookUps:
         """By flag, or by command and argument."""
         return {
             "--context": self.contexts,
+            "--exclude-context": self.contexts,
             "--cluster": partial(self.entries, "clusters"),
             "--user": partial(self.entries, "users"),
             "--component": self.components,

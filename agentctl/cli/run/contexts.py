@@ -69,7 +69,9 @@ def selection(settings: Settings, process: Process) -> ClusterSelection:
     ]
     greeting = "\n".join(lines)
     if len(chosen) == 1:
-        return ClusterSelection(replace(settings, context=chosen[0].context), (), greeting)
+        only = replace(settings, context=chosen[0].context)
+        plain = [only.context] == list(given)  # a name that looks like a glob
+        return ClusterSelection(only, (), "" if plain else greeting)
     if settings.overrides.get("cluster"):
         raise UsageError("--cluster is one cluster, and --context several: give one of them")
     from agentctl.cli.host.rlimit import room_for
