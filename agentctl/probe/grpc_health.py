@@ -92,7 +92,7 @@ def _one_family(addresses: Sequence[str]) -> list[str]:
 
 
 def _channel(grpc: Any, target: Target, peers: str, name: str, options: list[Any]) -> Any:
-    if not target.uses_tls:
+    if not target.question.tls:
         return grpc.insecure_channel(peers, options)
     roots = None
     if target.question.ca_file:

@@ -56,7 +56,7 @@ def _expiry(sock: ssl.SSLSocket, target: Target) -> Details:
     details = {"days_left": days}
     if left <= 0:  # the handshake lets it pass only where nothing is verified
         raise ProbeError(Cause.CERTIFICATE, "the certificate has expired")
-    if left < target.warn_s:
+    if left < target.question.warn_s:
         word = "day" if days == 1 else "days"
         raise ProbeError(Cause.CERTIFICATE, f"the certificate expires in {days} {word}")
     return details
@@ -64,8 +64,8 @@ def _expiry(sock: ssl.SSLSocket, target: Target) -> Details:
 
 def http(line: Line, target: Target) -> Details:
     """A GET, or as many as redirects on the same host ask for."""
-    host, path = target.address.host, target.path
-    secure = target.uses_tls
+    host, path = target.address.host, target.question.path
+    secure = target.question.tls
     for left in reversed(range(MAX_REDIRECTS + 1)):
         if secure:
             line.secure(target.tls_settings, host)
@@ -81,14 +81,14 @@ def http(line: Line, target: Target) -> Details:
         line.redial()
     if not target.takes(head.status):
         raise ProbeError(Cause.STATUS, f"HTTP {head.status}")
-    if target.contains and target.contains.encode() not in _body(line, head):
+    if target.question.contains and target.question.contains.encode() not in _body(line, head):
         raise ProbeError(Cause.STATUS, f"HTTP {head.status}, its body lacks the text expected")
     return {}
 
 
 def _same_host(target: Target, path: str, location: str) -> str:
     """The path of a redirect that stays where it is. Raises ProbeError."""
-    scheme = "https" if target.uses_tls else "http"
+    scheme = "https" if target.question.tls else "http"
     here = f"{scheme}://{target.address}"
     try:
         parts = urlsplit(urljoin(here + path, location))
@@ -121,7 +121,7 @@ def _body(line: Line, head: Head) -> bytes:
 
 def redis(line: Line, target: Target) -> Details:
     """PING: PONG, or that a password is needed, which a living server says."""
-    if target.uses_tls:
+    if target.question.tls:
         line.secure(target.tls_settings, target.address.host)
     line.send(b"PING\r\n")
     answer = line.read_line()

@@ -38,22 +38,6 @@ class Target:
     question: Question
     address: HostPort
 
-    @property
-    def uses_tls(self) -> bool:
-        return self.question.tls
-
-    @property
-    def warn_s(self) -> float:
-        return self.question.warn_s
-
-    @property
-    def path(self) -> str:
-        return self.question.path
-
-    @property
-    def contains(self) -> str:
-        return self.question.contains
-
     @cached_property
     def tls_settings(self) -> TlsSettings:
         asked = self.question
