@@ -81,7 +81,7 @@ class Router:
         target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
-        route = self._routes.probe.get(target.question.path)
+        route = self._routes.probe.get(target.path)
         return route(target.query) if route is not None else _nothing_here()
 
     def refused(self, refusal: Refusal) -> HttpAnswer:
@@ -98,9 +98,9 @@ class Router:
         target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
-        if target.question.path == STREAM:
+        if target.path == STREAM:
             return self._stream(request, target.query, peer, ticket)
-        route = self._routes.main.get(target.question.path)
+        route = self._routes.main.get(target.path)
         return route(target.query) if route is not None else _nothing_here()
 
     def _stream(self, request: RequestHead, query: str, peer: str, ticket: bytes) -> Outcome:
