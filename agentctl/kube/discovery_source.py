@@ -9,10 +9,10 @@ from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Pending, Replaced
 from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
+from agentctl.kube.context import KubeContext
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.readiness import AGAIN_S, Readiness
 from agentctl.kube.resources import Seen, WatchSpec
-from agentctl.kube.source import KubeContext
 
 INTERVAL_S = 60.0
 """Discovery changes with the CRDs, whose watch pokes; this is for what that misses."""

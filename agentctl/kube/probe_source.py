@@ -9,9 +9,9 @@ from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Change, Changed, ObjectKey
 from agentctl.kube.check import Context, Result
 from agentctl.kube.checks._probe_plan import ProbedResource, ProbePlan, ProbeReading
+from agentctl.kube.context import KubeContext
 from agentctl.kube.probe_stats import Probed
 from agentctl.kube.resources import Need, WatchSpec
-from agentctl.kube.source import KubeContext
 from agentctl.probe.address import HostPort
 from agentctl.probe.answer import Answer, Cause, ProbeError
 from agentctl.probe.prober import Prober

@@ -22,10 +22,10 @@ from agentctl.errors import (
     ServerError,
     StartingError,
 )
+from agentctl.kube.context import KubeContext
 from agentctl.kube.listwatch import ListWatch
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
-from agentctl.kube.source import KubeContext
 
 log = logging.getLogger(__name__)
 

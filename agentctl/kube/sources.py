@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from agentctl.engine.attempt import Source
+from agentctl.kube.context import KubeContext
 from agentctl.kube.discovery_source import DiscoverySource
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.proof import ProofSource
 from agentctl.kube.resources import CRDS, SERVED, WatchSpec
-from agentctl.kube.source import KubeContext, KubePollSource, KubeSource
+from agentctl.kube.source import KubePollSource, KubeSource
 from agentctl.kube.state import AimedProbe, KubeState
 from agentctl.kube.wide import WideSpec
 

@@ -25,9 +25,9 @@ from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.context import KubeContext
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import WatchSettings
-from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
 from agentctl.redact import redact

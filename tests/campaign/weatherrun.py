@@ -18,11 +18,11 @@ from agentctl.engine.health import SourceHealth
 from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.engine.stream import EventStream
 from agentctl.errors import ExitCode
+from agentctl.kube.context import KubeContext
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.proof import ProofSource
 from agentctl.kube.readiness import UNKNOWN_FOR_S
 from agentctl.kube.resources import Seen
-from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.kube.state import KubeState
 from agentctl.model import Delta, ErrorCode, Event, Heartbeat, Item, ItemKey, Status, StreamError

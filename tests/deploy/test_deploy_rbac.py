@@ -22,10 +22,10 @@ from agentctl.engine.messages import Alive, Replaced
 from agentctl.kube import discovery
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.context import KubeContext
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.rbac import describe
 from agentctl.kube.resources import CRDS, SERVED
-from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources
 from agentctl.net.memory_budget import MemoryBudget
 from tests.deploy.authorizer import Asked, Granted, allowed, asked, granted

@@ -17,10 +17,11 @@ from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.context import KubeContext
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import WatchSettings
 from agentctl.kube.resources import WatchSpec
-from agentctl.kube.source import KubeContext, KubeSource
+from agentctl.kube.source import KubeSource
 from tests.apidouble.faulty import FaultyDouble
 
 M = TypeVar("M")

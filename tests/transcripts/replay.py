@@ -27,11 +27,11 @@ from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.errors import SourceError
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.context import KubeContext
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.listwatch import ListWatch, WatchSettings
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.resources import WatchSpec
-from agentctl.kube.source import KubeContext
 
 DATA = Path(__file__).parent.parent / "data"
 SETTINGS = WatchSettings(short_watch_s=0.0)

@@ -20,11 +20,11 @@ from agentctl.engine.stream import Outlet
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.console import Console
+from agentctl.kube.context import KubeContext
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
-from agentctl.kube.source import KubeContext
 from agentctl.kube.sources import cluster_sources, cluster_state
 from agentctl.kube.wide import WideSpec, widened
 from agentctl.model import Status
