@@ -14,6 +14,7 @@ from agentctl.errors import DisconnectedError, ForbiddenError, ServerError
 from agentctl.model import Snapshot
 from agentctl.net.origin import Origin, is_loopback
 from agentctl.remote.access import ServerAddress, client_tls
+from tests.kube.rig import eventually
 from tests.net.certs import Authority, write
 from tests.net.tinyserver import Script, Server, nothing_leaks, serving
 from tests.remote.sse_server_rig import (
@@ -135,6 +136,7 @@ def test_a_redirects_body_without_end_is_not_read() -> None:
 
     with nothing_leaks(), reading(in_turn(endless, GOOD)) as bench:
         assert isinstance(bench.read().event(), Snapshot)
+        eventually(lambda: sent)  # its thread may be told later than we are
         assert sent[0] < 16 << 20  # what the kernel holds, and no more
 
 
