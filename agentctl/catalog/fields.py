@@ -24,11 +24,17 @@ _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 
 
 class NodeFields:
-    """See ``agentctl.kube.check.Fields``; ``what`` names the mapping in errors."""
+    """See ``agentctl.kube.check.Fields``; ``what`` names the mapping in errors.
 
-    def __init__(self, node: Node, source: str, what: str, known: Sequence[str]) -> None:
+    ``home`` is the namespace that counts where the mapping names none.
+    """
+
+    def __init__(
+        self, node: Node, source: str, what: str, known: Sequence[str], home: str = ""
+    ) -> None:
         self._source = source
         self._what = what
+        self._home = home
         self.line = node.line
         if not isinstance(node.value, dict):
             self._raise(node.line, f"a mapping for {what}", node.described())
@@ -57,7 +63,7 @@ class NodeFields:
     def name(self, field: str, default: Optional[str] = None) -> str:
         node = self._values.get(field)
         if node is None and default is not None:
-            return default
+            return self._home or default if field == "namespace" else default
         return self._name(self._required(field, "a name"), field)
 
     def names(self, field: str) -> tuple[str, ...]:
@@ -133,7 +139,7 @@ class NodeFields:
     def namespaces(self, field: str) -> tuple[str, ...]:
         node = self._values.get(field)
         if node is None:
-            return ()
+            return (self._home,) if self._home else ()
         if node.value == "all":
             return ("",)
         if not isinstance(node.value, list):

@@ -25,9 +25,11 @@ from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
 from agentctl.kube.check import Check
 from agentctl.kube.conditions import (
+    INSTALLED,
     PRESENT_FIELDS,
     WHEN_FIELDS,
     Condition,
+    WorkloadThere,
     parse_present,
     parse_when,
 )
@@ -37,6 +39,7 @@ DEFAULT = "agents.yaml"
 KEYS = ("name", "components", "requires")
 """``requires`` is what ``agentctl catalog show`` adds, passed over when read again."""
 
+COMPONENT_KEYS = ("name", "checks", "present", "optional", "namespace")
 MAX_COMPONENTS = 1000
 MAX_CHECKS = 50
 MAX_CONDITIONS = 10
@@ -156,7 +159,7 @@ def load(data: bytes, source: str, probes: bool = True) -> Catalog:
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []
     for node in top.mappings("components", MAX_COMPONENTS):
-        fields = NodeFields(node, source, "a component", ("name", "checks", "present"))
+        fields = NodeFields(node, source, "a component", COMPONENT_KEYS)
         component = _component(fields, node, source, following, probes)
         if component.name in components:
             first = components[component.name].line
@@ -184,6 +187,7 @@ def _component(
 ) -> Component:
     line = fields.line_of("name")
     name = fields.text("name")
+    home = fields.name("namespace", "")
     if not _COMPONENT_NAME.match(name):
         expected = "a name of at most 100 letters, digits and ':._/-' as 'name'"
         raise fields.error(line, expected, repr(short(name)))
@@ -195,22 +199,42 @@ def _component(
     if 0 < len(kept) < len(entries):
         entries, declared = kept, {**declared, "checks": [one.plain() for one in kept]}
     for entry in entries:
-        check, when = _check(entry, source)
+        check, when = _check(entry, source, home)
         conditions.append(when)
         line_of_name = entry.key_lines.get("name", entry.line)
         following += [(followed, line_of_name) for followed in check.follows()]
         parsed.append(check)
+    presence = tuple(
+        parse_present(NodeFields(one, source, "a 'present' condition", PRESENT_FIELDS, home))
+        for one in _one_or_more(fields, "present")
+    )
+    if fields.flag("optional"):
+        presence = _optional(fields, parsed)
     return Component(
         name,
         tuple(parsed),
         line,
         declared,
         conditions=tuple(conditions) if any(conditions) else (),
-        presence=tuple(
-            parse_present(NodeFields(one, source, "a 'present' condition", PRESENT_FIELDS))
-            for one in _one_or_more(fields, "present")
-        ),
+        presence=presence,
+        told=any(isinstance(one, INSTALLED) for one in presence),
     )
+
+
+def _optional(fields: NodeFields, parsed: Sequence[Check]) -> tuple[Condition, ...]:
+    """What says that an optional component is installed: any workload that it checks."""
+    if fields.has("present"):
+        raise fields.fail("optional", "one of the keys 'optional' and 'present'")
+    from agentctl.kube.checks.workload import WorkloadCheck
+
+    found = [
+        WorkloadThere(one.names, one.labels, one.kinds, one.namespace)
+        for one in parsed
+        if isinstance(one, WorkloadCheck)
+    ]
+    if not found:
+        raise fields.fail("optional", "a check of kind workload beside 'optional'")
+    return tuple(found)
 
 
 def _is_probe(node: Node) -> bool:
@@ -225,15 +249,15 @@ def _one_or_more(fields: NodeFields, field: str) -> list[Node]:
     return fields.mappings(field, MAX_CONDITIONS) if isinstance(node.value, list) else [node]
 
 
-def _check(node: Node, source: str) -> tuple[Check, tuple[Condition, ...]]:
+def _check(node: Node, source: str, home: str) -> tuple[Check, tuple[Condition, ...]]:
     # Which fields are known depends on the kind, so that is read first.
     name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", kinds())
     kind = check_kind(name)
     known_fields = ("kind", *kind.fields, "when")
-    fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields)
+    fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields, home)
     check: Check = kind.parse(fields)
     when = tuple(
-        parse_when(NodeFields(one, source, "a 'when' condition", WHEN_FIELDS))
+        parse_when(NodeFields(one, source, "a 'when' condition", WHEN_FIELDS, home))
         for one in _one_or_more(fields, "when")
     )
     return check, when

@@ -101,7 +101,7 @@ class Fields(Protocol):
         """Any text that is not empty."""
 
     def name(self, field: str, default: Optional[str] = None) -> str:
-        """A DNS name, as objects have."""
+        """A DNS name, as objects have; as ``namespace``, if not there, the component's own."""
 
     def names(self, field: str) -> tuple[str, ...]:
         """DNS names: one or more, none twice."""
@@ -133,7 +133,7 @@ class Fields(Protocol):
         """A label selector as ``kubectl get -l`` takes it; None if not there."""
 
     def namespaces(self, field: str) -> tuple[str, ...]:
-        """A list of namespaces, ``("",)`` for ``all``; none if not there."""
+        """A list of namespaces, ``("",)`` for ``all``; the component's own or none if not there."""
 
     def rules(self, field: str, resource: str) -> RuleList:
         """A list of rules, or that of a name; if not there, what ships for this resource."""

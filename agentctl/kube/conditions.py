@@ -10,16 +10,23 @@ from dataclasses import dataclass
 from typing import Optional, Protocol
 
 from agentctl.kube.check import Context, Fields, fill, place
-from agentctl.kube.checks._workloads import Names, parse_kinds
+from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds
 from agentctl.kube.checks.endpoints import count, slices_of
 from agentctl.kube.checks.env import setting
-from agentctl.kube.cuts.objects import SWITCH_VALUES, cut_env, cut_switches
-from agentctl.kube.resources import ENDPOINTSLICES, Need
+from agentctl.kube.cuts.objects import (
+    SWITCH_VALUES,
+    cut_crd,
+    cut_env,
+    cut_switches,
+    cut_workload,
+)
+from agentctl.kube.resources import CRDS, ENDPOINTSLICES, Need
+from agentctl.kube.selectors import LabelSelector
 
 UNSET = ("hold", "drop", "only")
 
 WHEN_FIELDS = ("env", "of", "kinds", "is", "unset", "namespace")
-PRESENT_FIELDS = ("env", "of", "kinds", "service", "namespace")
+PRESENT_FIELDS = ("env", "of", "kinds", "service", "crd", "workload", "namespace")
 
 
 class Condition(Protocol):
@@ -105,6 +112,57 @@ class ServiceThere:
         return found is not None and found[1] > 0
 
 
+@dataclass(frozen=True)
+class CrdThere:
+    """``present``: a custom resource definition is installed (``plural.group``)."""
+
+    crd: str
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        return (Need(CRDS, "", cut_crd, names=frozenset((self.crd,))),)
+
+    def holds(self, context: Context) -> Optional[bool]:
+        if context.view.blind(CRDS, ""):
+            return None
+        return context.view.get(CRDS, "", cut_crd, self.crd) is not None
+
+
+@dataclass(frozen=True)
+class WorkloadThere:
+    """``present``, ``optional``: a workload is there, by one of its names or by its labels."""
+
+    names: tuple[str, ...] = ()
+    labels: Optional[LabelSelector] = None
+    kinds: tuple[str, ...] = ("Deployment",)
+    namespace: str = ""
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        where = place(self.namespace, namespace)
+        if self.labels is None:
+            return Names(self.names, self.kinds).needs(namespace, where, cut_workload)
+        return tuple(
+            Need(KINDS[kind], where, cut_workload, labels=self.labels) for kind in self.kinds
+        )
+
+    def holds(self, context: Context) -> Optional[bool]:
+        where, view = place(self.namespace, context.namespace), context.view
+        if self.labels is None:
+            names = Names(self.names, self.kinds)
+            found = names.first(view, context.namespace, where, cut_workload)
+            return None if found.blind else found.value is not None
+        if any(view.blind(KINDS[kind], where) for kind in self.kinds):
+            return None
+        return any(
+            self.labels.matches(dict(one.labels))
+            for kind in self.kinds
+            for one in view.objects(KINDS[kind], where, cut_workload).values()
+        )
+
+
+INSTALLED = (CrdThere, WorkloadThere)
+"""Where one of these does not hold the component is told as not installed, and not left out."""
+
+
 def parse_when(fields: Fields) -> Switch:
     """Raises CatalogError."""
     unset = fields.choice("unset", UNSET, "hold")
@@ -117,9 +175,20 @@ def parse_when(fields: Fields) -> Switch:
 
 def parse_present(fields: Fields) -> Condition:
     """Raises CatalogError."""
-    if fields.has("service"):
-        if fields.has("env"):
-            raise fields.fail("service", "one of the keys 'env' and 'service'")
-        return ServiceThere(fields.name("service"), fields.name("namespace", ""))
+    given = [key for key in ("env", "service", "crd", "workload") if fields.has(key)]
+    if len(given) > 1:
+        raise fields.fail(given[1], "one of the keys 'env', 'service', 'crd' and 'workload'")
+    if given == ["crd"]:
+        for key in ("of", "kinds", "namespace"):
+            if fields.has(key):
+                raise fields.fail(key, f"no key {key!r} beside 'crd'")
+        return CrdThere(fields.name("crd"))
+    namespace = fields.name("namespace", "")
+    if given == ["service"]:
+        return ServiceThere(fields.name("service"), namespace)
+    if given == ["workload"]:
+        if fields.has("of"):
+            raise fields.fail("of", "no key 'of' beside 'workload'")
+        return WorkloadThere((fields.name("workload"),), None, parse_kinds(fields), namespace)
     workload = Names(fields.names("of"), parse_kinds(fields))
-    return VariableSet(fields.texts("env"), workload, fields.name("namespace", ""))
+    return VariableSet(fields.texts("env"), workload, namespace)

@@ -46,6 +46,8 @@ class Component:
     """For each check those that must all hold, or it is left out."""
     presence: tuple[Condition, ...] = ()
     """One of these must hold, or there is no such component; none: it is always there."""
+    told: bool = False
+    """Where none holds it is ``configured``, "not installed", and not left out."""
 
     def needs(self, namespace: str) -> Iterator[Need]:
         """What its checks and conditions want to know."""
@@ -258,19 +260,21 @@ class Evaluator:
             return answer
 
         there = component.is_there(holds)
-        if there is False or (there is None and place not in self._items):
+        absent = there is False and component.told
+        if not component.told and (there is False or (there is None and place not in self._items)):
             self._items.pop(place, None)
             self._recheck.pop(index, None)
             results[component.name] = Result(Status.CONFIGURED, "not there")
             return
-        active = component.active(holds)
+        active = () if absent else component.active(holds)
         results_of = [self._memos[namespace, id(check)](context) for check in active]
         if any(one.asked for one in results_of):
             told = [one for one in results_of if one.status is not Status.CONFIGURED]
             results_of = sorted(told, key=lambda one: not one.asked)
         result = worst(results_of)
         if not active:
-            result = Result(Status.CONFIGURED, "none of its checks holds")
+            why = "not installed" if absent else "none of its checks holds"
+            result = Result(Status.CONFIGURED, why)
         if result.recheck_at is None:
             self._recheck.pop(index, None)
         else:

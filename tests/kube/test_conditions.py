@@ -203,8 +203,12 @@ def test_a_mistake_in_when_has_its_line(when: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("present", "expected"),
     [
-        ("{service: a, env: [B]}", "one of the keys 'env' and 'service'"),
+        ("{service: a, env: [B]}", "one of the keys 'env', 'service', 'crd' and 'workload'"),
         ("{env: [A]}", "as 'of'"),
+        ("{crd: a.b, workload: c}", "one of the keys"),
+        ("{crd: a.b, namespace: c}", "no key 'namespace' beside 'crd'"),
+        ("{workload: a, of: [b]}", "no key 'of' beside 'workload'"),
+        ("{workload: A}", "as 'workload'"),
         ("7", "expected a mapping for a 'present' condition"),
     ],
 )

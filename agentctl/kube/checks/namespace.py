@@ -65,4 +65,4 @@ class NamespaceCheck(Check):
 
 
 def parse(fields: Fields) -> Check:
-    return NamespaceCheck(fields.name("name", ""))
+    return NamespaceCheck(fields.name("name", fields.name("namespace", "")))
