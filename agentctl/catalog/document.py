@@ -78,7 +78,10 @@ class Node:
 
 
 def short(text: str) -> str:
-    """Bounded, for messages."""
+    """Bounded, and without a password before an ``@``, for messages."""
+    colon, at = text.find(":"), text.rfind("@")
+    if 0 <= colon < at:
+        text = f"{text[:colon]}:[redacted]{text[at:]}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

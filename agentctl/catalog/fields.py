@@ -119,10 +119,13 @@ class NodeFields:
         nodes = self._list(field, "names")
         return self._distinct(field, nodes, [self._choice(node, field, choices) for node in nodes])
 
-    def switches(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+    def switches(self, field: str, values: Sequence[str], expected: str = "") -> tuple[str, ...]:
+        """``expected`` are the values in words, where they are too many to be listed."""
         nodes = self._list(field, "values")
         plain = [replace(node, value=_as_written(node.value)) for node in nodes]
-        return self._distinct(field, nodes, [self._choice(one, field, values) for one in plain])
+        return self._distinct(
+            field, nodes, [self._choice(one, field, values, expected) for one in plain]
+        )
 
     def selector(self, field: str) -> Optional[LabelSelector]:
         node = self._values.get(field)
@@ -199,14 +202,15 @@ class NodeFields:
             self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))
         return value
 
-    def _choice(self, node: Node, field: str, choices: Sequence[str]) -> str:
+    def _choice(self, node: Node, field: str, choices: Sequence[str], expected: str = "") -> str:
         value = node.value
+        expected = f"{expected or listed(choices)} as {field!r}"
         if not isinstance(value, str):
             line = self._place(node, field)
-            self._raise(line, f"{listed(choices)} as {field!r}", node.described())
+            self._raise(line, expected, node.described())
         if value not in choices:
             line = self._place(node, field)
-            self._raise(line, f"{listed(choices)} as {field!r}", guess(value, choices))
+            self._raise(line, expected, guess(value, choices))
         return value
 
     def _list(self, field: str, of: str, most: int = MAX_NAMES) -> list[Node]:

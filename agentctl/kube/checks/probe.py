@@ -151,7 +151,9 @@ def parse(fields: Fields) -> Check:
 def _question(fields: Fields, protocol: str) -> Any:
     from agentctl.probe.target import Question
 
-    statuses: Sequence[str] = fields.switches("status", _STATUSES) if fields.has("status") else ()
+    statuses: Sequence[str] = ()
+    if fields.has("status"):
+        statuses = fields.switches("status", _STATUSES, "HTTP statuses from 200 to 599")
     path = fields.text("path", "/")
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
         raise fields.fail("path", "a path that begins with '/', percent-encoded, as 'path'")
