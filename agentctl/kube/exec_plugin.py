@@ -173,7 +173,7 @@ def _credentials(status: KubeconfigEntry) -> dict[str, Any]:
     token = status.text("token")
     cert, key = status.text("clientCertificateData"), status.text("clientKeyData")
     if token:
-        values["token"] = checked_token(token, status.what)
+        values["token"] = checked_token(token, f"{status.what}: token")
     if bool(cert) != bool(key):
         raise ConfigError(
             f"{status.what} gave a client certificate without its key, or the reverse"

@@ -46,7 +46,9 @@ class Kubeconfig:
             for kind, table in tables.items():
                 table.update({**entries[kind], **table})
         if not any(tables.values()):
-            raise ConfigError(f"{config.where}: the kubeconfig is empty")
+            raise ConfigError(
+                f"{config.where}: the kubeconfig is empty: no clusters, contexts or users"
+            )
         return config
 
     @property

@@ -136,7 +136,7 @@ def _token(user: KubeconfigEntry) -> tuple[str, str]:
     """The token, and the file to read it from again. The file's counts where it has one."""
     token = user.text("token").strip()
     if token:
-        token = checked_token(token, user.what)
+        token = checked_token(token, f"{user.what}: token")
     token_file = user.text("tokenFile")
     if token_file:
         token_file = os.path.join(os.path.dirname(os.path.abspath(user.path)), token_file)

@@ -170,9 +170,14 @@ def test_in_several_files_the_first_to_define_a_thing_wins(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "{path}: the kubeconfig is empty"),
-        ("# nothing\n", "{path}: the kubeconfig is empty"),
-        ("{}", "{path}: the kubeconfig is empty"),
+        ("", "{path}: the kubeconfig is empty: no clusters, contexts or users"),
+        ("# nothing\n", "{path}: the kubeconfig is empty: no clusters, contexts or users"),
+        ("{}", "{path}: the kubeconfig is empty: no clusters, contexts or users"),
+        ("image: {tag: 5}", "{path}: the kubeconfig is empty: no clusters, contexts or users"),
+        (
+            "kind: Config\nclusters: []",
+            "{path}: the kubeconfig is empty: no clusters, contexts or users",
+        ),
         ("just words", "{path}: the kubeconfig must be a mapping, with clusters and contexts"),
         ("- a\n- b\n", "{path}: the kubeconfig must be a mapping, with clusters and contexts"),
         ("users:\n- token: 's3cret\n", "{path}:3: the kubeconfig is not YAML"),
@@ -264,7 +269,7 @@ def test_a_context_that_names_a_cluster_that_is_missing(tmp_path: Path) -> None:
         ),
         ({}, {"password": "s3cret"}, "password without username; give both or neither"),
         ({}, {"token": "a", "username": "b"}, "both a token and a password are given"),
-        ({}, {"token": "s3cret\ns3cret"}, "is no token: expected visible ASCII"),
+        ({}, {"token": "s3cret\ns3cret"}, "user 'dev': token: is no token: expected visible ASCII"),
         ({}, {"token": 12345}, "token must be text; put it in quotes"),
         ({}, {"tokenFile": "gone"}, "gone: cannot be read: No such file"),
         ({}, {"exec": {"command": "x"}, "auth-provider": {"name": "y"}}, "both exec and auth-prov"),
