@@ -44,8 +44,10 @@ class TimeLimit(NamedTuple):
         """How long a reader that takes nothing is waited for at the end of the run."""
         return max(END_S, self.left_s() or 0.0) if self.once else END_S
 
-    def prepared(self, make: Callable[[], T]) -> T:
+    def prepared(self, make: Callable[[], T], asked: str = "") -> T:
         """What ``make`` makes, if it does so in time: it may wait for a pipe, a plugin, a name.
+
+        ``asked`` is what else it may wait for, in words.
 
         Raises DisconnectedError, and leaves it behind, when the time is over.
         """
@@ -68,7 +70,8 @@ class TimeLimit(NamedTuple):
         if errors:
             raise errors[0]
         if not made:
-            why = "the kubeconfig, a file that it names, or a credential plugin keeps us waiting"
+            last = f"a credential plugin, or {asked}" if asked else "or a credential plugin"
+            why = f"the kubeconfig, a file that it names, {last} keeps us waiting"
             if left_s < self.seconds / 2:
                 why = "half of that was gone when agentctl had started; is this host too busy?"
             raise DisconnectedError(f"not connected after {format_duration(self.seconds)}: {why}")

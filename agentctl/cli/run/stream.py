@@ -65,7 +65,9 @@ def show(
     )
     log.debug("transport %s, namespace %s", settings.transport, settings.title)
     with recorder(args, settings, asked, process) as recording:
-        engine = limit.prepared(lambda: build(asked, recording.before(out.sink)))
+        # With --all-namespaces the cluster is asked before there is an engine that watches it.
+        cluster = "the cluster, asked for its namespaces," if settings.all_namespaces else ""
+        engine = limit.prepared(lambda: build(asked, recording.before(out.sink)), cluster)
         threads = engine.threads + beside(engine) + recording.threads
         require(threads + TRANSPORT_THREADS[settings.transport] + SPARE_THREADS, "this run")
         recording.begin()

@@ -82,6 +82,17 @@ def test_timeout_covers_what_comes_before_the_connection(
         assert done == Done(5, "", f"agentctl: not connected after 100ms: {WAITING}\n")
 
 
+def test_a_cluster_that_does_not_tell_its_namespaces_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        text = (KUBECONFIG % "").replace("http://cluster.example:80", server)
+        (tmp_path / "kubeconfig").write_text(text)
+        extra = {"KUBECONFIG": str(tmp_path / "kubeconfig")}
+        done = call("status", "-A", "--timeout", "100ms", home=tmp_path, extra=extra)
+    assert (done.code, done.stdout) == (5, "")
+    assert "or the cluster, asked for its namespaces, keeps us waiting\n" in done.stderr
+
+
 def test_a_plugin_says_so_in_its_line(fifo: Path, tmp_path: Path) -> None:
     extra = waiting("kubeconfig", fifo, tmp_path)
     done = call("status", "-o", "nagios", "--timeout", "100ms", home=tmp_path, extra=extra)
