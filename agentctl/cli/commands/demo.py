@@ -142,7 +142,8 @@ def several(args: Namespace, process: Process) -> int:
             (name, ClusterAccess(server=plane.url, description=f"the embedded {name}"))
             for name, plane in demo.planes.items()
         ]
-        greeting = f"{args.clusters} embedded control planes: {', '.join(demo.planes)}; ctrl-C ends"
+        names = ", ".join(demo.planes)
+        greeting = f"{args.clusters} embedded control planes: {names}; ctrl-C ends them"
         return shown(args, process, places_of(accesses), greeting)
     finally:
         demo.stop()
