@@ -120,7 +120,6 @@ class NodeFields:
         return self._distinct(field, nodes, [self._choice(node, field, choices) for node in nodes])
 
     def switches(self, field: str, values: Sequence[str], expected: str = "") -> tuple[str, ...]:
-        """``expected`` are the values in words, where they are too many to be listed."""
         nodes = self._list(field, "values")
         plain = [replace(node, value=_as_written(node.value)) for node in nodes]
         return self._distinct(

@@ -126,8 +126,11 @@ class Fields(Protocol):
     ) -> tuple[str, ...]:
         """One or more of ``choices``, in the order given."""
 
-    def switches(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """One or more of ``values``, quoted or as YAML's own numbers and booleans."""
+    def switches(self, field: str, values: Sequence[str], expected: str = "") -> tuple[str, ...]:
+        """One or more of ``values``, quoted or as YAML's own numbers and booleans.
+
+        ``expected`` are they in words, where they are too many to be listed.
+        """
 
     def selector(self, field: str) -> Optional[LabelSelector]:
         """A label selector as ``kubectl get -l`` takes it; None if not there."""
