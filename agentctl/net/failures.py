@@ -93,6 +93,8 @@ _REASONS: tuple[tuple[Union[type[BaseException], tuple[type[BaseException], ...]
     ((NotHttp, ChunkError), "what it answered is not HTTP; is its URL meant to be https://?"),
 )
 
+_NOT_REACHED = (socket.gaierror, ConnectionRefusedError)
+
 
 class TimedOut(DisconnectedError):
     """Nothing came for as long as was to be waited."""
@@ -106,7 +108,10 @@ def explain(error: BaseException, where: str, timeouts: str, tls: TlsSettings) -
     if not reason and isinstance(error, socket.timeout):
         reason = f"timed out {timeouts}".rstrip() + "; check the address, the network, the proxy"
         return TimedOut(f"{where}: {reason}")
-    return DisconnectedError(f"{where}: {reason or _reason(error)}")
+    reason = reason or _reason(error)
+    if "(through proxy " in where and isinstance(error, _NOT_REACHED):
+        reason = reason.replace("server", "proxy")  # which is what was dialled
+    return DisconnectedError(f"{where}: {reason}")
 
 
 def _reason(error: BaseException) -> str:

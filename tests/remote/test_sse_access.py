@@ -350,7 +350,10 @@ def test_a_proxy_that_is_not_there_is_told(free_port: int) -> None:
     proxy = by(f"http://127.0.0.1:{free_port}")
     with reading(GOOD, address=ServerAddress("status.example", 80), proxy=proxy) as bench:
         message = bench.read().failure().message
-        assert f"(through proxy 127.0.0.1:{free_port}): connection refused" in message
+        assert (
+            f"(through proxy 127.0.0.1:{free_port}): connection refused; is the proxy running"
+            in message
+        )
 
 
 def test_a_socks_proxy_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
