@@ -113,7 +113,9 @@ class ProbeCheck(Check):
             fine = address if self.show_address else ""
             message = f"{connection} restored" if reading.restored else fine
             return Result(Status.HEALTHY, message, details, asked=True)
-        details["cause"] = reading.cause.value
+        cause = details["cause"] = reading.cause.value
+        if cause == "local":  # it was not asked: that says nothing of how it is
+            return Result(Status.UNKNOWN, f"not asked: {reading.message}", details, asked=True)
         answered = reading.cause.answered
         message = reading.message if answered else f"{connection} retrying: {reading.message}"
         if reading.failures >= self.plan.failures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,20 @@ def test_a_diagnosis_says_what_to_do(cluster: Cluster, url: str, cause: str, rem
     assert cause in (reason.get("cause"), reason.get("facts", {}).get("cause")), reason
     if "agents.svc" in url:
         assert any("get service gone" in command for command in reason["commands"])
+
+
+def test_what_cannot_be_asked_from_here_is_not_said_to_be_down(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)  # as where grpcio is not installed
+    row = "{kind: probe, protocol: grpc, address: '127.0.0.1:1'}"
+    (cluster.folder / "catalog.yaml").write_text(
+        f"components:\n  - {{name: temporal, checks: [{row}]}}\n"
+    )
+    _, items = status(cluster, "--probe-dependencies")
+    told = items["temporal"]
+    assert told["status"] == "unknown"
+    assert told["message"] == "not asked: a grpc probe needs the package grpcio here"
 
 
 def test_many_probes(cluster: Cluster, redis: Server) -> None:
