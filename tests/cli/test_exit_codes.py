@@ -523,6 +523,8 @@ def test_a_certificate_of_another_ca_is_5_and_says_which(tmp_path: Path) -> None
         (["status", "--watch=maybe"], "--watch: expected true or false"),
         (["status", "--no-color=true"], "--no-color takes no value"),
         (["status", "--", "watch", "--timeout", "3s"], "unexpected argument '--timeout'"),
+        (["status", ""], "unexpected argument '': expected watch, a component or a glob"),
+        (["status", "-v", "-"], "unexpected argument '-': expected watch, a component or a glob"),
         (["status", "--catalog", "/nonexistent.yaml"], "/nonexistent.yaml"),
         (["demo", "--api-only", "--timeout", "3s"], "--api-only"),
         (["demo", "--port", "99999"], "--port"),

@@ -58,6 +58,7 @@ def take_words(args: argparse.Namespace) -> None:
         if word == "watch":
             args.watch = True
         elif word.startswith("-") or not word or hint:
+            hint = hint or ": expected watch, a component or a glob such as 'runtime:*'"
             raise UsageError(f"unexpected argument {word!r}{hint}")
         else:
             args.component.append(word.removeprefix("component/"))
