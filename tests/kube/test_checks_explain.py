@@ -277,3 +277,63 @@ def test_a_hostile_diagnosis_is_printed_without_harm() -> None:
     ):
         told = sections([Item("it", "agents", Status.ERROR, "", details)])
         assert all(line.isprintable() for line in told)
+
+
+QUOTA = "exceeded quota: compute, requested: pods=1, used: pods=2, limited: pods=2"
+WEBHOOK = 'admission webhook "policy.example" denied the request: no privileged pods'
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "remedy", "command"),
+    [
+        (f'pods "api-5cb7dcc7-{{n}}" is forbidden: {QUOTA}', QUOTA, "raise it", "resourcequota"),
+        (WEBHOOK, WEBHOOK, "webhook refuses", "get validatingwebhookconfigurations"),
+        ('Pod "api-{n}" is invalid: spec.x: bad', "spec.x: bad", "its message", "describe"),
+    ],
+)
+def test_why_the_api_server_takes_no_pod(
+    message: str, said: str, remedy: str, command: str
+) -> None:
+    def refused(number: int) -> Cluster:
+        made = deployment("api", ready=0, desired=2)
+        made["status"].setdefault("conditions", []).append(
+            {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "reason": "FailedCreate",
+                "message": message.format(n=f"{number:05d}"),
+            }
+        )
+        return looking().has("deployments", made)
+
+    cluster = refused(1)
+    assert cluster.says() == ("error", f"0/2 ready; FailedCreate: {said}")
+    assert refused(2).says() == cluster.says()  # another try is no news
+    found = finding(cluster)
+    assert remedy in found.remedy
+    assert command in lines(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("holder", "has_log"),
+    [
+        ("api-5cb7dcc7-5wcxb_6f1c", True),
+        ("api-0_6f1c", True),
+        ("laptop.example_6f1c", False),
+        ("somebody", False),
+        ("ip-10-0-0-17.internal_x", False),
+    ],
+)
+def test_a_log_is_asked_for_of_a_pod_only(holder: str, has_log: bool) -> None:
+    lease = {
+        **named("leader"),
+        "spec": {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": 15,
+            "renewTime": "2026-01-01T00:00:00.000000Z",
+        },
+    }
+    cluster = looking(component("{kind: lease, name: leader}")).has("leases", lease)
+    found = finding(cluster)
+    assert any("logs" in line for line in lines(found)) is has_log
+    assert holder.partition("_")[0] in found.remedy

@@ -18,6 +18,9 @@ from agentctl.kube.explain.finding import Finding, Ref, kubectl
 from agentctl.kube.resources import LEASES, Need
 from agentctl.model import Status
 
+_POD = re.compile(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")
+"""A name as Deployments, DaemonSets, Jobs and StatefulSets give their pods."""
+
 KIND = "lease"
 FIELDS = ("name", "names", "max_age", "namespace")
 
@@ -120,8 +123,12 @@ class LeaseCheck(Check):
         if lease.expires_at(self.max_age) is None and lease.renewed_at is not None:
             remedy = "say in the catalog after what time it counts as expired: max_age"
             return Finding(remedy, (Ref("Lease", name, where),), facts, (look,))
-        # client-go's leader election calls a holder POD_UUID.
+        # client-go's leader election calls a holder HOST_UUID, and a pod is its own host.
         pod = lease.holder.partition("_")[0]
+        if not _POD.fullmatch(pod):
+            remedy = f"holder {lease.holder} does not renew it: see whether it runs, and its log"
+            commands = (look, kubectl(where, "get", "pods", "-o", "wide"))
+            return Finding(remedy, (Ref("Lease", name, where),), facts, commands)
         return Finding(
             f"holder {pod} does not renew it: see its log; if it hangs, delete the pod, and "
             "another takes over",

@@ -193,7 +193,9 @@ def judge(kind: str, workload: Workload, pod: Optional[PodTrouble]) -> Result:
         parts.append("ProgressDeadlineExceeded")
     if not parts:
         return Result(Status.HEALTHY)
-    if pod is not None:
+    if workload.refused:
+        parts.append(workload.refused)
+    elif pod is not None:
         parts.append(f"{pod.name}: {pod.reason}")
     down = available <= 0 < desired
     status = Status.ERROR if down else Status.DEGRADED

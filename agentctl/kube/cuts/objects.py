@@ -7,6 +7,7 @@ keeps the value of an env variable. That of pods is in ``pods``.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
@@ -24,6 +25,11 @@ MAX_TIME = 40
 
 SWITCH_VALUES = ("0", "1", "true", "false")
 """Of a variable that is a switch: no other value is ever looked at."""
+
+
+_POD_NAME = re.compile(r'(?i)^pods? "[^"]*" is (?:forbidden|invalid): ')
+MAX_REFUSAL = 300
+"""Characters of an API server's reason."""
 
 
 class Workload(NamedTuple):
@@ -46,6 +52,8 @@ class Workload(NamedTuple):
     """Pods of older revisions that a Deployment has still to take down."""
     deadline_exceeded: bool
     paused: bool
+    refused: str = ""
+    """Why the API server takes no pod of it (a quota, a webhook); empty where it does."""
     well_since: str = ""
     """When it became available, and ``ill_since`` when it ceased to be so, or to progress: one
     of them, as the API writes times; empty where no condition tells."""
@@ -148,9 +156,19 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
             for condition in mappings(status, "conditions")
         ),
         paused=spec.get("paused") is True,
+        refused=_refused(status),
         well_since=_turned(status, "Available", "True"),
         ill_since=_turned(status, "Available", "False") or _turned(status, "Progressing", "False"),
     )
+
+
+def _refused(status: Mapping[str, Any]) -> str:
+    """Of ReplicaFailure. The name of the pod that was not made is another at each try."""
+    for condition in mappings(status, "conditions"):
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            message = _POD_NAME.sub("", text(condition, "message"), count=1)[:MAX_REFUSAL]
+            return ": ".join(part for part in (text(condition, "reason"), message) if part)
+    return ""
 
 
 def _turned(status: Mapping[str, Any], kind: str, to: str) -> str:

@@ -81,6 +81,8 @@ def _advice(where: str, kind: str, workload: Workload, pods: list[PodFacts]) -> 
         return Advice("its rollout is paused: resume it", (resume, describe))
     if pods:
         advice = _of_pod(where, kind, workload, pods[0])
+    elif workload.refused:
+        advice = _of_refusal(where, workload.refused, describe)
     elif workload.ready < workload.desired:
         advice = Advice(
             "pods are missing and none says why: the conditions, a quota or an admission "
@@ -97,6 +99,22 @@ def _advice(where: str, kind: str, workload: Workload, pods: list[PodFacts]) -> 
     undo = kubectl(where, "rollout", "undo", target)
     remedy = f"{advice.remedy}; or go back to the revision before this one"
     return Advice(remedy, (*advice.commands, undo))
+
+
+def _of_refusal(where: str, refused: str, describe: Kubectl) -> Advice:
+    """The API server takes no more pods: by whose rule, and whom to ask."""
+    if "exceeded quota" in refused:
+        return Advice(
+            "a ResourceQuota allows no more pods: raise it, or free what it counts",
+            (kubectl(where, "describe", "resourcequota"), describe),
+        )
+    if "webhook" in refused:
+        hooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        return Advice(
+            "an admission webhook refuses the pods: see the one that the message names",
+            (kubectl("", "get", hooks), describe),
+        )
+    return Advice("the API server refuses the pods: do what its message asks for", (describe,))
 
 
 def _of_pod(where: str, kind: str, workload: Workload, pod: PodFacts) -> Advice:
