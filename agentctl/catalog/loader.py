@@ -36,7 +36,14 @@ from agentctl.kube.conditions import (
 from agentctl.kube.evaluate import Component, CycleError, evaluation_order
 
 DEFAULT = "agents.yaml"
-KEYS = ("name", "components", "requires")
+SHIPPED = (
+    *("agents", "argocd", "cert-manager", "cloudnative-pg", "crossplane", "external-secrets"),
+    *("flux", "ingress-nginx", "istio", "knative-serving", "kubernetes", "metrics-server"),
+    *("prometheus-operator", "temporal"),
+)
+"""The catalogs in the package by name, as ``--catalog`` takes them."""
+
+KEYS = ("name", "namespace", "components", "requires")
 """``requires`` is what ``agentctl catalog show`` adds, passed over when read again."""
 
 COMPONENT_KEYS = ("name", "checks", "present", "optional", "namespace")
@@ -52,6 +59,8 @@ class Catalog:
 
     name: str
     components: tuple[Component, ...]
+    namespace: str = ""
+    """Where the control plane usually is; empty where the catalog does not say."""
     hash: str = field(init=False)
     """The same for the same content, however it is formatted or where it is."""
 
@@ -70,13 +79,13 @@ class Catalog:
 
         What else there is stays as it is, and so does its hash.
         """
-        return Catalog(self.name, tuple(_without_probes(one) for one in self.components))
+        return replace(self, components=tuple(_without_probes(one) for one in self.components))
 
     def probed_at(self, addresses: Mapping[str, str]) -> Catalog:
         """The same, with these components' probes asking elsewhere (``HOST:PORT``)."""
-        return Catalog(
-            self.name,
-            tuple(
+        return replace(
+            self,
+            components=tuple(
                 replace(
                     one,
                     checks=tuple(
@@ -107,9 +116,9 @@ class Catalog:
         for component in reversed(evaluation_order(self.components)):
             if component.name in wanted:
                 wanted.update(component.follows())
-        return Catalog(
-            self.name,
-            tuple(
+        return replace(
+            self,
+            components=tuple(
                 replace(one, shown=one.name in shown)
                 for one in self.components
                 if one.name in wanted
@@ -136,6 +145,25 @@ def _without_probes(component: Component) -> Component:
 def load_default(probes: bool = False) -> Catalog:
     """The catalog that ships in the package; with ``probes`` it asks dependencies themselves."""
     return load(package.data("agentctl.catalog", DEFAULT), DEFAULT, probes)
+
+
+def load_chosen(given: str, probes: bool = True) -> Catalog:
+    """One by what ``--catalog`` says: a path, or the name of one that ships, or else a file's.
+
+    A path has a slash or ends in ``.yaml``; nothing at all is the default. Raises CatalogError.
+    """
+    if given in ("", SHIPPED[0]):
+        return load_default(probes)
+    if given in SHIPPED:
+        catalog = load(package.data("agentctl.catalog", f"{given}.yaml"), f"{given}.yaml")
+    elif "/" in given or given.endswith(".yaml") or Path(given).exists():
+        catalog = load_file(given)
+    else:
+        near = guess(given, SHIPPED)
+        raise CatalogError(
+            f"no catalog {near}: give a file, or a name that 'agentctl catalog list' shows"
+        )
+    return catalog if probes else catalog.without_probes()
 
 
 def load_file(path: str) -> Catalog:
@@ -175,7 +203,14 @@ def load(data: bytes, source: str, probes: bool = True) -> Catalog:
     except CycleError as error:
         line = components[error.path[0]].line
         raise top.error(line, "components that follow no circle", str(error)) from None
-    return Catalog(name, tuple(components.values()))
+    return Catalog(name, tuple(components.values()), _namespace(top))
+
+
+def _namespace(top: NodeFields) -> str:
+    name = top.name("namespace", "")
+    if "{" in name or "." in name:
+        raise top.fail("namespace", "the name of a namespace as 'namespace'")
+    return name
 
 
 def _component(

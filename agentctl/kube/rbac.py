@@ -140,6 +140,8 @@ class Declared(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def namespace(self) -> str: ...
+    @property
     def hash(self) -> str: ...
     @property
     def components(self) -> tuple[Component, ...]: ...
@@ -154,6 +156,7 @@ def describe(catalog: Declared, namespaces: Sequence[str]) -> dict[str, Any]:
     specs = Evaluator(catalog.components, namespaces, home).specs
     return {
         "name": catalog.name,
+        **({"namespace": catalog.namespace} if catalog.namespace else {}),
         "components": [dict(one.declared) for one in catalog.components if one.shown],
         "requires": {
             "hash": catalog.hash,

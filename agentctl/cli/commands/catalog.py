@@ -16,6 +16,11 @@ from agentctl.errors import ExitCode, UsageError
 NAME = "catalog"
 HELP = "'catalog show': the components, their checks and the permissions they need"
 DESCRIPTION = """\
+List the catalogs that ship, for --catalog NAME:
+
+  agentctl catalog list
+  agentctl status watch --catalog cert-manager
+
 Print the catalog in force and the Kubernetes permissions that it needs, ready
 to be turned into RBAC. Start a catalog of your own from it:
 
@@ -31,11 +36,13 @@ MAX_BYTES = 64 << 20
 
 
 def configure(parser: Parser) -> None:
-    about = "print it ('show'), or try its rules ('test')"
-    parser.add_argument("action", type=one_of("show", "test"), metavar="show|test", help=about)
+    about = "print it ('show'), name those that ship ('list'), or try its rules ('test')"
+    actions = ("show", "list", "test")
+    parser.add_argument("action", type=one_of(*actions), metavar="|".join(actions), help=about)
     about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them"
     parser.add_argument("files", nargs="*", metavar="FILE", help=about)
-    parser.add_argument("--catalog", metavar="FILE", help="show this one instead of the default")
+    about = "show this one instead of the default"
+    parser.add_argument("--catalog", metavar="FILE", help=about)
     parser.add_argument(
         "-n",
         "--namespace",
@@ -51,7 +58,10 @@ def run(args: Namespace, process: Process) -> int:
     if args.action == "test":
         return _test(args, process)
     if args.files:
-        raise UsageError(f"catalog show takes no file: --catalog {args.files[0]}")
+        hint = f": --catalog {args.files[0]}" if args.action == "show" else ""
+        raise UsageError(f"catalog {args.action} takes no file{hint}")
+    if args.action == "list":
+        return _list(args, process)
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import namespaces
     from agentctl.cli.run.watched import catalog_of
@@ -68,15 +78,35 @@ def run(args: Namespace, process: Process) -> int:
     return ExitCode.OK
 
 
+def _list(args: Namespace, process: Process) -> int:
+    from agentctl.catalog.loader import SHIPPED, load_chosen
+    from agentctl.cli.config.table import BY_KEY
+
+    usual = BY_KEY["namespace"].default
+    found = [load_chosen(name) for name in SHIPPED]
+    if args.output == "json":
+        rows = [
+            {"name": one.name, "namespace": one.namespace or usual, "components": list(one.names)}
+            for one in found
+        ]
+        process.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return ExitCode.OK
+    process.stdout.write(f"{'NAME':<20} {'NAMESPACE':<18} COMPONENTS\n")
+    for one in found:
+        place = one.namespace or usual
+        process.stdout.write(f"{one.name:<20} {place:<18} {', '.join(one.names)}\n")
+    return ExitCode.OK
+
+
 def _test(args: Namespace, process: Process) -> int:
     if len(args.files) < 2:
         raise UsageError("catalog test takes a catalog file and files of objects")
-    from agentctl.catalog.loader import load_file
+    from agentctl.catalog.loader import load_chosen
     from agentctl.catalog.trial import objects_of, trials
     from agentctl.redact import redact
 
     path, *files = args.files
-    catalog = load_file(path)
+    catalog = load_chosen(path)
     found = [one for item in objects_of(_documents(files)) for one in trials(catalog, item)]
     if args.output == "json":
         text = json.dumps([one.to_json() for one in found], indent=2)

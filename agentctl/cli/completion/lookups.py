@@ -60,13 +60,13 @@ class LookUps:
 
     def components(self, typed: Typed) -> Completion:
         """The names in the catalog that is asked for, or in the default one."""
-        from agentctl.catalog.loader import load_default, load_file
+        from agentctl.catalog.loader import SHIPPED, load_chosen
 
         given = _last(typed, "catalog")
         path = self._expanded(given)
-        if given and not _is_readable(path):
+        if given and given not in SHIPPED and not _is_readable(path):
             return Completion()
-        catalog = load_file(path) if given else load_default()
+        catalog = load_chosen(given if given in SHIPPED else path)
         return Completion(tuple(Candidate(name) for name in catalog.names))
 
     def words(self, typed: Typed) -> Completion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,13 +115,26 @@ def resolve(args: Namespace, process: Process) -> Settings:
 def namespaces(layers: Layers) -> list[str]:
     """Those that are asked for, each once: ``a,b``, or given again. Raises UsageError."""
     place = layers.place("namespace")
-    given = layers.args.namespace or [layers.text("namespace")]
+    given = layers.args.namespace or [_usual_namespace(layers)]
     names = [name for text in given for name in text.split(",") if name or "," not in text]
     if not names:
         raise UsageError(f"{place}: expected names of namespaces, got {given[0]!r}")
     if len(names) == 1:
         BY_KEY["namespace"].checked(names[0], place)
     return list(dict.fromkeys(checked_namespace(name, place) for name in names))
+
+
+def _usual_namespace(layers: Layers) -> str:
+    """What the settings say, or else the catalog that is asked for, or else the default."""
+    said, catalog = layers.first("namespace"), getattr(layers.args, "catalog", None)
+    if not said.is_default or not catalog:
+        return said.value
+    from agentctl.catalog.loader import SHIPPED, load_chosen
+
+    # A pipe can be read once, and may never end: it is left to who has a time limit.
+    if catalog not in SHIPPED and not os.path.isfile(catalog):
+        return said.value
+    return load_chosen(catalog).namespace or said.value
 
 
 def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Optional
 
-from agentctl.catalog.loader import Catalog, load_default, load_file
+from agentctl.catalog.loader import Catalog, load_chosen
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterPlace
@@ -34,11 +34,8 @@ log = logging.getLogger(__name__)
 
 
 def catalog_of(path: Optional[str], probes: bool = False) -> Catalog:
-    """The user's own catalog, or the default one; with ``probes`` it asks dependencies."""
-    if not path:
-        return load_default(probes)
-    catalog = load_file(path)
-    return catalog if probes else catalog.without_probes()
+    """The user's own catalog or one that ships; with ``probes`` it asks dependencies."""
+    return load_chosen(path or "", probes)
 
 
 class WatchedCluster(NamedTuple):

@@ -1,0 +1,142 @@
+"""The catalogs that ship: their list, ``--catalog NAME``, and whose namespace counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Optional
+
+import pytest
+import yaml
+
+import agentctl.catalog
+from agentctl.catalog.loader import SHIPPED, load, load_chosen, load_default
+from agentctl.errors import CatalogError
+from agentctl.kube.resources import DEPLOYMENTS
+from tests.cli.inprocess import call
+from tests.kube.judged import Cluster, deployment
+
+FOLDER = Path(agentctl.catalog.__file__).parent
+MINE = "name: mine\nnamespace: mine\ncomponents: [{name: it, checks: [{kind: namespace}]}]\n"
+OTHERS = [name for name in SHIPPED if name != "agents"]
+
+
+def shown(home: Path, *args: str, variable: str = "") -> dict:
+    extra = {"AGENTCTL_NAMESPACE": variable} if variable else {}
+    done = call("catalog", "show", "-o", "json", *args, home=home, extra=extra)
+    assert (done.code, done.stderr) == (0, "")
+    return dict(json.loads(done.stdout))
+
+
+def test_the_list_is_that_of_the_files() -> None:
+    files = {path.stem for path in FOLDER.glob("*.yaml")}
+    assert sorted(SHIPPED) == sorted(files - {"health"})
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_has_its_name_a_namespace_and_says_where_its_facts_come_from(name: str) -> None:
+    catalog = load_chosen(name)
+    assert catalog.name == name
+    assert catalog.namespace
+    comment = " ".join(re.findall(r"^# (.*)", (FOLDER / f"{name}.yaml").read_text(), re.M))
+    assert "Names" in comment
+    assert "Tried on" in comment
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_nothing_there_is_told_and_what_need_not_be_there_is_no_alarm(name: str) -> None:
+    cluster = Cluster((FOLDER / f"{name}.yaml").read_text())
+    optional = {one.name for one in cluster.components if one.told}
+    for one in cluster.components:
+        said = cluster.says(one.name)
+        if one.name in optional:
+            assert said == ("configured", "not installed")
+        elif any(need.resource == DEPLOYMENTS for need in one.needs("agents")):
+            assert said[0] == "error"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_workload_that_is_down_is_an_alarm_in_each_component_that_has_one(name: str) -> None:
+    cluster = Cluster((FOLDER / f"{name}.yaml").read_text())
+    for one in cluster.components:
+        for check in one.declared["checks"]:
+            if (
+                check["kind"] == "workload"
+                and check.get("kinds", ["Deployment"])[0] == "Deployment"
+            ):
+                cluster.has(DEPLOYMENTS.plural, deployment(check["names"][-1], ready=0))
+                assert cluster.says(one.name) == ("error", "0/2 ready")
+
+
+def test_the_list_names_each_with_its_namespace(tmp_path: Path) -> None:
+    done = call("catalog", "list", home=tmp_path)
+    assert done.code == 0
+    rows = [line.split()[:2] for line in done.stdout.splitlines()[1:]]
+    assert [name for name, _ in rows] == list(SHIPPED)
+    assert ["agents", "agents"] in rows
+    assert ["flux", "flux-system"] in rows
+    listed = json.loads(call("catalog", "list", "-o", "json", home=tmp_path).stdout)
+    assert [[one["name"], one["namespace"]] for one in listed] == rows
+    assert call("catalog", "list", "more", home=tmp_path).code == 2
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "config", "expected"),
+    [
+        ("a", "b", "c", "a"),
+        (None, "b", "c", "b"),
+        (None, "", "c", "c"),
+        (None, "", "", "cert-manager"),
+    ],
+)
+def test_the_catalogs_namespace_counts_where_nobody_says_another(
+    tmp_path: Path, flag: Optional[str], variable: str, config: str, expected: str
+) -> None:
+    if config:
+        (tmp_path / ".config" / "agentctl").mkdir(parents=True)
+        told = json.dumps({"namespace": config})
+        (tmp_path / ".config" / "agentctl" / "config.json").write_text(told)
+    given = ("-n", flag) if flag else ()
+    found = shown(tmp_path, "--catalog", "cert-manager", *given, variable=variable)
+    assert found["requires"]["namespaces"] == [expected]
+
+
+def test_a_catalog_that_names_none_has_the_default(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.replace("namespace: mine\n", ""))
+    found = shown(tmp_path, "--catalog", str(tmp_path / "mine.yaml"))
+    assert found["requires"]["namespaces"] == ["agents"]
+    assert "namespace" not in found
+
+
+def test_what_is_shown_keeps_its_namespace(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE)
+    found = shown(tmp_path, "--catalog", str(tmp_path / "mine.yaml"))
+    assert found["requires"]["namespaces"] == ["mine"]
+    assert load(yaml.safe_dump(found).encode(), "again.yaml").namespace == "mine"
+
+
+def test_a_path_is_a_file_and_a_name_that_ships_goes_before_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("flux", "flux.yaml", "own"):
+        (tmp_path / name).write_text(MINE)
+    assert load_chosen("flux").name == "flux"
+    for path in ("./flux", "flux.yaml", "own"):
+        assert load_chosen(path).name == "mine"
+    assert load_chosen("agents", probes=False).hash == load_default().hash
+
+
+def test_a_name_that_is_none_is_told_with_what_was_meant(tmp_path: Path) -> None:
+    done = call("catalog", "show", "--catalog", "certmanager", home=tmp_path)
+    assert done.code == 2
+    assert "did you mean 'cert-manager'?" in done.stderr
+    assert "agentctl catalog list" in done.stderr
+
+
+@pytest.mark.parametrize("name", ['"{namespace}"', "a.b", "A", "[a]"])
+def test_a_namespace_that_is_none_has_its_line(name: str) -> None:
+    text = MINE.replace("namespace: mine", f"namespace: {name}")
+    with pytest.raises(CatalogError, match=r"^my.yaml:2: expected .* as 'namespace'"):
+        load(text.encode(), "my.yaml")
