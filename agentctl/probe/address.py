@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 
+from agentctl.net.origin import is_ip
 from agentctl.probe.answer import Cause, ProbeError
 
 MAX_ADDRESSES = 10
@@ -135,11 +136,3 @@ def permitted(address: HostPort, found: Collection[str]) -> list[str]:
             else "the name has no address",
         )
     return good[:MAX_ADDRESSES]
-
-
-def is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

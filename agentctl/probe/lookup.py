@@ -6,7 +6,8 @@ import socket
 import threading
 from typing import Optional
 
-from agentctl.probe.address import HostPort, is_ip
+from agentctl.net.origin import is_ip
+from agentctl.probe.address import HostPort
 from agentctl.probe.answer import Cause, ProbeError
 
 

@@ -7,10 +7,11 @@ names that nobody has vouched for get no answer. An address in figures cannot be
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
+
+from agentctl.net.origin import is_ip
 
 FLAG = "--allowed-host"
 
@@ -25,7 +26,7 @@ _ECHOED = 80
 
 def host_name(text: str) -> str:
     """A name as it is compared. Raises ValueError for what is no name alone."""
-    if len(text) > 253 or not (_NAME.fullmatch(text) or _is_address(text)):
+    if len(text) > 253 or not (_NAME.fullmatch(text) or is_ip(text)):
         raise ValueError(f"expected a host's name without a port, got {text!r}")
     return text.lower().rstrip(".")
 
@@ -50,16 +51,8 @@ class AllowedHosts:
             return False
         name = found[1].lower()
         if name.startswith("["):
-            return _is_address(name[1:-1])
-        return _is_address(name) or name.rstrip(".") in self._names
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+            return is_ip(name[1:-1])
+        return is_ip(name) or name.rstrip(".") in self._names
 
 
 def _refusal(host: str) -> str:
