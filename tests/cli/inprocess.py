@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -28,7 +29,12 @@ def call(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None) -> D
             stdout=FdOutput(file.fileno()),
             stderr=stderr,
         )
-        code = main(args, process)
+        log = logging.getLogger("agentctl")
+        before = log.handlers, log.level, log.propagate
+        try:
+            code = main(args, process)
+        finally:  # --debug turns it to this run's stderr, for good where there is a process
+            log.handlers, log.level, log.propagate = before
     return Done(int(code), out.read_text(encoding="utf-8"), stderr.getvalue())
 
 
