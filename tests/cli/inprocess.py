@@ -34,7 +34,8 @@ def call(*args: str, home: Path, extra: Optional[Mapping[str, str]] = None) -> D
         try:
             code = main(args, process)
         finally:  # --debug turns it to this run's stderr, for good where there is a process
-            log.handlers, log.level, log.propagate = before
+            log.handlers, level, log.propagate = before
+            log.setLevel(level)
     return Done(int(code), out.read_text(encoding="utf-8"), stderr.getvalue())
 
 
