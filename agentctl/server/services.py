@@ -11,6 +11,7 @@ from agentctl.engine.policy import Vitals
 from agentctl.kube.probe_stats import ProbeStats
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
+from agentctl.server.cors import CorsPolicy
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.liveness import SILENT_S
 from agentctl.server.hosts import AllowedHosts
@@ -49,6 +50,12 @@ class Services:
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     """Whom those listeners answer to that ask for no credentials."""
 
+    cors: CorsPolicy = field(default_factory=CorsPolicy)
+    """The origins whose pages may read, beside our own."""
+
+    page_hash: str = ""
+    """Of the files of the status page; empty where there is none."""
+
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""
 
@@ -57,6 +64,11 @@ class Services:
 
     give_up: Callable[[], None] = lambda: None
     """Ends the server: something that it cannot go on without is broken."""
+
+    @property
+    def build(self) -> str:
+        """What runs here, as each answer names it: a page of another build is to be loaded anew."""
+        return "+".join(filter(None, (self.info.version, self.page_hash)))
 
     @property
     def ready(self) -> bool:

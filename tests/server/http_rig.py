@@ -17,6 +17,7 @@ from agentctl.model import Event
 from agentctl.net.timed_stream import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
+from agentctl.server.cors import CorsPolicy
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
@@ -44,6 +45,7 @@ class Site:
         gate: Optional[TokenGate] = None,
         limits: StreamLimits = StreamLimits(),  # noqa: B008 (a value)
         hosts: Sequence[str] = ("a",),
+        origins: Sequence[str] = (),
     ) -> None:
         self.replica = Replica(*namespaces, clock=clock)
         self.clock: Any = self.replica.clock
@@ -58,6 +60,7 @@ class Site:
             self.clock,
             ServerInfo("1.2.3"),
             AllowedHosts(hosts),
+            CorsPolicy(origins),
         )
         self.http: Any = None
 

@@ -76,6 +76,16 @@ def host(text: str) -> str:
         raise ArgumentTypeError(str(error)) from None
 
 
+def origin(text: str) -> str:
+    """An argparse type: an origin whose pages may read."""
+    from agentctl.server.cors import parse_origin
+
+    try:
+        return parse_origin(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def count(text: str) -> int:
     """An argparse type: how many there may be."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000:
@@ -106,7 +116,7 @@ def _add_listeners(parser: Parser) -> None:
     for flag, default, text in (
         ("--http", HTTP, f"stream, status, health and metrics (default {HTTP}; off for none)"),
         ("--grpc", GRPC, f"the same over gRPC (default {GRPC}; off for none)"),
-        ("--probe", "off", "/healthz and /readyz without token or TLS, for a kubelet"),
+        ("--probe", "off", "/livez and /readyz without token or TLS, for a kubelet"),
     ):
         group.add_argument(flag, type=address, default=default, metavar="HOST:PORT", help=text)
 
@@ -128,6 +138,15 @@ def _add_admission(parser: Parser) -> None:
         metavar="NAME",
         help="answer to this name in a URL too, where no token and no client certificate is "
         "asked for; addresses and localhost are always answered to (may be repeated)",
+    )
+    group.add_argument(
+        "--cors-origin",
+        action="append",
+        type=origin,
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of this origin read over HTTP, as in https://dashboards.example "
+        "(may be repeated; default none)",
     )
     group.add_argument(
         "--insecure-no-auth",

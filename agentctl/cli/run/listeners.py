@@ -44,6 +44,13 @@ def check_flags(args: Namespace) -> None:
         raise UsageError(f"{given} needs {missing} as well")
     if args.client_ca and not args.tls_cert:
         raise UsageError("--client-ca needs --tls-cert and --tls-key as well")
+    if args.cors_origin and args.http is None:
+        raise UsageError("--cors-origin has no meaning with --http off: no browser reads gRPC")
+    if args.cors_origin and args.client_ca:
+        raise UsageError(
+            "--cors-origin has no meaning with --client-ca: a browser shows no certificate to "
+            "another origin; give --token-file, or end the certificates in a proxy"
+        )
     if args.source == "demo":
         for flag in ("--kubeconfig", "--context", "--insecure-plaintext-token"):
             if getattr(args, flag[2:].replace("-", "_")):

@@ -27,6 +27,7 @@ from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
 from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
+from agentctl.server.cors import CorsPolicy
 from agentctl.server.fanout.channels import channels_of
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount, StreamLimits
@@ -80,6 +81,7 @@ def serve(args: Namespace, process: Process) -> int:
             clock=process.clock,
             info=ServerInfo(__version__),
             hosts=AllowedHosts([*args.allowed_host, *names_listened_at(args)]),
+            cors=CorsPolicy(args.cors_origin),
             probes=lambda: [one.context.probes for one in found.clusters],
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote
 
+from agentctl.server.cors import Headers
 from agentctl.server.http.request import Refusal
 
 JSON = "application/json"
@@ -14,12 +15,10 @@ TEXT = "text/plain; charset=utf-8"
 
 METHODS = ("GET", "HEAD")
 
-Headers = tuple[tuple[str, str], ...]
-
 
 class HttpAnswer(NamedTuple):
     """``headers`` are those beside the body's type and length. No body: to a HEAD for what
-    has no length."""
+    has no length, and with 204, which has no type either."""
 
     status: int
     content_type: str

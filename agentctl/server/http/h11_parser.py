@@ -87,8 +87,8 @@ class H11Parser:
         """The bytes of the answer to what ``next`` gave; ``last`` closes the connection."""
         headers = [
             ("Date", format_datetime(now, usegmt=True)),
-            ("Content-Type", answer.content_type),
-            ("Cache-Control", "no-cache"),
+            *([("Content-Type", answer.content_type)] if answer.content_type else []),
+            *([] if "Cache-Control" in dict(answer.headers) else [("Cache-Control", "no-cache")]),
             *answer.headers,
         ]
         if answer.body is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Optional, Union
 
+from agentctl.server.cors import Headers
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.answer import (
     METHODS,
-    Headers,
     HttpAnswer,
     method_not_allowed,
     refusal_answer,
@@ -52,6 +53,9 @@ STREAM_HEADERS: Headers = (
     ("Retry", str(RETRY_MS)),
 )
 
+BUILD = "Agentctl-Build"
+"""The header that names the build of this server, with its page's where it has one."""
+
 KINDS = {401: "unauthorized", 408: "timeout", 429: "limit", 431: "limit"}
 """What the metrics call a refusal; other 4xx are bad requests."""
 
@@ -72,12 +76,18 @@ class Router:
         self._services = services
         self._routes = routes
         self._hosts = hosts
+        self._own: Headers = ((BUILD, services.build),)
 
     def main(self, request: RequestHead, peer: str) -> Outcome:
-        return self._counted(request, self._main(request, peer))
+        origins = request.values(b"origin")
+        headers = (*self._own, *self._services.cors.headers(origins))
+        outcome = self._preflight(request, origins) or self._main(request, peer, headers)
+        if isinstance(outcome, HttpAnswer):
+            outcome = outcome._replace(headers=(*outcome.headers, *headers))
+        return self._counted(request, outcome)
 
     def probe(self, request: RequestHead, peer: str) -> Outcome:
-        """The probes' listener knows nothing but two paths, and asks for no token."""
+        """The probes' listener knows health and readiness alone, and asks for no token."""
         target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
@@ -87,23 +97,44 @@ class Router:
     def refused(self, refusal: Refusal) -> HttpAnswer:
         """For what is no request at all."""
         self._services.metrics.stream_error(KINDS.get(refusal.status, "bad_request"))
-        return refusal_answer(refusal)
+        return refusal_answer(refusal, (*self._own, *self._services.cors.varies))
 
-    def _main(self, request: RequestHead, peer: str) -> Outcome:
+    def _preflight(self, request: RequestHead, origins: Sequence[str]) -> Optional[HttpAnswer]:
+        """The answer to a browser that asks whether it may ask; None for any other request.
+
+        It carries no token, whatever the request after it will carry.
+        """
+        asked = request.values(b"access-control-request-method")
+        if request.method != "OPTIONS" or not origins or not asked or request.has_body:
+            return None
+        cors = self._services.cors
+        if not cors.allows(origins):
+            return refusal_answer(Refusal(403, cors.refusal(origins)))
+        private = request.values(b"access-control-request-private-network") == ["true"]
+        return HttpAnswer(204, "", None, cors.preflight(private))
+
+    def _main(self, request: RequestHead, peer: str, headers: Headers) -> Outcome:
+        """``headers`` are those that every answer carries."""
+        target = self._target(request)
+        if isinstance(target, RequestTarget):
+            route = self._routes.open.get(target.path)
+            if route is not None:
+                return route(target.query)
         # Two such headers are one bad one.
         credentials = ", ".join(request.values(b"authorization"))
         ticket = self._services.gate.ticket(credentials)
         if ticket is None:
             return unauthorized()
-        target = self._target(request)
         if isinstance(target, HttpAnswer):
             return target
         if target.path == STREAM:
-            return self._stream(request, target.query, peer, ticket)
+            return self._stream(request, target.query, peer, ticket, headers)
         route = self._routes.main.get(target.path)
         return route(target.query) if route is not None else _nothing_here()
 
-    def _stream(self, request: RequestHead, query: str, peer: str, ticket: bytes) -> Outcome:
+    def _stream(
+        self, request: RequestHead, query: str, peer: str, ticket: bytes, always: Headers
+    ) -> Outcome:
         services = self._services
         channels = services.broadcaster.channels
         wanted = stream_request(query, request.values(b"last-event-id"), channels)
@@ -124,7 +155,7 @@ class Router:
         now = services.clock.monotonic()
         channel = channels[wanted.namespace]
         subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
-        head = _head(wanted, form, services.clock.now())
+        head = _head(wanted, form, services.clock.now(), always)
         return StreamOpening(head, subscription, form, ticket, now)
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
@@ -160,14 +191,15 @@ def _nothing_here() -> HttpAnswer:
     return refusal_answer(Refusal(404, f"nothing here; the stream is at {STREAM}"))
 
 
-def _head(wanted: StreamRequest, form: StreamFormat, now: datetime) -> bytes:
-    """The first bytes of a stream."""
+def _head(wanted: StreamRequest, form: StreamFormat, now: datetime, always: Headers) -> bytes:
+    """The first bytes of a stream; ``always`` are the headers that every answer carries."""
     headers = [
         ("Date", format_datetime(now, usegmt=True)),
         ("Content-Type", CONTENT_TYPES[wanted.format]),
         ("Cache-Control", "no-cache"),
         *STREAM_HEADERS,
         *warning(wanted.ignored),
+        *always,
         ("Connection", "close"),
     ]
     if form.chunked:

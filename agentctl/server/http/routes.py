@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentctl.server.cors import Headers
 from agentctl.server.exposition import render
 from agentctl.server.http.answer import (
-    Headers,
     HttpAnswer,
     json_answer,
     refusal_answer,
@@ -39,7 +39,8 @@ Route = Callable[[str], HttpAnswer]
 
 
 class Routes:
-    """``main`` and ``probe``: routes by path, of the listener for all and of the probes'."""
+    """Routes by path: ``main`` and, without a token, ``open`` of the listener for all;
+    ``probe`` of the probes'."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -47,11 +48,14 @@ class Routes:
         self.main: Mapping[str, Route] = {
             STATUS: self._status,
             "/healthz": self._healthz,
+            "/livez": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
         }
+        self.open: Mapping[str, Route] = {}
         self.probe: Mapping[str, Route] = {
             "/healthz": self._healthz,
+            "/livez": self._healthz,
             "/readyz": self._readyz_briefly,
         }
 

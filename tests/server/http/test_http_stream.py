@@ -33,6 +33,7 @@ def test_the_head_of_the_stream(site: Site) -> None:
         head = client.stream()
         assert head.raw_head.split(b"\r\n")[0] == b"HTTP/1.1 200 OK"
         assert head.headers == {
+            "agentctl-build": "1.2.3",
             "date": "Fri, 30 Jan 2026 18:15:00 GMT",
             "content-type": "text/event-stream",
             "cache-control": "no-cache",
