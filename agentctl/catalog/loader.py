@@ -37,9 +37,9 @@ from agentctl.kube.evaluate import Component, CycleError, evaluation_order
 
 DEFAULT = "agents.yaml"
 SHIPPED = (
-    *("agents", "argocd", "cert-manager", "cloudnative-pg", "crossplane", "external-secrets"),
-    *("flux", "ingress-nginx", "istio", "knative-serving", "kubernetes", "metrics-server"),
-    *("prometheus-operator", "temporal"),
+    *("agents", "argo-workflows", "argocd", "cert-manager", "cloudnative-pg", "crossplane"),
+    *("external-secrets", "flux", "ingress-nginx", "istio", "keda", "knative-serving"),
+    *("kubernetes", "linkerd", "metrics-server", "prometheus-operator", "tekton", "temporal"),
 )
 """The catalogs in the package by name, as ``--catalog`` takes them."""
 

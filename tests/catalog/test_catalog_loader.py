@@ -160,8 +160,8 @@ ERRORS = [
      "expected component, crds, endpoints, env, lease, namespace, probe, resource, static, "
      "webhook or workload as 'kind' in a check, got 'leese' (did you mean 'lease'?)"),
     (one("{kind: lease, nam: x}"), 4,
-     "expected as key kind, name, names, max_age, namespace or when in a check of kind 'lease', "
-     "got 'nam' (did you mean 'name'?)"),
+     "expected as key kind, name, names, max_age, namespace, absent or when in a check of kind "
+     "'lease', got 'nam' (did you mean 'name'?)"),
     (one("{kind: lease}"), 4, "expected a name as 'name', or else patterns as 'names'"),
     (one("{kind: lease, names: ['A']}"), 4, "expected names of leases"),
     (one("{kind: webhook}"), 4, "expected a list of texts as 'names'"),

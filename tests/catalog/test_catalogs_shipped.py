@@ -22,6 +22,14 @@ MINE = "name: mine\nnamespace: mine\ncomponents: [{name: it, checks: [{kind: nam
 OTHERS = [name for name in SHIPPED if name != "agents"]
 
 
+def _labels(check: dict) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in check.get("labels", "").split(",") if one)
+
+
+def _name(check: dict) -> str:
+    return str(check.get("names", ["any"])[-1])
+
+
 def shown(home: Path, *args: str, variable: str = "") -> dict:
     extra = {"AGENTCTL_NAMESPACE": variable} if variable else {}
     done = call("catalog", "show", "-o", "json", *args, home=home, extra=extra)
@@ -65,7 +73,11 @@ def test_a_workload_that_is_down_is_an_alarm_in_each_component_that_has_one(name
                 check["kind"] == "workload"
                 and check.get("kinds", ["Deployment"])[0] == "Deployment"
             ):
-                cluster.has(DEPLOYMENTS.plural, deployment(check["names"][-1], ready=0))
+                where = one.declared.get("namespace")
+                source = f"{DEPLOYMENTS.plural}/{where}" if where else DEPLOYMENTS.plural
+                down = deployment(_name(check), ready=0, labels=_labels(check))
+                down["metadata"]["namespace"] = where or "agents"
+                cluster.has(source, down)
                 assert cluster.says(one.name) == ("error", "0/2 ready")
 
 

@@ -259,3 +259,17 @@ def test_what_waits_for_a_proof_is_judged_at_once_when_nobody_can_give_it() -> N
     state.items(1020.0)
     state.proven(None)
     assert [item.status.value for item in state.items(1020.0)] == ["error"]
+
+
+@pytest.mark.parametrize("which", ["name: leader", 'names: ["lead*"]'])
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [("degraded", "degraded"), ("configured", "configured"), ("healthy", "healthy")],
+)
+def test_a_lease_that_is_not_there_is_what_the_catalog_says(
+    which: str, absent: str, expected: str
+) -> None:
+    cluster = Cluster(component(f"{{kind: lease, {which}, absent: {absent}}}"))
+    assert cluster.says()[0] == expected
+    cluster.has("leases", lease(EPOCH - 10))
+    assert cluster.says(now=1020.0) == ("error", EXPIRED)

@@ -22,9 +22,12 @@ _POD = re.compile(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")
 """A name as Deployments, DaemonSets, Jobs and StatefulSets give their pods."""
 
 KIND = "lease"
-FIELDS = ("name", "names", "max_age", "namespace")
+FIELDS = ("name", "names", "max_age", "namespace", "absent")
 
 _NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!{}]+\Z")
+
+ABSENT = ("error", "degraded", "configured", "healthy")
+"""``healthy``: where no leader is elected, none is missed."""
 
 SHOWN = 3
 """Leases that a message names."""
@@ -34,13 +37,15 @@ SHOWN = 3
 class LeaseCheck(Check):
     """``max_age`` in seconds takes the place of the lease's own duration.
 
-    With ``globs`` all leases count whose names match one.
+    With ``globs`` all leases count whose names match one. ``absent`` is the status where there
+    is none: a leader need not be elected everywhere.
     """
 
     name: str
     max_age: Optional[float] = None
     namespace: str = ""
     globs: tuple[str, ...] = ()
+    absent: Status = Status.ERROR
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         if self.globs:
@@ -68,7 +73,7 @@ class LeaseCheck(Check):
         """Degraded where some are not renewed, an error where none is."""
         names = self.matching(context, where)
         if not names:
-            return Result(Status.ERROR, f"no lease {' or '.join(self.globs)}")
+            return self._none(f"no lease {' or '.join(self.globs)}")
         results = {name: self._of_one(context, where, name) for name in names}
         bad = [name for name in names if results[name].status is not Status.HEALTHY]
         times = [one.recheck_at for one in results.values() if one.recheck_at is not None]
@@ -90,7 +95,7 @@ class LeaseCheck(Check):
     def _of_one(self, context: Context, where: str, name: str) -> Result:
         lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
         if lease is None:
-            return Result(Status.ERROR, f"lease {name} not found")
+            return self._none(f"lease {name} not found")
         if not lease.holder:
             return Result(Status.DEGRADED, f"lease {name} is not held", {"lease": name})
         own = expires_at = lease.expires_at(self.max_age)
@@ -102,6 +107,10 @@ class LeaseCheck(Check):
             message = f"lease {name} was last renewed {lease.renewed}, before its server was back"
             return Result(Status.UNKNOWN, message, found.details, found.recheck_at)
         return found
+
+    def _none(self, message: str) -> Result:
+        said = self.absent in (Status.ERROR, Status.DEGRADED)
+        return Result(self.absent, message if said else "")
 
     def explain(self, context: Context, result: Result) -> Finding:
         where = place(self.namespace, context.namespace)
@@ -162,4 +171,6 @@ def parse(fields: Fields) -> Check:
     if not all(map(_NAME_GLOB.match, globs)):
         raise fields.fail("names", "names of leases, in which * stands for any text, as 'names'")
     name = fields.name("name") if fields.has("name") else ""
-    return LeaseCheck(name, fields.seconds("max_age"), fields.name("namespace", ""), globs)
+    max_age, where = fields.seconds("max_age"), fields.name("namespace", "")
+    absent = Status(fields.choice("absent", ABSENT, Status.ERROR.value))
+    return LeaseCheck(name, max_age, where, globs, absent)
