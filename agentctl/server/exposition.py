@@ -96,10 +96,8 @@ class _Families:
 
         made = Counter(dict.fromkeys(EVENT_TYPES, 0))
         resumed = Counter(dict.fromkeys(RESUME_OUTCOMES, 0))
-        for channel in self._services.broadcaster:
-            # Copies: the engine's thread and the transports' go on counting.
-            made.update(channel.events.copy())
-            resumed.update(channel.resumes.copy())
+        for total, counted in zip((made, resumed), self._services.broadcaster.counts()):
+            total.update(counted)
         events = CounterMetricFamily(
             "agentctl_events", "Events made for readers, of all namespaces.", labels=["type"]
         )

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from agentctl.cursor import scope_of
 from agentctl.engine.policy import Notice
 from agentctl.model import Item
 from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.narrowing import NarrowedChannels
+
+Scope = Callable[[str, Sequence[str]], bytes]
+"""From a namespace ("" for all) and the globs of a reader to the scope of its cursors."""
+
+
+def _scope(namespace: str, globs: Sequence[str]) -> bytes:
+    return scope_of([namespace], "", globs)
 
 
 class Broadcaster:
@@ -15,9 +25,18 @@ class Broadcaster:
     ``clusters`` are the names of several, none where there is one.
     """
 
-    def __init__(self, channels: Mapping[str, Channel], clusters: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        clusters: Sequence[str] = (),
+        scope: Scope = _scope,
+    ) -> None:
         self.channels = dict(channels)
         self.clusters = tuple(clusters)
+        self.narrowed = NarrowedChannels(
+            lambda namespace, globs: self.channels[namespace].sibling(scope(namespace, globs)),
+            self.channels[""].clock,
+        )
         self.begun = False
         # Where one namespace is served, its channel is also the one for all.
         self._distinct = tuple({id(one): one for one in channels.values()}.values())
@@ -57,14 +76,17 @@ class Broadcaster:
                 wake(news)
 
             channel.on_news = both
+        self.narrowed.on_news(wake)
 
     def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         self.begun = True
         for channel in self._distinct:
             channel.begin(self._of(channel, items), versions)
+        self.narrowed.publish(items, versions)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
         news = [channel.publish(self._of(channel, items), versions) for channel in self._distinct]
+        self.narrowed.publish(items, versions)
         return any(news)
 
     def differs(self, items: Sequence[Item]) -> bool:
@@ -73,10 +95,21 @@ class Broadcaster:
     def tell(self, notice: Notice) -> None:
         for channel in self._distinct:
             channel.tell(notice)
+        self.narrowed.tell(notice)
 
     def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
         for channel in self._distinct:
             channel.beat(missing)
+        self.narrowed.beat(missing)
+
+    def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """Events made by type, and readers that resumed by outcome, of all channels."""
+        events, resumes = self.narrowed.counts()
+        for channel in self._distinct:
+            # Copies: the engine's thread and the transports' go on counting.
+            events.update(channel.events.copy())
+            resumes.update(channel.resumes.copy())
+        return events, resumes
 
     def _of(self, channel: Channel, items: Sequence[Item]) -> Sequence[Item]:
         """The channel's own items; the same object for the same items."""

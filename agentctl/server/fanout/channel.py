@@ -96,8 +96,8 @@ class Channel:
         """Events made, by type."""
         self.resumes: Counter[str] = Counter()
         """Readers that came with a cursor, by what became of it."""
+        self.clock = clock
         self._scope = scope
-        self._clock = clock
         self._sources = sources
         self._lock = threading.Lock()
         self._stream = EventStream(self, clock, scope)
@@ -112,6 +112,10 @@ class Channel:
         self._liveness = Liveness(clock)
         self._snapshot: Optional[Entry] = None
         self._awaited = False
+
+    def sibling(self, scope: bytes) -> Channel:
+        """One more of this namespace, for other items of it."""
+        return Channel(self.namespace, scope, self.clock, self._sources)
 
     # The engine's side.
 
@@ -150,7 +154,7 @@ class Channel:
 
     def emit(self, event: Event) -> None:
         """Take what the stream made of it; the stream's sink."""
-        made_at = self._clock.monotonic()
+        made_at = self.clock.monotonic()
         with self._lock:
             self.events[event.type] += 1
             self._liveness.follow(event)
@@ -275,7 +279,7 @@ class Channel:
             return Opening(head, head, self._amiss(now))
         if isinstance(found, cursors.Changes):
             self.resumes["difference"] += 1
-            delta = Delta(self._clock.now(), found.changes, found.removed, self._cursor)
+            delta = Delta(self.clock.now(), found.changes, found.removed, self._cursor)
             return Opening(head, head, (Entry(delta, now), *self._amiss(now)))
         self.resumes["snapshot"] += 1
         log.debug("cannot resume from a cursor: %s", found.reason)
@@ -287,7 +291,7 @@ class Channel:
 
     def _merged(self, place: int, cursor: str) -> list[Entry]:
         """What a reader at a place has missed: errors, then one delta or a snapshot."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if not self._ring.holds(place):
             found = self._since(cursors.decode(cursor))
             if isinstance(found, cursors.Full):
@@ -309,7 +313,7 @@ class Channel:
                 for entry in self._ring.errors(place)
             ]
         if changes or removed:
-            merged.append(Entry(Delta(self._clock.now(), changes, removed, self._cursor), now))
+            merged.append(Entry(Delta(self.clock.now(), changes, removed, self._cursor), now))
         return merged
 
     def _since(self, cursor: Optional[cursors.Cursor]) -> cursors.Resumption:
@@ -329,7 +333,7 @@ class Channel:
         return tuple(Entry(error, now) for error in errors)
 
     def _snapshot_entry(self, now: float) -> Entry:
-        made = self._clock.now().replace(microsecond=0)
+        made = self.clock.now().replace(microsecond=0)
         kept = self._snapshot
         if kept is None or kept.event.cursor != self._cursor or kept.event.generated_at != made:
             snapshot = Snapshot(made, tuple(self._items.values()), self._cursor)
@@ -337,7 +341,7 @@ class Channel:
         return kept
 
     def _error(self, code: ErrorCode, message: str) -> StreamError:
-        return StreamError(self._clock.now(), message, code, "", None, self._cursor)
+        return StreamError(self.clock.now(), message, code, "", None, self._cursor)
 
 
 def _owned(names: Union[str, tuple[str, ...]]) -> tuple[str, ...]:

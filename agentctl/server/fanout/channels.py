@@ -40,12 +40,17 @@ def channels_of(
                 sources.update(_own_names(components, own, name, cluster))
         return Channel(name, scope_of(scope, catalog_hash, globs, clusters), clock, sources)
 
+    def narrowed(namespace: str, some: Sequence[str]) -> bytes:
+        # Of what is served: where that is a part already, those that match both.
+        both = [f"{','.join(sorted(set(globs)))} & {','.join(some)}"] if globs else some
+        return scope_of([namespace] if namespace else namespaces, catalog_hash, both, clusters)
+
     if len(namespaces) == 1:
         only = channel(namespaces[0], namespaces, among_others=False)
-        return Broadcaster({namespaces[0]: only, "": only}, clusters)
+        return Broadcaster({namespaces[0]: only, "": only}, clusters, narrowed)
     channels = {name: channel(name, [name], among_others=True) for name in namespaces}
     every = channel("", namespaces, among_others=False)
-    return Broadcaster({**channels, "": every}, clusters)
+    return Broadcaster({**channels, "": every}, clusters, narrowed)
 
 
 def _own_names(

@@ -22,6 +22,7 @@ class Subscription:
     """
 
     __slots__ = (
+        "__weakref__",
         "_beat_at",
         "_channel",
         "_cursor",

@@ -15,6 +15,9 @@ TEXT = "text/plain; charset=utf-8"
 
 METHODS = ("GET", "HEAD")
 
+_ECHOED = 80
+"""Characters of a client's word that are told back."""
+
 
 class HttpAnswer(NamedTuple):
     """``headers`` are those beside the body's type and length. No body: to a HEAD for what
@@ -45,15 +48,18 @@ def retry_after(seconds: int) -> Headers:
     return (("Retry-After", str(seconds)),)
 
 
-def warning(ignored: Sequence[str]) -> Headers:
-    """Names the parameters that were ignored; no header where there are none.
+def warning(ignored: Sequence[str], unmatched: Sequence[str] = ()) -> Headers:
+    """Names the parameters that were ignored, and components of which there are none now.
 
     As Kubernetes warns (RFC 7234, 5.5); percent-encoded, since a client made them up.
     """
-    if not ignored:
-        return ()
-    names = ", ".join(quote(name, safe="") for name in ignored)
-    return (("Warning", f'299 agentctl "unknown parameters are ignored: {names}"'),)
+    told = (("unknown parameters are ignored", ignored), ("no component matches", unmatched))
+    texts = [
+        f'299 agentctl "{text}: {", ".join(quote(name[:_ECHOED], safe="*?[]:") for name in names)}"'
+        for text, names in told
+        if names
+    ]
+    return (("Warning", ", ".join(texts)),) if texts else ()
 
 
 def unauthorized() -> HttpAnswer:

@@ -21,7 +21,12 @@ from agentctl.server.services import HEARTBEAT_S, MAX_HEARTBEAT_S, MIN_HEARTBEAT
 FORMATS = ("json", "ndjson")
 
 MAX_PARAMETERS = 20
-"""More than there are; each is looked at."""
+"""More than there are, ``component`` apart; each is looked at."""
+
+COMPONENT = "component"
+"""A glob of those that are wanted; may be repeated."""
+
+MAX_COMPONENTS = 100
 
 EVENT_ID = "lastEventId"
 """Where EventSource's stand-ins, which cannot set headers, put what Last-Event-ID says."""
@@ -29,7 +34,7 @@ EVENT_ID = "lastEventId"
 CURSORS = ("since", EVENT_ID)
 """Whatever they hold, they fail no request."""
 
-NAMES = ("namespace", "heartbeat", "since", "format")
+NAMES = ("namespace", "heartbeat", "since", "format", COMPONENT)
 
 CLUSTERS = "clusters"
 """Says that the reader tells items of several clusters apart."""
@@ -68,6 +73,8 @@ class StreamRequest(NamedTuple):
     ignored: tuple[str, ...] = ()
     """Parameters that are not known here."""
     clusters: bool = False
+    components: tuple[str, ...] = ()
+    """Globs of those that are wanted, sorted; none for all."""
 
 
 class StatusRequest(NamedTuple):
@@ -76,12 +83,14 @@ class StatusRequest(NamedTuple):
     namespace: str = ""
     ignored: tuple[str, ...] = ()
     clusters: bool = False
+    components: tuple[str, ...] = ()
 
 
 class _Parameters(NamedTuple):
     found: dict[str, str]
     """Those that are known and have a value."""
     ignored: tuple[str, ...]
+    components: tuple[str, ...] = ()
 
 
 def split_target(target: str) -> Union[RequestTarget, Refusal]:
@@ -135,12 +144,14 @@ def stream_request(
         return clusters if isinstance(clusters, Refusal) else _not_served(namespace)
     cursors = (*last_event_id, found.get(EVENT_ID), found.get("since"))
     since = next((cursor for cursor in cursors if cursor), None)
-    return StreamRequest(namespace, since, heartbeat_s, form, parameters.ignored, clusters)
+    return StreamRequest(
+        namespace, since, heartbeat_s, form, parameters.ignored, clusters, parameters.components
+    )
 
 
 def status_request(query: str, served: Container[str]) -> Union[StatusRequest, Refusal]:
     """What a one-shot request asks for."""
-    parameters = _parameters(query, ("namespace",), CLUSTERS)
+    parameters = _parameters(query, ("namespace", COMPONENT), CLUSTERS)
     if isinstance(parameters, Refusal):
         return parameters
     namespace = parameters.found.get("namespace", "")
@@ -149,7 +160,7 @@ def status_request(query: str, served: Container[str]) -> Union[StatusRequest, R
     clusters = _clusters(parameters.found)
     if isinstance(clusters, Refusal):
         return clusters
-    return StatusRequest(namespace, parameters.ignored, clusters)
+    return StatusRequest(namespace, parameters.ignored, clusters, parameters.components)
 
 
 def _clusters(found: Mapping[str, str]) -> Union[bool, Refusal]:
@@ -164,10 +175,13 @@ def _not_served(namespace: str) -> Refusal:
 
 
 def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Parameters, Refusal]:
-    """Each parameter once; ``quiet`` are taken as well, and not told of."""
+    """Each parameter once, but for components; ``quiet`` are taken as well, and not told of."""
     pairs = [pair for pair in query.split("&") if pair]
-    if len(pairs) > MAX_PARAMETERS:
-        return Refusal(400, f"more than {MAX_PARAMETERS} parameters")
+    globs = [pair for pair in pairs if pair.startswith(COMPONENT + "=")]
+    if len(globs) > MAX_COMPONENTS or len(pairs) - len(globs) > MAX_PARAMETERS:
+        of = f"{MAX_PARAMETERS} parameters, or {MAX_COMPONENTS} times {COMPONENT}"
+        return Refusal(400, f"more than {of}")
+    wanted: dict[str, None] = {}
     found: dict[str, str] = {}
     ignored: dict[str, None] = {}
     for pair in pairs:
@@ -181,12 +195,15 @@ def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Paramet
             continue
         if _DAMAGED.search(value) and name not in CURSORS:
             return Refusal(400, f"{name}: damaged percent-encoding in {value[:_ECHOED]!r}")
+        if name == COMPONENT:
+            wanted[unquote_plus(value)] = None
+            continue
         # Stand-ins append theirs to a URL that may have an older one.
         if name in found and name != EVENT_ID:
             return Refusal(400, f"{name}: given twice")
         found[name] = unquote_plus(value)
     values = {name: value for name, value in found.items() if value}
-    return _Parameters(values, tuple(ignored))
+    return _Parameters(values, tuple(ignored), tuple(sorted(filter(None, wanted))))
 
 
 def _is_nearly_ours(name: str) -> bool:

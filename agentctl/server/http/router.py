@@ -24,11 +24,10 @@ from agentctl.server.http.h11_parser import RequestHead
 from agentctl.server.http.request import (
     Refusal,
     RequestTarget,
-    StreamRequest,
     split_target,
     stream_request,
 )
-from agentctl.server.http.routes import ASK, HOW, STREAM, Routes
+from agentctl.server.http.routes import ASK, HOW, STREAM, TOO_MANY_NARROWED, Routes
 from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
@@ -140,23 +139,39 @@ class Router:
         wanted = stream_request(query, request.values(b"last-event-id"), channels)
         if isinstance(wanted, Refusal):
             return refusal_answer(wanted)
-        unknowing = services.broadcaster.refusal(wanted.clusters, HOW)
-        if unknowing:
-            return refusal_answer(Refusal(400, unknowing), ASK)
-        if services.draining.is_set():
-            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
+        barred = self._barred(wanted.clusters)
+        if barred is not None:
+            return barred
         form = FORMS[wanted.format, request.chunks]
+        channel, narrowed = channels[wanted.namespace], None
+        unmatched: Sequence[str] = ()
+        if wanted.components:
+            narrowed = services.broadcaster.narrowed.of(wanted.namespace, wanted.components)
+            if narrowed is None:
+                return refusal_answer(TOO_MANY_NARROWED, retry_after(30))
+            channel = narrowed.channel
+            unmatched = wanted.components if narrowed.empty else ()
+        own = (*STREAM_HEADERS, *warning(wanted.ignored, unmatched))
         if request.method == "HEAD":
-            headers = (*STREAM_HEADERS, *warning(wanted.ignored))
-            return HttpAnswer(200, CONTENT_TYPES[wanted.format], None, headers)
+            return HttpAnswer(200, CONTENT_TYPES[wanted.format], None, own)
         full = services.count.enter(form.transport, peer)
         if full is not None:
             return refusal_answer(Refusal(429, full), retry_after(5))
         now = services.clock.monotonic()
-        channel = channels[wanted.namespace]
         subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
-        head = _head(wanted, form, services.clock.now(), always)
+        if narrowed is not None:
+            narrowed.readers.add(subscription)
+        head = _head(wanted.format, form, services.clock.now(), (*own, *always))
         return StreamOpening(head, subscription, form, ticket, now)
+
+    def _barred(self, knows_clusters: bool) -> Optional[HttpAnswer]:
+        """Why no stream begins, whatever it is to be narrowed to."""
+        unknowing = self._services.broadcaster.refusal(knows_clusters, HOW)
+        if unknowing:
+            return refusal_answer(Refusal(400, unknowing), ASK)
+        if self._services.draining.is_set():
+            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
+        return None
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
         """Where a request goes, or why no route takes it."""
@@ -191,15 +206,13 @@ def _nothing_here() -> HttpAnswer:
     return refusal_answer(Refusal(404, f"nothing here; the stream is at {STREAM}"))
 
 
-def _head(wanted: StreamRequest, form: StreamFormat, now: datetime, always: Headers) -> bytes:
-    """The first bytes of a stream; ``always`` are the headers that every answer carries."""
+def _head(name: str, form: StreamFormat, now: datetime, own: Headers) -> bytes:
+    """The first bytes of a stream of a format."""
     headers = [
         ("Date", format_datetime(now, usegmt=True)),
-        ("Content-Type", CONTENT_TYPES[wanted.format]),
+        ("Content-Type", CONTENT_TYPES[name]),
         ("Cache-Control", "no-cache"),
-        *STREAM_HEADERS,
-        *warning(wanted.ignored),
-        *always,
+        *own,
         ("Connection", "close"),
     ]
     if form.chunked:

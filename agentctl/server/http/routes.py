@@ -10,6 +10,7 @@ from typing import Any
 
 from agentctl.server.cors import Headers
 from agentctl.server.exposition import render
+from agentctl.server.fanout.narrowing import MAX_NARROWED
 from agentctl.server.http.answer import (
     HttpAnswer,
     json_answer,
@@ -33,6 +34,12 @@ ASK: Headers = (("Agentctl-Ask", HOW),)
 ALIVE_S = 30.0
 """The engine looks at its sources each second. One that has not for so long is stuck, and
 only a restart will help."""
+
+TOO_MANY_NARROWED = Refusal(
+    429,
+    f"readers of this server ask for {MAX_NARROWED} different parts of it already: ask for one of "
+    "those, or without component= and choose from what comes",
+)
 
 Route = Callable[[str], HttpAnswer]
 """From a query to an answer."""
@@ -67,14 +74,22 @@ class Routes:
         unknowing = broadcaster.refusal(wanted.clusters, HOW)
         if unknowing:
             return refusal_answer(Refusal(400, unknowing), ASK)
-        status = broadcaster.channel(wanted.namespace).status(self._services.clock.monotonic())
+        channel = broadcaster.channel(wanted.namespace)
+        unmatched: tuple[str, ...] = ()
+        if wanted.components:
+            narrowed = broadcaster.narrowed.of(wanted.namespace, wanted.components)
+            if narrowed is None:
+                return refusal_answer(TOO_MANY_NARROWED, retry_after(30))
+            channel = narrowed.channel
+            unmatched = wanted.components if narrowed.empty else ()
+        status = channel.status(self._services.clock.monotonic())
         if status is None:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
         body = status.snapshot.to_json()
         if status.errors:
             body["errors"] = [error.to_json() for error in status.errors]
-        return json_answer(body, headers=warning(wanted.ignored))
+        return json_answer(body, headers=warning(wanted.ignored, unmatched))
 
     def _healthz(self, query: str) -> HttpAnswer:
         silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)

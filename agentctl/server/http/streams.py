@@ -211,10 +211,13 @@ class OpenStreams:
 
     def _forget(self, reader: StreamSocket) -> bool:
         """Take a reader out, its socket still open; False if it was out already."""
-        readers = self._readers.get(reader.subscription.channel, {})
+        channel = reader.subscription.channel
+        readers = self._readers.get(channel, {})
         if reader not in readers:
             return False
         del readers[reader]
+        if not readers:
+            del self._readers[channel]  # a narrowed one goes with its last reader
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(reader.sock)
         self._deadlines.drop(reader)

@@ -173,4 +173,4 @@ def test_the_one_shot_status_takes_a_namespace_only() -> None:
     assert status_request("namespace=x", SERVED) == Refusal(404, "namespace 'x' is not served here")
     refusal = status_request("heartbeat=1s", SERVED)
     assert isinstance(refusal, Refusal)
-    assert refusal.message == "unknown parameter 'heartbeat'; expected namespace"
+    assert refusal.message == "unknown parameter 'heartbeat'; expected namespace, component"

@@ -1,0 +1,185 @@
+"""Narrowed channels: streams of some components only, made when a reader asks for such a one.
+
+Readers that name the same components share a channel, with cursors of its own: those of
+``agentctl status watch --component`` on the same namespace fit it. It is kept while it has
+readers, and a little longer; a cursor needs it no longer than that.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Optional
+from weakref import WeakSet
+
+from agentctl.clock import Clock
+from agentctl.engine.policy import Notice
+from agentctl.model import Item
+from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.subscription import Subscription
+
+MAX_NARROWED = 100
+"""Each looks at all items whenever one has changed: with 10,000 of them a millisecond."""
+
+IDLE_S = 60.0
+"""How long one without readers is kept: for a reader that comes back, and for who polls."""
+
+_MAX_NAMES = 20_000
+_MAGIC = re.compile(r"[*?\[]")
+
+Wake = Callable[[Channel], None]
+Globs = tuple[str, ...]
+
+
+class NarrowedChannel:
+    """One of them; ``globs`` select by the component's name."""
+
+    def __init__(self, channel: Channel, globs: Globs) -> None:
+        self.channel = channel
+        self.readers: WeakSet[Subscription] = WeakSet()
+        self.used_at = 0.0
+        self._names = {glob for glob in globs if not _MAGIC.search(glob)}
+        self._globs = [glob for glob in globs if _MAGIC.search(glob)]
+        self._selected: dict[str, bool] = {}
+        self._looked_at: Sequence[Item] = ()
+        self._items: list[Item] = []
+
+    @property
+    def empty(self) -> bool:
+        """The state is known, and nothing of it is of these components."""
+        return self.channel.begun and not self._items
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
+        """Take a state of all, the first one too."""
+        if items is not self._looked_at:
+            self._looked_at = items
+            found = [item for item in items if self._selects(item)]
+            same = len(found) == len(self._items)
+            if not same or any(a is not b for a, b in zip(found, self._items)):
+                self._items = found
+        if self.channel.begun:
+            self.channel.publish(self._items, versions)
+        else:
+            self.channel.begin(self._items, versions)
+
+    def _selects(self, item: Item) -> bool:
+        if self.channel.namespace not in ("", item.namespace):
+            return False
+        selected = self._selected.get(item.component)
+        if selected is None:
+            if len(self._selected) >= _MAX_NAMES:
+                self._selected.clear()
+            name = item.component
+            selected = name in self._names or any(fnmatchcase(name, one) for one in self._globs)
+            self._selected[item.component] = selected
+        return selected
+
+
+class NarrowedChannels:
+    """All of a server's. ``make`` makes the channel of a namespace ("" for all) and globs.
+
+    ``publish``, ``tell`` and ``beat`` are the engine's; ``of`` is for the transports' threads.
+    The lock is held for the book-keeping alone.
+    """
+
+    def __init__(self, make: Callable[[str, Globs], Channel], clock: Clock) -> None:
+        self._make = make
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, Globs], NarrowedChannel] = {}
+        self._present: Optional[tuple[Sequence[Item], Mapping[str, str]]] = None
+        self._missing: Sequence[Notice] = ()
+        self._wakes: list[Wake] = []
+        self._past_events: Counter[str] = Counter()
+        self._past_resumes: Counter[str] = Counter()
+
+    def on_news(self, wake: Wake) -> None:
+        self._wakes.append(wake)
+
+    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
+        for one in self._all(present=(items, versions)):
+            one.publish(items, versions)
+
+    def tell(self, notice: Notice) -> None:
+        for one in self._all():
+            one.channel.tell(notice)
+
+    def beat(self, missing: Sequence[Notice]) -> None:
+        with self._lock:
+            self._missing = missing
+            now = self._clock.monotonic()
+            for key, one in list(self._found.items()):
+                if one.readers:
+                    one.used_at = now
+                elif now - one.used_at > IDLE_S:
+                    self._drop(key)
+        for one in self._all():
+            one.channel.beat(missing)
+
+    def of(self, namespace: str, globs: Globs) -> Optional[NarrowedChannel]:
+        """The channel of these components; None where there are too many others already."""
+        key = (namespace, globs)
+        with self._lock:
+            found = self._find(key)
+            if found is not None or not self._make_room():
+                return found
+            present = self._present
+        made = NarrowedChannel(self._make(namespace, globs), globs)
+        # The most of it without the lock, which the engine may be waiting for.
+        if present is not None:
+            made.publish(*present)
+        with self._lock:
+            found = self._find(key)
+            if found is not None:
+                return found
+            if self._present is not None and self._present is not present:
+                made.publish(*self._present)
+            if self._present is not None:
+                made.channel.beat(self._missing)
+            made.channel.on_news = self._wake
+            made.used_at = self._clock.monotonic()
+            self._found[key] = made
+        return made
+
+    def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """Events made and readers resumed, of those that are gone as well."""
+        with self._lock:
+            events, resumes = self._past_events.copy(), self._past_resumes.copy()
+            for one in self._found.values():
+                events.update(one.channel.events.copy())
+                resumes.update(one.channel.resumes.copy())
+        return events, resumes
+
+    def _all(
+        self, present: Optional[tuple[Sequence[Item], Mapping[str, str]]] = None
+    ) -> list[NarrowedChannel]:
+        with self._lock:
+            if present is not None:
+                self._present = present
+            return list(self._found.values())
+
+    def _wake(self, channel: Channel) -> None:
+        for wake in self._wakes:
+            wake(channel)
+
+    def _find(self, key: tuple[str, Globs]) -> Optional[NarrowedChannel]:
+        found = self._found.get(key)
+        if found is not None:
+            found.used_at = self._clock.monotonic()
+        return found
+
+    def _make_room(self) -> bool:
+        if len(self._found) < MAX_NARROWED:
+            return True
+        idle = [(one.used_at, key) for key, one in self._found.items() if not one.readers]
+        if idle:
+            self._drop(min(idle)[1])
+        return bool(idle)
+
+    def _drop(self, key: tuple[str, Globs]) -> None:
+        one = self._found.pop(key)
+        self._past_events.update(one.channel.events)
+        self._past_resumes.update(one.channel.resumes)
