@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional, Protocol
+
+from agentctl.lazy_dataclass import dataclass
 
 
 class Random(Protocol):

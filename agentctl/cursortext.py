@@ -11,10 +11,10 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Item, ItemKey
 
 MAX_LENGTH = 1024

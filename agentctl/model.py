@@ -8,11 +8,12 @@ times in UTC with whole seconds, ``details`` and ``removed`` left out when empty
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple, Optional, Union
+
+from agentctl.lazy_dataclass import dataclass, field
 
 JSONObject = dict[str, Any]
 

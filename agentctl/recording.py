@@ -15,10 +15,10 @@ import json
 import math
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional, Union
 
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Event, JSONObject, parse_time
 from agentctl.redact import redact
 from agentctl.sanitize import harmless, name

@@ -8,9 +8,9 @@ keep every printable character, texts pass ``redact``, which twice is the same a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Callable
 
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, StreamError
 from agentctl.redact import redact
 from agentctl.redact.printable import printable

@@ -16,6 +16,7 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
+    "lazy_dataclass",
     "package",
     "clock",
     "duration",
@@ -222,6 +223,11 @@ def test_the_environment_and_the_streams_are_read_in_cli_only() -> None:
     readers = [name for name, path in modules() if any(map(reads_the_process, nodes(path)))]
     assert readers  # cli's own
     assert [name for name in readers if not name.startswith("cli")] == []
+
+
+def test_dataclasses_are_those_that_compile_late() -> None:
+    found = [name for name, path in modules() if "dataclasses" in packages(path)]
+    assert found == ["lazy_dataclass"]
 
 
 HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf", "h11", "prometheus_client")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentctl.apidouble.failures import ApiFailure
 from agentctl.apidouble.kinds import Kind
 from agentctl.apidouble.objects import Stored, encode
 from agentctl.apidouble.wire import Headers, Request
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import JSONObject
 
 NO_CACHE = ("Cache-Control", "no-cache, private")

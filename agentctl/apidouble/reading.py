@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.apidouble import failures
@@ -19,6 +18,7 @@ from agentctl.apidouble.kinds import Kind
 from agentctl.apidouble.objects import HistoryEntry, Stored, encode
 from agentctl.apidouble.store import Store
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import JSONObject
 
 EVERYTHING = LabelSelector()

@@ -7,7 +7,6 @@ what was ordered and from the clock; no I/O, no thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.apidouble import failures
@@ -16,6 +15,7 @@ from agentctl.apidouble.kinds import Kind
 from agentctl.apidouble.routes import ResourceTarget
 from agentctl.apidouble.wire import Request
 from agentctl.clock import Clock
+from agentctl.lazy_dataclass import dataclass
 
 HEALTH = ("healthz", "livez", "readyz")
 """Answered to everyone, by a role of its own that is as late as all others at a start."""

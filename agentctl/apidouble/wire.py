@@ -11,10 +11,11 @@ import select
 import socket
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Callable, Optional
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from agentctl.lazy_dataclass import dataclass, field
 
 MAX_LINE = 64 * 1024
 MAX_HEADERS = 200

@@ -9,12 +9,12 @@ so that ``on`` and ``1:30`` are text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any, NoReturn, Optional, Union
 
 import yaml
 
 from agentctl.errors import CatalogError
+from agentctl.lazy_dataclass import dataclass, field
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16

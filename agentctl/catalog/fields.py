@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
@@ -14,6 +13,7 @@ from agentctl.duration import parse_duration
 from agentctl.errors import CatalogError
 from agentctl.kube.check import fill
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_dataclass import replace
 
 if TYPE_CHECKING:
     from agentctl.rules.judge import RuleList

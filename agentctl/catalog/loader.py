@@ -11,7 +11,6 @@ import importlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -34,6 +33,7 @@ from agentctl.kube.conditions import (
     parse_when,
 )
 from agentctl.kube.evaluate import Component, CycleError, evaluation_order
+from agentctl.lazy_dataclass import dataclass, field, replace
 
 DEFAULT = "agents.yaml"
 SHIPPED = (

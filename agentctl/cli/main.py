@@ -8,7 +8,6 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 
 from agentctl.cli.command_line import build_parser
 from agentctl.cli.commands import commands
@@ -20,6 +19,7 @@ from agentctl.cli.host.procfs import children, end_all
 from agentctl.cli.host.stderr import complain, debug_to, tell_end
 from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
+from agentctl.lazy_dataclass import replace
 from agentctl.threads import refusal_of, reserve_little
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.engine.verdict import GOOD, decisive
@@ -15,6 +14,7 @@ from agentctl.kube.check import Check, Context, Result
 from agentctl.kube.evaluate import Component, Evaluator, verdict
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.resources import SERVED, WatchSpec
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Item, Status
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from agentctl.clock import Clock
@@ -15,6 +14,7 @@ from agentctl.engine.stream import Sink
 from agentctl.kube.explain.finding import Kubectl, Ref, kubectl
 from agentctl.kube.rbac import Permission, grants, permissions
 from agentctl.kube.resources import WatchSpec
+from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Delta, Event, Item, JSONObject, Snapshot
 from agentctl.redact import redact, redact_value
 

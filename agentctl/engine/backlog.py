@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Optional
 
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Delta, ErrorCode, Event, Heartbeat, Item, ItemKey, Snapshot, StreamError
 
 LIMIT_BYTES = 1 << 20

@@ -6,7 +6,6 @@ import logging
 import queue
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
@@ -22,6 +21,7 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
+from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.model import ErrorCode
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ earlier epoch, so an attempt that could not be stopped in time can do no harm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
 
 from agentctl.errors import SourceError
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import ErrorCode, Event
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from agentctl.backoff import Backoff
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import ErrorCode, Status, StreamError
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Optional, Protocol, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
 from agentctl.engine.policy import Notice
+from agentctl.lazy_dataclass import replace
 from agentctl.model import (
     Delta,
     ErrorCode,

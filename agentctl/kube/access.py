@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Callable, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError, UnauthorizedError
+from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 from agentctl.net.tls_settings import TlsSettings
@@ -50,7 +49,7 @@ class ClusterAccess(TlsSettings):
     proxy_url: str = ""
     expires_at: Optional[datetime] = None
     """When the credentials end, where their giver (an exec plugin) said so."""
-    kubeconfigs: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    kubeconfigs: tuple[str, ...] = field(default=(), compare=False)
     """The files that it came from."""
 
     @property
@@ -221,7 +220,7 @@ class AccessProvider:
             log.debug("keeping the token read before: %s", error)
         with self._lock:
             if self._access is access and token != access.token:
-                self._replace(dataclasses.replace(access, token=token))
+                self._replace(replace(access, token=token))
             return self._access, self._generation
 
     def _replace(self, access: ClusterAccess) -> None:

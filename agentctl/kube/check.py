@@ -11,12 +11,12 @@ clock: the time comes with the ``Context``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from agentctl.kube.resources import Need
 from agentctl.kube.selectors import LabelSelector
 from agentctl.kube.view import View
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status
 
 if TYPE_CHECKING:  # its import costs start-up, and few catalogs need it

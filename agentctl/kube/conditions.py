@@ -6,7 +6,6 @@ Nothing else of a variable's value is ever looked at. No I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional, Protocol
 
 from agentctl.kube.check import Context, Fields, fill, place
@@ -22,6 +21,7 @@ from agentctl.kube.cuts.objects import (
 )
 from agentctl.kube.resources import CRDS, ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_dataclass import dataclass
 
 UNSET = ("hold", "drop", "only")
 

@@ -6,7 +6,6 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
@@ -18,6 +17,7 @@ from agentctl.kube.listwatch import ListWatch, WatchSettings
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.kube.readiness import Anonymous, Startup
 from agentctl.kube.resources import WatchSpec
+from agentctl.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from agentctl.kube.probe_stats import ProbeStats

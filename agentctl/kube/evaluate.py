@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any, Callable, NamedTuple, Optional, Union
@@ -21,6 +20,7 @@ from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.memo import Memo
 from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
 from agentctl.kube.view import SourceView, View
+from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.model import Item, Status
 
 log = logging.getLogger(__name__)

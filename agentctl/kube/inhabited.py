@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from agentctl.clock import Clock
@@ -21,6 +20,7 @@ from agentctl.kube.resources import (
     Seen,
     WatchSpec,
 )
+from agentctl.lazy_dataclass import replace
 from agentctl.lenient_json import mapping
 
 WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from agentctl.errors import ConfigError
@@ -19,6 +18,7 @@ from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.kube.kubeconfig_file import read_file
 from agentctl.kube.kubeconfig_values import ServerUrl, cluster_values, user_values
 from agentctl.kube.overrides import NO_OVERRIDES, Overrides
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from agentctl.errors import ConfigError
+from agentctl.lazy_dataclass import dataclass, replace
 
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
 
@@ -57,7 +56,7 @@ class KubeconfigEntry:
 
     def text_lists(self, key: str) -> dict[str, list[str]]:
         """A mapping to lists."""
-        inner = dataclasses.replace(self, what=f"{self.what}: {key}", values=self.mapping(key))
+        inner = replace(self, what=f"{self.what}: {key}", values=self.mapping(key))
         return {name: inner.texts(name) for name in inner.values}
 
     def file(self, key: str) -> str:

@@ -12,7 +12,6 @@ import logging
 import random
 from collections.abc import Generator, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from agentctl.clock import Clock
@@ -28,6 +27,7 @@ from agentctl.kube.decode import ExpiredError, LineSplitter, LineTooLong, WatchD
 from agentctl.kube.locate import locate
 from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
+from agentctl.lazy_dataclass import dataclass
 from agentctl.net.endpoint import Timeouts
 from agentctl.net.memory_budget import Share
 from agentctl.net.response import Response

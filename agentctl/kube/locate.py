@@ -6,13 +6,13 @@ read (``system:discovery``).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Optional
 
 from agentctl.errors import NotFoundError
 from agentctl.kube.discovery import get_document
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import Resource
+from agentctl.lazy_dataclass import replace
 from agentctl.lenient_json import mapping, mappings, text
 
 ACCEPT = "application/json"

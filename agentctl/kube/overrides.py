@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.impersonation import impersonation_headers
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.lazy_dataclass import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Overrides:
     as_user: str = ""
     as_uid: str = ""
     as_groups: tuple[str, ...] = ()
-    token: str = dataclasses.field(default="", repr=False)
+    token: str = field(default="", repr=False)
     """In place of the user's token and token file."""
     insecure_skip_tls_verify: bool = False
     """True sets the file's CA aside as well; False leaves all to the file."""
@@ -49,9 +48,7 @@ class Overrides:
         if self.insecure_skip_tls_verify:
             given.update(insecure_skip_tls_verify=True, ca_file="")
         name = self.tls_server_name or access.tls_server_name
-        return dataclasses.replace(
-            access, impersonation=impersonated, tls_server_name=name, **given
-        )
+        return replace(access, impersonation=impersonated, tls_server_name=name, **given)
 
     def in_cluster(self, cluster: KubeconfigEntry) -> KubeconfigEntry:
         """``cluster`` with what is overridden."""
@@ -76,4 +73,4 @@ NO_OVERRIDES = Overrides()
 
 
 def _with(entry: KubeconfigEntry, given: dict[str, Any]) -> KubeconfigEntry:
-    return dataclasses.replace(entry, values={**entry.values, **given}) if given else entry
+    return replace(entry, values={**entry.values, **given}) if given else entry

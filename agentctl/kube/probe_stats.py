@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
+
+from agentctl.lazy_dataclass import dataclass, field
 
 
 class Probed(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Optional
 
 from agentctl.engine.attempt import Attempt, Source
@@ -26,6 +25,7 @@ from agentctl.kube.context import KubeContext
 from agentctl.kube.listwatch import ListWatch
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
+from agentctl.lazy_dataclass import replace
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentctl.kube.evaluate import Component, Evaluator
 from agentctl.kube.resources import SERVED, WatchSpec
+from agentctl.lazy_dataclass import dataclass
 
 WATCH_VERBS = ("list", "watch")
 """Single objects are read by list and watch too, with a field selector on the name."""

@@ -8,11 +8,11 @@ row of RBAC. Each distinct cut of a resource becomes one table of its watch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Callable, ClassVar, NamedTuple, Optional
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_dataclass import dataclass
 from agentctl.lenient_json import text
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Optional
 
+from agentctl.lazy_dataclass import dataclass
 from agentctl.lenient_json import mapping
 
 Labels = tuple[tuple[str, str], ...]

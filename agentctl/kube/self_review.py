@@ -7,12 +7,12 @@ authenticated user may ask for them of himself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from agentctl.errors import ForbiddenError, NotFoundError
 from agentctl.kube.rbac import Permission
 from agentctl.kube.reader import ApiReader, json_object, refusal
+from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.lenient_json import mapping, text
 from agentctl.model import JSONObject
 from agentctl.net.endpoint import Timeouts

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import chain, count
@@ -20,6 +19,7 @@ from agentctl.duration import format_duration
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.cuts.resources import HEALTHY, Judged
 from agentctl.kube.resources import NOT_SERVED
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status, format_time
 
 HOLD_S = 2.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import Cut, Resource, WatchSpec
+from agentctl.lazy_dataclass import dataclass, field
 
 Table = dict[ObjectKey, Any]
 T = TypeVar("T")

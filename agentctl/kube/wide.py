@@ -7,11 +7,11 @@ have brought: nothing else knows of it. Those stand in where it is not permitted
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from agentctl.engine.messages import Change
 from agentctl.kube.resources import Resource, Seen, WatchSpec
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.lenient_json import text
 
 

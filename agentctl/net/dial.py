@@ -11,11 +11,11 @@ import importlib
 import os
 import select
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
+from agentctl.lazy_dataclass import dataclass
 from agentctl.net.keepalive import keep_alive
 from agentctl.net.kill_switch import Lifeline
 from agentctl.net.origin import Origin, dns_name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from agentctl import __version__
+from agentctl.lazy_dataclass import dataclass
 from agentctl.net.origin import Origin
 from agentctl.net.tls_settings import TlsSettings
 

@@ -10,11 +10,11 @@ import base64
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Union
 from urllib.parse import unquote, urlsplit
 
 from agentctl.errors import ConfigError
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.net.origin import Origin, dns_name, is_loopback
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}

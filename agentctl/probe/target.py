@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 
+from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.probe.address import HostPort
 

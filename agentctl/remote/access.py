@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Optional
 from urllib.parse import urlsplit
 
 from agentctl.errors import ConfigError, UsageError
+from agentctl.lazy_dataclass import dataclass
 from agentctl.net.origin import Origin, dns_name, is_loopback
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.net.token import fingerprint, read_token

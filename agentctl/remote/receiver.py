@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Optional
 
 from agentctl import cursor as cursors
@@ -17,6 +16,7 @@ from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt
 from agentctl.engine.messages import Alive, Received, Warned
 from agentctl.errors import DisconnectedError
+from agentctl.lazy_dataclass import replace
 from agentctl.model import ErrorCode, Event, Heartbeat, Snapshot, StreamError
 from agentctl.redact import redact, redact_value
 from agentctl.remote.access import ServerAccess

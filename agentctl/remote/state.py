@@ -10,7 +10,6 @@ and then on our own beats.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Optional
 
@@ -19,6 +18,7 @@ from agentctl.engine.messages import News, Received
 from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream, Sink, still_without
 from agentctl.errors import UsageError
+from agentctl.lazy_dataclass import replace
 from agentctl.model import (
     Delta,
     ErrorCode,

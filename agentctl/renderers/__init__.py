@@ -15,11 +15,11 @@ to add one. It may also have
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
 from agentctl.clock import Clock, SystemClock
 from agentctl.engine.policy import Outcome
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Event
 from agentctl.package import module_names
 

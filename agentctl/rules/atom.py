@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Optional, Union
 
+from agentctl.lazy_dataclass import dataclass
 from agentctl.rules import scope as scopes
 from agentctl.rules.scope import CONDITIONS, Path, Scope, is_there, scalar, told
 

@@ -7,10 +7,10 @@ that is of an older generation, are progressing. What no rule recognises is unkn
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Optional
 
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.rules import scope as scopes
 from agentctl.rules.atom import (
     ABSENT,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Vitals
 from agentctl.kube.probe_stats import ProbeStats
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple, Optional
 
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import ItemKey, JSONObject, Status, format_time
 
 MAX_LABEL = 32

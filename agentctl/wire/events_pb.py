@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from calendar import timegm
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Optional, TypeVar
 
@@ -16,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from agentctl.lazy_dataclass import replace
 from agentctl.model import (
     Delta,
     Event,

@@ -10,9 +10,9 @@ would look like a change. What was read from a peer is not redacted yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
+from agentctl.lazy_dataclass import replace
 from agentctl.lenient_json import mapping, mappings, text, texts
 from agentctl.model import Item, JSONObject, Status
 

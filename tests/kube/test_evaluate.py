@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -19,6 +18,7 @@ from agentctl.kube.checks.static import StaticCheck
 from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
 from agentctl.kube.rbac import Permission, permissions, roles
 from agentctl.kube.resources import Need, Seen
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 from tests.kube.judged import EPOCH, Cluster, deployment, named, pod
 from tests.kube.test_checks_lease import lease

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentctl.cli.config.flags import add_selection, add_watch, refuse_watch_flags
@@ -13,6 +12,7 @@ from agentctl.cli.config.output_flags import add_output
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
+from agentctl.lazy_dataclass import replace
 
 if TYPE_CHECKING:
     from agentctl.cli.run.contexts import ClusterPlace

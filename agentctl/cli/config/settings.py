@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from agentctl.backoff import Backoff
@@ -16,6 +15,7 @@ from agentctl.cli.host.time_limit import ONE_SHOT_S, TimeLimit
 from agentctl.duration import parse_duration
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.errors import UsageError
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Optional, Protocol
 
 from agentctl.cli.host.fd_output import FdErrors, FdOutput
 from agentctl.cli.host.keys import Keys
 from agentctl.cli.host.procfs import ProcessStart
 from agentctl.clock import Clock, SystemClock
+from agentctl.lazy_dataclass import dataclass, field
 
 
 class ErrorOutput(Protocol):

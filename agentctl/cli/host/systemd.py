@@ -13,12 +13,12 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Callable, Optional
 
 from agentctl.cli.host.process import Process
 from agentctl.clock import Clock
 from agentctl.engine.policy import StreamPolicy, Vitals
+from agentctl.lazy_dataclass import replace
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)

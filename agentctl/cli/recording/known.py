@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from agentctl.engine.losses import Losses
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, fold
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 from agentctl.kube.access import ClusterAccess
+from agentctl.lazy_dataclass import replace
 
 CONNECTIONS = 16
 """Of one cluster: one for each watch, and those that come and go."""

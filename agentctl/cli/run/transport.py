@@ -6,7 +6,6 @@ import logging
 import math
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from agentctl.cli.config.layers import Layers, flagged
 from agentctl.cli.config.settings import Settings
@@ -17,6 +16,7 @@ from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.engine.stream import Sink
 from agentctl.errors import MissingPackageError, UsageError
+from agentctl.lazy_dataclass import replace
 from agentctl.model import ErrorCode, Event
 
 Build = Callable[[StreamPolicy, Sink], Engine]

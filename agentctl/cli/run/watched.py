@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple, Optional
 
 from agentctl.catalog.loader import Catalog, load_chosen
@@ -27,6 +26,7 @@ from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
 from agentctl.kube.sources import cluster_sources, cluster_state
 from agentctl.kube.wide import WideSpec, widened
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Status
 from agentctl.redact import redact
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Optional, Union
 
 from agentctl.kube.check import Context, Result, blind, fill, place
 from agentctl.kube.checks._workloads import Names
 from agentctl.kube.cuts.addresses import NO_PORT, EnvAddresses, cut_env_addresses
 from agentctl.kube.resources import Need, Resource
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 from agentctl.probe.address import HostPort, allowed_host
 from agentctl.probe.answer import Answer, Cause

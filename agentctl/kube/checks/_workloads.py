@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.kube.check import Fields, fill
 from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Cut, Need
 from agentctl.kube.view import View
+from agentctl.lazy_dataclass import dataclass
 
 KINDS = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS, "DaemonSet": DAEMONSETS}
 DEFAULT_KINDS = ("Deployment",)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agentctl.kube.check import Check, Context, Fields, Result
 from agentctl.kube.resources import Need
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "component"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agentctl.engine.messages import ObjectKey
@@ -12,6 +11,7 @@ from agentctl.kube.cuts.facts import cut_crd_facts
 from agentctl.kube.cuts.objects import cut_crd, cut_served
 from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import CRDS, SERVED, Need
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "crds"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place, worst
@@ -13,6 +12,7 @@ from agentctl.kube.cuts.objects import Endpoints, cut_endpoints, cut_env
 from agentctl.kube.explain.finding import Finding, Ref, kubectl
 from agentctl.kube.resources import ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector, Requirement
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "endpoints"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
@@ -10,6 +9,7 @@ from agentctl.kube.checks._workloads import Names, not_installed, parse_kinds
 from agentctl.kube.cuts.objects import Env, EnvVar, cut_env
 from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import Need
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "env"

@@ -7,7 +7,6 @@ moves that time and nothing else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Any, Optional
@@ -16,6 +15,7 @@ from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, pla
 from agentctl.kube.cuts.objects import Lease, cut_lease
 from agentctl.kube.explain.finding import Finding, Ref, kubectl
 from agentctl.kube.resources import LEASES, Need
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 _POD = re.compile(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, place
@@ -10,6 +9,7 @@ from agentctl.kube.cuts.facts import NamespaceFacts, cut_namespace_facts
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import NAMESPACES, Need
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "namespace"

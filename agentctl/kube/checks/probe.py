@@ -7,12 +7,12 @@ Unless probes were asked for, such a check is ``configured`` and needs nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import Need, Seen
+from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Status
 
 KIND = "probe"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from agentctl.engine.messages import ObjectKey
@@ -16,6 +15,7 @@ from agentctl.kube.cuts.resources import ResourceCut
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import Need, Resource, resource_of
 from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 from agentctl.rules.scope import Path
 from agentctl.rules.syntax import AtomError, parse_path

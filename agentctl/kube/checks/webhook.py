@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from agentctl.kube.resources import (
     Need,
     Resource,
 )
+from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "webhook"

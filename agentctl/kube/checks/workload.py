@@ -7,7 +7,6 @@ is not fine is told with the pod that explains it best.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Optional
 
 from agentctl.engine.messages import ObjectKey
@@ -26,6 +25,7 @@ from agentctl.kube.cuts.pods import PodTrouble, cut_pod
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import Labels, LabelSelector
+from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Status
 
 KIND = "workload"

@@ -7,7 +7,6 @@ nothing of its own. It is judged where it is read, in its source's thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, NamedTuple, Optional
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, Optional
 from agentctl.kube.cuts.facts import MAX_CONDITIONS, ConditionFacts
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_dataclass import dataclass, field
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import parse_time
 from agentctl.rules.judge import OLDER, RuleList

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from agentctl.kube.check import Context, Result
+from agentctl.lazy_dataclass import dataclass, field
 
 
 class Ref(NamedTuple):

@@ -15,13 +15,13 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
 from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream
+from agentctl.lazy_dataclass import replace
 from agentctl.model import (
     Delta,
     ErrorCode,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Union
 
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
+from agentctl.lazy_dataclass import replace
 from agentctl.model import ErrorCode, Event, Heartbeat, StreamError
 from agentctl.server.fanout.entry import Entry
 
