@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from agentctl import package
 from agentctl.catalog.document import MAX_BYTES, Node, parse, short
@@ -147,11 +147,20 @@ def load_default(probes: bool = False) -> Catalog:
     return load(package.data("agentctl.catalog", DEFAULT), DEFAULT, probes)
 
 
-def load_chosen(given: str, probes: bool = True) -> Catalog:
+class CatalogText(NamedTuple):
+    """A catalog that was read already, as from a pipe; ``source`` is what errors call it."""
+
+    source: str
+    data: bytes
+
+
+def load_chosen(given: Union[str, CatalogText], probes: bool = True) -> Catalog:
     """One by what ``--catalog`` says: a path, or the name of one that ships, or else a file's.
 
     A path has a slash or ends in ``.yaml``; nothing at all is the default. Raises CatalogError.
     """
+    if isinstance(given, CatalogText):
+        return _asking(load(given.data, given.source), probes)
     if given in ("", SHIPPED[0]):
         return load_default(probes)
     if given in SHIPPED:
@@ -159,11 +168,23 @@ def load_chosen(given: str, probes: bool = True) -> Catalog:
     elif "/" in given or given.endswith(".yaml") or Path(given).exists():
         catalog = load_file(given)
     else:
-        near = guess(given, SHIPPED)
         raise CatalogError(
-            f"no catalog {near}: give a file, or a name that 'agentctl catalog list' shows"
+            f"no catalog {_near(given)}: give a file, or a name that 'agentctl catalog list' shows"
         )
+    return _asking(catalog, probes)
+
+
+def _asking(catalog: Catalog, probes: bool) -> Catalog:
     return catalog if probes else catalog.without_probes()
+
+
+def _near(given: str) -> str:
+    """A name that is none, and which it may have been: those with it inside, or one like it."""
+    bare = given.lower().replace("_", "-")
+    inside = [one for one in SHIPPED if bare and (bare in one or one in bare)]
+    if not inside:
+        return guess(bare, SHIPPED).replace(repr(bare), repr(short(given)), 1)
+    return f"{short(given)!r} (did you mean {' or '.join(map(repr, inside))}?)"
 
 
 def load_file(path: str) -> Catalog:

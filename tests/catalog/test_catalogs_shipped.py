@@ -140,13 +140,6 @@ def test_a_path_is_a_file_and_a_name_that_ships_goes_before_a_file(
     assert load_chosen("agents", probes=False).hash == load_default().hash
 
 
-def test_a_name_that_is_none_is_told_with_what_was_meant(tmp_path: Path) -> None:
-    done = call("catalog", "show", "--catalog", "certmanager", home=tmp_path)
-    assert done.code == 2
-    assert "did you mean 'cert-manager'?" in done.stderr
-    assert "agentctl catalog list" in done.stderr
-
-
 @pytest.mark.parametrize("name", ['"{namespace}"', "a.b", "A", "[a]"])
 def test_a_namespace_that_is_none_has_its_line(name: str) -> None:
     text = MINE.replace("namespace: mine", f"namespace: {name}")

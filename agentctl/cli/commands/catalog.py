@@ -62,13 +62,14 @@ def run(args: Namespace, process: Process) -> int:
         raise UsageError(f"catalog {args.action} takes no file{hint}")
     if args.action == "list":
         return _list(args, process)
+    from agentctl.catalog.loader import load_chosen
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import namespaces
-    from agentctl.cli.run.watched import catalog_of
     from agentctl.kube.rbac import describe
 
-    chosen = namespaces(Layers.of(process, args))
-    described = describe(catalog_of(args.catalog), chosen)
+    layers = Layers.of(process, args)
+    chosen = namespaces(layers)
+    described = describe(load_chosen(layers.catalog, probes=False), chosen)
     if args.output == "json":
         process.stdout.write(json.dumps(described, indent=2) + "\n")
     else:
@@ -103,10 +104,13 @@ def _test(args: Namespace, process: Process) -> int:
         raise UsageError("catalog test takes a catalog file and files of objects")
     from agentctl.catalog.loader import load_chosen
     from agentctl.catalog.trial import objects_of, trials
+    from agentctl.cli.config.catalog_file import given_catalog
+    from agentctl.cli.config.piped import once
     from agentctl.redact import redact
 
+    once(args.files)
     path, *files = args.files
-    catalog = load_chosen(path)
+    catalog = load_chosen(given_catalog(path))
     found = [one for item in objects_of(_documents(files)) for one in trials(catalog, item)]
     if args.output == "json":
         text = json.dumps([one.to_json() for one in found], indent=2)
@@ -125,6 +129,15 @@ def _test(args: Namespace, process: Process) -> int:
     return ExitCode.OK
 
 
+def _bytes(name: str) -> bytes:
+    from agentctl.cli.config.piped import is_piped, read_piped
+
+    if is_piped(name):
+        return read_piped(name, MAX_BYTES)
+    with Path(name).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
 def _documents(files: Sequence[str]) -> Iterator[Any]:
     """The YAML or JSON documents of files. Raises UsageError."""
     import yaml
@@ -132,8 +145,7 @@ def _documents(files: Sequence[str]) -> Iterator[Any]:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for name in files:
         try:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = _bytes(name)
             if len(data) > MAX_BYTES:
                 raise UsageError(f"{name}: more than 64 MiB of objects")
             yield from yaml.load_all(data, Loader=loader)

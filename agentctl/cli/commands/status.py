@@ -89,7 +89,7 @@ def refuse_one_shot_output(args: Namespace) -> None:
         raise UsageError(
             f"-o {args.output} shows one state and no stream: agentctl status -o {args.output}"
         )
-    if args.output_file is not None:
+    if args.output_file not in (None, "-"):
         raise UsageError(
             "--output-file is for one state, and a stream goes on: use '> FILE', or --record FILE"
         )

@@ -85,7 +85,8 @@ def add_selection(parser: Parser, variables: bool = True) -> None:
     group.add_argument(
         "--catalog",
         metavar="FILE",
-        help="a catalog of your own, or one that 'agentctl catalog list' shows",
+        help="a catalog of your own (- is the standard input), or one that 'agentctl catalog list' "
+        "shows",
     )
     probes = BY_KEY["probes"]
     for flag, wanted in (probes.flags[0], True), ("--no-probe-dependencies", False):

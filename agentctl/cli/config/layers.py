@@ -6,12 +6,16 @@ import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Optional
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from agentctl.cli.config.file import config_path, read_config
 from agentctl.cli.config.parser import boolean
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS, Setting
 from agentctl.cli.host.process import Process
+
+if TYPE_CHECKING:
+    from agentctl.catalog.loader import CatalogText
 
 CONFIG_FILE = "config file"
 
@@ -39,6 +43,19 @@ class Layers:
         """Those of this run. Raises ConfigError."""
         config = read_config(config_path(process.environ, process.home))
         return cls(args or Namespace(), process.environ, config)
+
+    @cached_property
+    def catalog(self) -> Union[str, CatalogText]:
+        """What ``--catalog`` says; of a pipe what came through it, as that can be read once.
+
+        Raises CatalogError and DisconnectedError.
+        """
+        given: str = getattr(self.args, "catalog", None) or ""
+        if not given:
+            return ""
+        from agentctl.cli.config.catalog_file import given_catalog
+
+        return given_catalog(given, getattr(self.args, "timeout", None))
 
     def said(self, key: str) -> Iterator[Said]:
         """The one in force first; an empty value says nothing."""

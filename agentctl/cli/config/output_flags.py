@@ -30,7 +30,8 @@ def add_output(parser: Parser, one_shot: bool = False) -> None:
         group.add_argument(
             "--output-file",
             metavar="FILE",
-            help="write to this file, whole or not at all, instead of stdout (one shot only)",
+            help="write to this file, whole or not at all, instead of stdout (one shot only); "
+            "- is stdout",
         )
     add_color(group, "colour the table; auto means on a terminal without NO_COLOR")
     group.add_argument(

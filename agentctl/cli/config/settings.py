@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from agentctl.backoff import Backoff
 from agentctl.cli.config.layers import Layers
@@ -18,6 +17,9 @@ from agentctl.errors import UsageError
 from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status
 
+if TYPE_CHECKING:
+    from agentctl.catalog.loader import CatalogText
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -27,7 +29,8 @@ class Settings:
     namespace: str
     kubeconfig: Optional[str]
     context: Optional[str]
-    catalog: Optional[str]
+    catalog: Union[str, CatalogText]
+    """As it was given; empty for the default."""
     components: tuple[str, ...]
     insecure_plaintext_token: bool
     poll_interval_s: float
@@ -71,7 +74,7 @@ class Settings:
             namespace=namespace,
             kubeconfig=layers.path("kubeconfig") or None,
             context=context or None,
-            catalog=args.catalog,
+            catalog=layers.catalog,
             components=tuple(args.component),
             insecure_plaintext_token=getattr(args, "insecure_plaintext_token", False),
             poll_interval_s=getattr(args, "poll_interval", None) or 10.0,
@@ -126,15 +129,12 @@ def namespaces(layers: Layers) -> list[str]:
 
 def _usual_namespace(layers: Layers) -> str:
     """What the settings say, or else the catalog that is asked for, or else the default."""
-    said, catalog = layers.first("namespace"), getattr(layers.args, "catalog", None)
-    if not said.is_default or not catalog:
+    said = layers.first("namespace")
+    if not said.is_default or not layers.catalog:
         return said.value
-    from agentctl.catalog.loader import SHIPPED, load_chosen
+    from agentctl.catalog.loader import load_chosen
 
-    # A pipe can be read once, and may never end: it is left to who has a time limit.
-    if catalog not in SHIPPED and not os.path.isfile(catalog):
-        return said.value
-    return load_chosen(catalog).namespace or said.value
+    return load_chosen(layers.catalog).namespace or said.value
 
 
 def policy(args: Namespace, limit: TimeLimit) -> StreamPolicy:

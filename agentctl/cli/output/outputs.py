@@ -141,12 +141,18 @@ class CollectedOutput(Output):
         return outcome
 
 
+def output_path(args: Namespace) -> Optional[str]:
+    """The file of ``--output-file``; None for stdout, which ``-`` is too."""
+    path: Optional[str] = getattr(args, "output_file", None)
+    return None if path == "-" else path
+
+
 def output(
     args: Namespace, namespace: str, process: Process, watch: bool, patience: Patience
 ) -> Output:
     """What the flags ask for. ``patience`` says how long a reader may have at the end, in
     seconds. Raises UsageError for a file that cannot be one."""
-    path = getattr(args, "output_file", None)
+    path = output_path(args)
     color = process.color(args.color) if path is None or args.color == "always" else False
     several = "," in namespace or getattr(args, "all_namespaces", False)
     style = Style(color, watch, not args.no_headers, namespace, process.clock, several)
@@ -180,7 +186,7 @@ def failed(argv: Sequence[str], process: Process, outcome: Outcome) -> Outcome:
     outcome = Outcome(outcome.exit_code, redact(outcome.message))
     style = Style(stream=False, namespace=_namespace(asked, process), clock=process.clock)
     try:
-        found = _collected(asked.output, asked.output_file, style, process, lambda: END_S)
+        found = _collected(asked.output, output_path(asked), style, process, lambda: END_S)
         return found.conclude(outcome)
     except (OSError, AgentctlError):
         mute = renderers.create(asked.output, Text(), style)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
-from agentctl.catalog.loader import Catalog, load_chosen
+from agentctl.catalog.loader import load_chosen
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterPlace
@@ -31,11 +31,6 @@ from agentctl.model import Status
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)
-
-
-def catalog_of(path: Optional[str], probes: bool = False) -> Catalog:
-    """The user's own catalog or one that ships; with ``probes`` it asks dependencies."""
-    return load_chosen(path or "", probes)
 
 
 class WatchedCluster(NamedTuple):
@@ -146,7 +141,7 @@ def watched(
 
     if settings.probe_dependencies:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or grpc writes to stderr by itself
-    catalog = catalog_of(settings.catalog, settings.probe_dependencies)
+    catalog = load_chosen(settings.catalog, settings.probe_dependencies)
     if settings.probed_at:
         catalog = catalog.probed_at(settings.probed_at)
     selected = catalog.select(settings.components)

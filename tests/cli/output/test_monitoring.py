@@ -179,8 +179,11 @@ class TestProm:
         assert found["agentctl_last_run_timestamp_seconds"] == pytest.approx(time.time(), abs=60)
 
     def test_on_stdout(self, cluster: Cluster) -> None:
-        done = cluster.here("-o", "prom")
-        assert samples(done.stdout)["agentctl_control_plane_healthy"] == 1
+        for flags in ((), ("--output-file", "-")):
+            done = cluster.here("-o", "prom", *flags)
+            assert samples(done.stdout)["agentctl_control_plane_healthy"] == 1
+        done = cluster.here("-o", "prom", "--output-file", "-", "--kubeconfig", "none")
+        assert samples(done.stdout)["agentctl_up"] == 0
 
     def test_a_cluster_that_is_lost_is_not_healthy_for_ever(self, cluster: Cluster) -> None:
         path = cluster.folder / "agents.prom"
