@@ -21,6 +21,8 @@ class SpanState(Enum):
     HEALTHY = "healthy"
     CONFIGURED = "configured"
     UNKNOWN = "unknown"
+    STALE = "stale"
+    """What was last known is too old to be believed; a rolling timeline's, no recording's."""
     UNSEEN = "unseen"
     """Nobody looked, or could: disconnected, not recording, or the record is damaged."""
     DEGRADED = "degraded"
@@ -42,12 +44,18 @@ UNAVAILABLE = (SpanState.DEGRADED, SpanState.ERROR)
 
 
 class Span(NamedTuple):
-    """One state, from ``start`` to before ``end``, with the last that was said of it."""
+    """One state, from ``start`` to before ``end``, with the last that was said of it.
+
+    Where changes were too many to be kept it is the worst of them, that lasted for ``share``
+    of the time; the rest was ``rest``, or for the most part.
+    """
 
     start: int
     end: int
     state: SpanState
     message: str = ""
+    share: float = 1.0
+    rest: Optional[SpanState] = None
 
 
 class Gap(NamedTuple):
@@ -109,6 +117,10 @@ class Timeline:
     """Lines that could not be read."""
     left_out: int = 0
     """Components that were too many to follow."""
+    complete_from: Optional[datetime] = None
+    """From when on nothing is missing or coarsened; None for a recording."""
+    generated_at: Optional[datetime] = None
+    """When a server made it."""
 
     def at(self, moment: int) -> datetime:
         """The wall clock's time at so many milliseconds."""
@@ -129,11 +141,22 @@ class Timeline:
         return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + ellipsis
 
     def to_json(self) -> JSONObject:
+        rows = [{**self.numbers_json(row), **self.spans_json(row)} for row in self.rows]
+        return {**self.head_json(), "components": rows, **self.tail_json()}
+
+    def head_json(self) -> JSONObject:
+        """What comes before the components."""
+        told = {"complete_from": self.complete_from, "generated_at": self.generated_at}
         return {
             "from": format_time(self.start),
             "to": format_time(self.at(self.span)),
             "seconds": self.span / 1000,
-            "components": [self._row(row) for row in self.rows],
+            **{name: format_time(when) for name, when in told.items() if when is not None},
+        }
+
+    def tail_json(self) -> JSONObject:
+        """What comes after them."""
+        return {
             "gaps": [
                 {**self._times(gap.start, gap.end), "reason": gap.reason} for gap in self.gaps
             ],
@@ -141,21 +164,28 @@ class Timeline:
             "components_left_out": self.left_out,
         }
 
-    def _row(self, row: Row) -> JSONObject:
+    def numbers_json(self, row: Row) -> JSONObject:
+        """One component without its spans."""
         part = row.availability
         return {
             **row.key.to_json(),
             "availability_percent": None if part is None else round(part * 100, 4),
             "transitions": row.transitions,
             "seconds": {state.value: row.totals[state] / 1000 for state in SpanState},
+        }
+
+    def spans_json(self, row: Row) -> JSONObject:
+        """Its spans."""
+        return {
             "spans": [
                 {
                     **self._times(span.start, span.end),
                     "status": span.state.value,
                     "message": span.message,
+                    **_coarse(span),
                 }
                 for span in row.spans
-            ],
+            ]
         }
 
     def _times(self, start: int, end: int) -> JSONObject:
@@ -165,6 +195,13 @@ class Timeline:
             "from_s": start / 1000,
             "to_s": end / 1000,
         }
+
+
+def _coarse(span: Span) -> JSONObject:
+    """What is said of a span that stands for several."""
+    if span.rest is None:
+        return {}
+    return {"share": round(span.share, 4), "rest": span.rest.value}
 
 
 def percent(part: Optional[float]) -> str:

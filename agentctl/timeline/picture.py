@@ -13,6 +13,7 @@ BLOCKS = {
     SpanState.HEALTHY: "▂",
     SpanState.CONFIGURED: "▃",
     SpanState.UNKNOWN: "░",
+    SpanState.STALE: "▒",
     SpanState.UNSEEN: "\u2571",
     SpanState.DEGRADED: "▅",
     SpanState.ERROR: "█",
@@ -24,6 +25,7 @@ LETTERS = {
     SpanState.HEALTHY: ".",
     SpanState.CONFIGURED: ":",
     SpanState.UNKNOWN: "?",
+    SpanState.STALE: "~",
     SpanState.UNSEEN: "/",
     SpanState.DEGRADED: "o",
     SpanState.ERROR: "X",
@@ -34,6 +36,7 @@ _COLORS = {
     SpanState.HEALTHY: "\x1b[32m",
     SpanState.CONFIGURED: "\x1b[36m",
     SpanState.UNKNOWN: "\x1b[35m",
+    SpanState.STALE: "\x1b[90m",
     SpanState.UNSEEN: "\x1b[2m",
     SpanState.DEGRADED: "\x1b[33m",
     SpanState.ERROR: "\x1b[31m",
@@ -103,13 +106,15 @@ def _legend(timeline: Timeline, width: int, color: bool, blocks: bool) -> list[s
     there |= {span.state for row in timeline.rows for span in row.spans}
     lines = [""]
     used = 0
-    for state in SpanState:
-        if state not in there or state is SpanState.ABSENT:
+    absent, *others = SpanState
+    for state in (*others, absent):
+        if state not in there:
             continue
-        length = len(state.value) + 2
+        glyph = "blank" if state is absent else _paint([state], color, blocks)
+        length = len(state.value) + (6 if state is absent else 2)
         if used and used + 3 + length > width:
             lines, used = [*lines, ""], 0
-        lines[-1] += ("   " if used else "") + f"{_paint([state], color, blocks)} {state.value}"
+        lines[-1] += ("   " if used else "") + f"{glyph} {state.value}"
         used += (3 if used else 0) + length
     return lines if used else []
 

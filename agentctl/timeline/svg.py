@@ -1,7 +1,8 @@
 """SVG of a timeline, standalone: no script, nothing from elsewhere, light and dark.
 
 What colour says is said by the height of a bar as well (the worse, the higher) and by a
-tooltip; hatched is what nobody saw.
+tooltip; hatched is what nobody saw, grey what was too old to be believed, and where there is no
+bar there was no component.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _HEIGHTS = {
     SpanState.HEALTHY: 8,
     SpanState.CONFIGURED: 8,
     SpanState.UNKNOWN: 12,
+    SpanState.STALE: 12,
     SpanState.UNSEEN: 20,
     SpanState.DEGRADED: 15,
     SpanState.ERROR: 20,
@@ -46,7 +48,9 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 .unknown { fill: #8250df; }
 .degraded { fill: #d4870b; }
 .error { fill: #cf222e; }
+.stale { fill: #818b98; }
 .unseen { fill: url(#hatch); }
+.absent { fill: none; stroke: #818b98; stroke-dasharray: 3 2; }
 .hatch-back { fill: #e4e8ec; }
 .hatch-line { stroke: #818b98; stroke-width: 2; }
 @media (prefers-color-scheme: dark) {
@@ -59,6 +63,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
   .healthy { fill: #3fb950; }
   .configured { fill: #58b4d6; }
   .unknown { fill: #a371f7; }
+  .stale { fill: #6e7681; }
   .degraded { fill: #e3a02e; }
   .error { fill: #f85149; }
   .hatch-back { fill: #21262d; }
@@ -174,6 +179,8 @@ def _legend(left: int, y: int) -> Iterator[str]:
         )
         yield f'<text class="quiet" x="{x + 25}" y="{y}">{state.value}</text>'
         x += 25 + 7 * len(state.value) + 26
+    yield f'<rect class="absent" x="{x}" y="{y - 10}" width="18" height="12"/>'
+    yield f'<text class="quiet" x="{x + 25}" y="{y}">absent</text>'
 
 
 def _text(text: str) -> str:

@@ -11,6 +11,7 @@ from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, Status, fold
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.fanout.subscription import Subscription
 from tests.fakes import FakeClock
 
@@ -32,6 +33,7 @@ class Replica:
         channels = {name: Channel(name, scope(name), self.clock) for name in names}
         every = Channel("", scope(*names), self.clock) if len(names) > 1 else channels[names[0]]
         self.broadcaster = Broadcaster({"": every, **channels})
+        self.broadcaster.history = StatusHistory(self.clock, 86_400.0, names)
         self.channel = every
 
     def begin(self, *items: Item, version: int = 1) -> Replica:

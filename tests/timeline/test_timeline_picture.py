@@ -40,7 +40,7 @@ runtime:temporal  ::::::///:::::::::::::::::::::       100%           10.00%    
 grpc              ...oXX///X....................     85.18%           10.00%        3
 new               ????  ///                               -   13.33%  10.00%        1
 
-. healthy   : configured   ? unknown   / unseen   o degraded   X error
+. healthy   : configured   ? unknown   / unseen   o degraded   X error   blank absent
 unseen 2026-01-30 18:02:00 to 18:03:00 UTC (1m0s): disconnected: why
 """
 

@@ -165,6 +165,14 @@ def _add_streams(parser: Parser) -> None:
         help="tell what follows a change within this time in one delta; 0 for none (default 100ms)",
     )
     group.add_argument(
+        "--timeline",
+        type=duration,
+        default=86_400.0,
+        metavar="D",
+        help="keep what each component was for so long, in bounded memory; 0 for none "
+        "(default 24h)",
+    )
+    group.add_argument(
         "--max-streams",
         type=count,
         default=10_000,

@@ -29,6 +29,7 @@ from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
 from agentctl.server.fanout.channels import channels_of
+from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
@@ -71,6 +72,8 @@ def serve(args: Namespace, process: Process) -> int:
             settings.components,
             process.clock,
         )
+        if args.timeline:
+            broadcaster.history = StatusHistory(process.clock, args.timeline, found.namespaces)
         engine = found.engine(broadcaster, policy(args))
         services = Services(
             broadcaster=broadcaster,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Optional
 
 from agentctl.cursor import scope_of
 from agentctl.engine.policy import Notice
-from agentctl.model import Item
+from agentctl.model import OUTAGES, Delta, Item
 from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.fanout.narrowing import NarrowedChannels
 
 Scope = Callable[[str, Sequence[str]], bytes]
@@ -38,6 +41,9 @@ class Broadcaster:
             self.channels[""].clock,
         )
         self.begun = False
+        self.history: Optional[StatusHistory] = None
+        """What is kept of the past, if anything; to be set before the engine starts."""
+        self._remembered: Optional[Entry] = None
         # Where one namespace is served, its channel is also the one for all.
         self._distinct = tuple({id(one): one for one in channels.values()}.values())
         self._looked_at: Sequence[Item] = ()
@@ -83,10 +89,18 @@ class Broadcaster:
         for channel in self._distinct:
             channel.begin(self._of(channel, items), versions)
         self.narrowed.publish(items, versions)
+        if self.history is not None:
+            self.history.begin(items)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
         news = [channel.publish(self._of(channel, items), versions) for channel in self._distinct]
         self.narrowed.publish(items, versions)
+        if self.history is not None and any(news):
+            newest = self.channels[""].newest()
+            if newest is not None and newest[1] is not self._remembered:
+                self._remembered = newest[1]
+                if isinstance(newest[1].event, Delta):
+                    self.history.take(newest[1].event)
         return any(news)
 
     def differs(self, items: Sequence[Item]) -> bool:
@@ -101,6 +115,8 @@ class Broadcaster:
         for channel in self._distinct:
             channel.beat(missing)
         self.narrowed.beat(missing)
+        if self.history is not None:
+            self.history.beat(self._lost(missing), due)
 
     def counts(self) -> tuple[Counter[str], Counter[str]]:
         """Events made by type, and readers that resumed by outcome, of all channels."""
@@ -110,6 +126,20 @@ class Broadcaster:
             events.update(channel.events.copy())
             resumes.update(channel.resumes.copy())
         return events, resumes
+
+    def _lost(self, missing: Sequence[Notice]) -> dict[tuple[str, str], str]:
+        """Clusters and namespaces of which nothing new can be seen, each with the reason."""
+        found: dict[tuple[str, str], str] = {}
+        for one in missing:
+            if one.code not in OUTAGES:
+                continue
+            for channel in self._distinct:
+                if channel.rests_on(one.source, one.cluster):
+                    # What is of no served namespace is seen or unseen with all together.
+                    for namespace in (channel.namespace, ""):
+                        why = f"{one.code.value}: {one.message}"
+                        found.setdefault((one.cluster, namespace), why)
+        return found
 
     def _of(self, channel: Channel, items: Sequence[Item]) -> Sequence[Item]:
         """The channel's own items; the same object for the same items."""

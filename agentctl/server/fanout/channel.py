@@ -152,6 +152,10 @@ class Channel:
         with self._lock:
             self._liveness.say(beat_events)
 
+    def rests_on(self, source: str, cluster: str) -> bool:
+        """Whether items of this channel are judged by what a source says."""
+        return self._name(source, cluster) is not None
+
     def emit(self, event: Event) -> None:
         """Take what the stream made of it; the stream's sink."""
         made_at = self.clock.monotonic()

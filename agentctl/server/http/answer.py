@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote
 
@@ -27,6 +27,9 @@ class HttpAnswer(NamedTuple):
     content_type: str
     body: Optional[bytes]
     headers: Headers = ()
+    pieces: Optional[Iterator[bytes]] = None
+    """A body of no known length, in the place of the other: each of them is made when the one
+    before has been taken, so that no long answer keeps others waiting."""
 
 
 def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> HttpAnswer:

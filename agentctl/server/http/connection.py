@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Optional, Union
@@ -24,7 +24,10 @@ REQUEST_S = 10.0
 """From the connect, or the end of the answer before, until a request is complete."""
 
 ANSWER_S = 10.0
-"""Until the client has taken an answer."""
+"""Until the client has taken an answer; of one in pieces, each of them."""
+
+LONG_ANSWER_S = 120.0
+"""Until it has taken all the pieces of one."""
 
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024
@@ -52,6 +55,8 @@ class HttpConnection:
         "_drained",
         "_out",
         "_parser",
+        "_pieces",
+        "_pieces_by",
         "_refuse",
         "_respond",
         "_sent",
@@ -88,6 +93,8 @@ class HttpConnection:
         self._parser: Optional[H11Parser] = None
         self._out: Optional[bytes] = None
         self._sent = 0
+        self._pieces: Optional[Iterator[bytes]] = None
+        self._pieces_by = 0.0
         self._closing = False
         self._drained = 0
 
@@ -181,6 +188,8 @@ class HttpConnection:
         self._closing = last or not self._parser.clean
         self._out = self._parser.answer(answer, today, last)
         self._sent = 0
+        self._pieces = answer.pieces if self._parser.goes_on(answer) else None
+        self._pieces_by = now + LONG_ANSWER_S
         self.expires = now + ANSWER_S
 
     def _write(self, now: float) -> int:
@@ -193,6 +202,10 @@ class HttpConnection:
             return EVENT_READ
         except NOT_NOW:
             return EVENT_WRITE
+        if self._pieces is not None:
+            self._take_piece(self._pieces)
+            self.expires = min(now + ANSWER_S, self._pieces_by)
+            return AGAIN
         self._out = None
         if self._closing:
             return self._linger(now)
@@ -200,6 +213,16 @@ class HttpConnection:
             raise ConnectionEnded
         self.expires = now + REQUEST_S
         return AGAIN if self._parser.begun or self._has_unread() else EVENT_READ
+
+    def _take_piece(self, pieces: Iterator[bytes]) -> None:
+        """Have the next piece of the answer to be written, or its end."""
+        assert self._parser is not None
+        piece = next(pieces, b"")
+        self._sent = 0
+        if piece:
+            self._out = self._parser.piece(piece)
+        else:
+            self._out, self._pieces = self._parser.end(), None
 
     def _linger(self, now: float) -> int:
         self.lingering = True

@@ -84,7 +84,10 @@ class H11Parser:
         return request
 
     def answer(self, answer: HttpAnswer, now: datetime, last: bool) -> bytes:
-        """The bytes of the answer to what ``next`` gave; ``last`` closes the connection."""
+        """The bytes of the answer to what ``next`` gave; ``last`` closes the connection.
+
+        Those of its pieces are made by ``piece``.
+        """
         headers = [
             ("Date", format_datetime(now, usegmt=True)),
             *([("Content-Type", answer.content_type)] if answer.content_type else []),
@@ -99,9 +102,23 @@ class H11Parser:
             status_code=answer.status, reason=HTTPStatus(answer.status).phrase, headers=headers
         )
         data = self._http.send(response) or b""
+        if self.goes_on(answer):
+            return data
         if answer.body and not self._is_head:
             data += self._http.send(h11.Data(data=answer.body)) or b""
-        return data + (self._http.send(h11.EndOfMessage()) or b"")
+        return data + self.end()
+
+    def goes_on(self, answer: HttpAnswer) -> bool:
+        """Whether the pieces of an answer are to follow its head."""
+        return answer.pieces is not None and not self._is_head
+
+    def piece(self, data: bytes) -> bytes:
+        """The bytes of a piece of the body."""
+        return self._http.send(h11.Data(data=data)) or b""
+
+    def end(self) -> bytes:
+        """The bytes of the body's end."""
+        return self._http.send(h11.EndOfMessage()) or b""
 
     @property
     def clean(self) -> bool:

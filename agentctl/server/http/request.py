@@ -12,13 +12,22 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import NamedTuple, Optional, Union
 from urllib.parse import unquote_plus
 
 from agentctl.duration import format_duration, parse_duration
+from agentctl.model import parse_time
 from agentctl.server.services import HEARTBEAT_S, MAX_HEARTBEAT_S, MIN_HEARTBEAT_S
 
 FORMATS = ("json", "ndjson")
+
+TIMELINE_FORMATS = ("json", "csv")
+
+MAX_COLUMNS = 500
+_COLUMNS = f"a number from 1 to {MAX_COLUMNS}"
+_SINCE = "as 1h or 2026-01-30T18:00:00Z"
 
 MAX_PARAMETERS = 20
 """More than there are, ``component`` apart; each is looked at."""
@@ -81,6 +90,21 @@ class StatusRequest(NamedTuple):
     """Whose state is wanted, once; "" for that of all together."""
 
     namespace: str = ""
+    ignored: tuple[str, ...] = ()
+    clusters: bool = False
+    components: tuple[str, ...] = ()
+
+
+class TimelineRequest(NamedTuple):
+    """What was when. ``since`` is a span back from now or a time; None for all that is kept.
+
+    ``columns`` is how many equal parts are wanted in the place of spans; 0 for spans.
+    """
+
+    namespace: str = ""
+    since: Union[timedelta, datetime, None] = None
+    columns: int = 0
+    format: str = "json"
     ignored: tuple[str, ...] = ()
     clusters: bool = False
     components: tuple[str, ...] = ()
@@ -163,6 +187,50 @@ def status_request(query: str, served: Container[str]) -> Union[StatusRequest, R
     return StatusRequest(namespace, parameters.ignored, clusters, parameters.components)
 
 
+def timeline_request(query: str, served: Container[str]) -> Union[TimelineRequest, Refusal]:
+    """What a request for the timeline asks for."""
+    known = ("namespace", "since", "columns", "format", COMPONENT)
+    parameters = _parameters(query, known, CLUSTERS)
+    if isinstance(parameters, Refusal):
+        return parameters
+    found = parameters.found
+    since: Union[timedelta, datetime, None] = None
+    if "since" in found:
+        try:
+            since = _since(found["since"])
+        except ValueError as error:
+            return Refusal(400, f"since: {error}")
+    columns = found.get("columns", "1")
+    numeric = columns.isascii() and columns.isdecimal() and len(columns) < 5
+    if not (numeric and 1 <= int(columns) <= MAX_COLUMNS):
+        return Refusal(400, f"columns: expected {_COLUMNS}, got {columns[:_ECHOED]!r}")
+    form = found.get("format", TIMELINE_FORMATS[0])
+    if form not in TIMELINE_FORMATS:
+        expected = " or ".join(TIMELINE_FORMATS)
+        return Refusal(400, f"format: expected {expected}, got {form[:_ECHOED]!r}")
+    namespace = found.get("namespace", "")
+    clusters = _clusters(found)
+    if namespace not in served or isinstance(clusters, Refusal):
+        return clusters if isinstance(clusters, Refusal) else _not_served(namespace)
+    width = int(columns) if "columns" in found else 0
+    return TimelineRequest(
+        namespace, since, width, form, parameters.ignored, clusters, parameters.components
+    )
+
+
+def _since(text: str) -> Union[timedelta, datetime]:
+    """A duration or a time. Raises ValueError, which says what is expected."""
+    if "T" in text.upper():
+        with suppress(ValueError):
+            return parse_time(text.replace(" ", "+"))  # a plus that was not percent-encoded
+    else:
+        with suppress(ValueError):
+            back = timedelta(seconds=parse_duration(text))
+            if back:
+                return back
+    raise ValueError(f"expected a duration or a time, {_SINCE}, got {text[:_ECHOED]!r}")
+
+
 def _clusters(found: Mapping[str, str]) -> Union[bool, Refusal]:
     given = found.get(CLUSTERS, "0")
     if given in ("0", "1", "true", "false"):
@@ -188,7 +256,7 @@ def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Paramet
         raw, _, value = pair.partition("=")
         name = unquote_plus(raw)
         if name not in known and name not in quiet:
-            if _is_nearly_ours(name):
+            if _is_nearly_ours(name, known):
                 expected = ", ".join(known)
                 return Refusal(400, f"unknown parameter {name[:_ECHOED]!r}; expected {expected}")
             ignored[name[:_ECHOED]] = None
@@ -206,8 +274,8 @@ def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Paramet
     return _Parameters(values, tuple(ignored), tuple(sorted(filter(None, wanted))))
 
 
-def _is_nearly_ours(name: str) -> bool:
+def _is_nearly_ours(name: str, known: Sequence[str]) -> bool:
     """Whether one of the parameters of any route is likely to be meant."""
     bare = name.casefold().replace("-", "").replace("_", "")
-    ours = [one.casefold() for one in (*NAMES, EVENT_ID)]
+    ours = [one.casefold() for one in (*NAMES, *known, EVENT_ID)]
     return len(name) <= _ECHOED and bool(difflib.get_close_matches(bare, ours, 1, _NEARNESS))

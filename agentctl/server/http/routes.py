@@ -1,6 +1,7 @@
 """Routes with short answers: the one-shot status, health, readiness, metrics.
 
-Each is made at once, out of what is there; none waits for anything.
+Each is made at once, out of what is there; none waits for anything. The timeline's answer can
+be long, and is made in pieces.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from agentctl.server.http.answer import (
     text_answer,
     warning,
 )
-from agentctl.server.http.request import CLUSTERS, Refusal, status_request
+from agentctl.server.http.request import CLUSTERS, Refusal, status_request, timeline_request
+from agentctl.server.http.timeline_answer import TimelineAnswers
 from agentctl.server.services import Services
 
 STATUS = "/api/agents/control-plane/status"
 STREAM = STATUS + "/stream"
+TIMELINE = STATUS + "/timeline"
 
 HOW = f"{CLUSTERS}=1"
 """What readers of several clusters ask with."""
@@ -52,8 +55,10 @@ class Routes:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._since = services.clock.monotonic()
+        self._timelines = TimelineAnswers(services)
         self.main: Mapping[str, Route] = {
             STATUS: self._status,
+            TIMELINE: self._timeline,
             "/healthz": self._healthz,
             "/livez": self._healthz,
             "/readyz": self._readyz,
@@ -90,6 +95,16 @@ class Routes:
         if status.errors:
             body["errors"] = [error.to_json() for error in status.errors]
         return json_answer(body, headers=warning(wanted.ignored, unmatched))
+
+    def _timeline(self, query: str) -> HttpAnswer:
+        broadcaster = self._services.broadcaster
+        wanted = timeline_request(query, broadcaster.channels)
+        if isinstance(wanted, Refusal):
+            return refusal_answer(wanted)
+        unknowing = broadcaster.refusal(wanted.clusters, HOW)
+        if unknowing:
+            return refusal_answer(Refusal(400, unknowing), ASK)
+        return self._timelines.answer(wanted)
 
     def _healthz(self, query: str) -> HttpAnswer:
         silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)

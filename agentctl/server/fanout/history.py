@@ -1,0 +1,132 @@
+"""History of a server: the rolling timeline of all that it watches, and what readers see of it.
+
+The engine's thread writes and the acceptor's reads, both under a lock that is held for one
+event or one component's row: an answer of thousands of rows is made in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Optional, Union
+
+from agentctl.clock import Clock
+from agentctl.lazy_dataclass import dataclass
+from agentctl.model import Delta, Item
+from agentctl.timeline.facts import Gap, Row, Timeline
+from agentctl.timeline.rolling import ABSENT, Place, RollingRow, RollingTimeline
+from agentctl.timeline.rolling_row import row_of
+
+Since = Union[timedelta, datetime, None]
+"""How far back from now, or a time; None for all that is kept."""
+
+MAX_SPANS = 200_000
+"""Of one answer, of all its components together; beyond that the oldest are coarsened."""
+
+MIN_SPANS = 20
+
+
+class FutureTime(ValueError):
+    """The time that was asked for has not come yet."""
+
+
+class StatusHistory:
+    """``window_s`` is how much is kept; ``namespaces`` are those that are served."""
+
+    def __init__(self, clock: Clock, window_s: float, namespaces: Collection[str]) -> None:
+        self._clock = clock
+        self._timeline = RollingTimeline(clock, window_s, namespaces)
+        self._lock = threading.Lock()
+
+    def begin(self, items: Sequence[Item]) -> None:
+        with self._lock:
+            self._timeline.begin(items)
+
+    def take(self, delta: Delta) -> None:
+        with self._lock:
+            self._timeline.take(delta)
+
+    def beat(self, lost: Mapping[Place, str], due: bool) -> None:
+        with self._lock:
+            self._timeline.beat(lost, due)
+
+    def window(
+        self, since: Since, namespace: str = "", globs: Collection[str] = ()
+    ) -> Optional[HistoryWindow]:
+        """What there is to see now; None before the first state. ``namespace`` "" for all.
+
+        Raises FutureTime.
+        """
+        with self._lock:
+            kept = self._timeline
+            if not kept.began:
+                return None
+            now, wall = kept.now(), self._clock.now()
+            oldest = now - kept.window
+            if isinstance(since, datetime):
+                since = wall - since
+                if since < timedelta():
+                    raise FutureTime
+            if since is None:
+                start = max(oldest, min(kept.began, now))
+            else:
+                start = max(oldest, now - round(since / timedelta(milliseconds=1)))
+            rows = [
+                row
+                for key, row in kept.rows.items()
+                if (not namespace or key.namespace == namespace)
+                and not (row.believed == ABSENT and row.runs.last_at < start)
+                and (not globs or any(fnmatchcase(key.component, glob) for glob in globs))
+            ]
+            room = max(MIN_SPANS, MAX_SPANS // max(1, len(rows))) // 2
+            complete = max([start, kept.began, *(row.runs.exact_from(room) for row in rows)])
+            places = {kept.place(row.key) for row in rows}
+            gaps = {
+                Gap(max(gap.start, start) - start, gap.end - start, _reason(place, gap.reason))
+                for place, gap in kept.gaps(now)
+                if gap.end > start and (place in places or place == ("", ""))
+            }
+
+            def at(moment: int) -> datetime:
+                return wall - timedelta(milliseconds=now - moment)
+
+            frame = Timeline(
+                at(start),
+                now - start,
+                (),
+                tuple(sorted(gaps)),
+                left_out=kept.left_out,
+                complete_from=at(min(now, complete)),
+                generated_at=wall,
+            )
+            return HistoryWindow(frame, rows, start, now, kept.heard_until(now), room, self._lock)
+
+
+@dataclass(frozen=True)
+class HistoryWindow:
+    """A part of the history; its rows are read one by one."""
+
+    frame: Timeline
+    """All but the rows."""
+    rows: Sequence[RollingRow]
+    start: int
+    end: int
+    heard: int
+    """Up to when the engine is known to have looked."""
+    room: int
+    """Half of the spans that a row may have."""
+    lock: threading.Lock
+
+    def row(self, row: RollingRow, whole: bool = False) -> Row:
+        """Of one of ``rows``; ``whole``: however many spans it has."""
+        with self.lock:
+            runs, said = row.runs.since(self.start), row.said.read()
+        if not whole:
+            runs.fit(self.room)
+        return row_of(row.key, runs, said, self.start, self.end, self.heard)
+
+
+def _reason(place: Place, reason: str) -> str:
+    return f"{place[0]}: {reason}" if place[0] else reason

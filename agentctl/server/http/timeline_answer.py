@@ -1,0 +1,173 @@
+"""Timeline answer: the history of a server as JSON or CSV, made in pieces.
+
+A day of a thousand components that flap is megabytes of JSON. Each piece takes the acceptor's
+thread for some milliseconds, and is made when the client has taken the one before: others are
+answered meanwhile, and memory is that of one piece.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any
+
+from agentctl.model import format_time
+from agentctl.server.fanout.history import FutureTime, HistoryWindow
+from agentctl.server.http.answer import (
+    JSON,
+    HttpAnswer,
+    refusal_answer,
+    retry_after,
+    warning,
+)
+from agentctl.server.http.request import Refusal, TimelineRequest
+from agentctl.server.services import Services
+from agentctl.timeline.buckets import columns
+from agentctl.timeline.facts import Row, Timeline
+
+CSV = "text/csv; charset=utf-8"
+
+HEADINGS = ("cluster", "namespace", "component", "from", "to", "status", "share", "message")
+
+MAX_AT_ONCE = 32
+"""Answers that are being read; each has its piece in every turn of the acceptor."""
+
+PIECE_WORK = 400
+"""Spans and columns of a piece, give or take those of one component; some milliseconds."""
+
+
+class TimelineAnswers:
+    """Used by the acceptor's thread alone."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._under_way: weakref.WeakSet[_Pieces] = weakref.WeakSet()
+
+    def answer(self, wanted: TimelineRequest) -> HttpAnswer:
+        history = self._services.broadcaster.history
+        if history is None:
+            text = "no timeline is kept here: serve with --timeline 24h"
+            return refusal_answer(Refusal(404, text))
+        if len(self._under_way) >= MAX_AT_ONCE:
+            text = f"{MAX_AT_ONCE} timelines are being read: try again in a moment"
+            return refusal_answer(Refusal(429, text), retry_after(1))
+        try:
+            window = history.window(wanted.since, wanted.namespace, wanted.components)
+        except FutureTime:
+            return refusal_answer(Refusal(400, "since: this time has not come yet, by our clock"))
+        if window is None:
+            message = "the first state is not known yet; try again in a second"
+            return refusal_answer(Refusal(503, message), retry_after(1))
+        form = _csv if wanted.format == "csv" else _json
+        pieces = _Pieces(form(window, wanted.columns))
+        self._under_way.add(pieces)
+        kind = CSV if wanted.format == "csv" else JSON
+        complete = window.frame.complete_from
+        headers = warning(wanted.ignored)
+        if complete is not None:
+            headers += (("Agentctl-Complete-From", format_time(complete)),)
+        return HttpAnswer(200, kind, None, headers, pieces)
+
+
+class _Pieces:
+    """An iterator that can be seen to be gone."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+
+def _json(window: HistoryWindow, width: int) -> Iterator[bytes]:
+    frame = window.frame
+
+    def parts(row: Row) -> dict[str, Any]:
+        if not width:
+            return {**frame.numbers_json(row), **frame.spans_json(row)}
+        shown = groupby(columns(row.spans, frame.span, width))
+        runs = [[state.value, len(list(same))] for state, same in shown]
+        return {**frame.numbers_json(row), "columns": runs}
+
+    head, tail = _text(frame.head_json())[:-1], _text(frame.tail_json())[1:]
+    yield f'{head},"components":['.encode()
+    separator = ""
+    for rows in _portions(window, width):
+        texts = [_text(parts(row)) for row in rows]
+        yield (separator + ",".join(texts)).encode("utf-8", "replace")
+        separator = ","
+    yield f"],{tail}\n".encode("utf-8", "replace")
+
+
+def _csv(window: HistoryWindow, width: int) -> Iterator[bytes]:
+    """A line for each span; of columns, for those beside each other that show the same."""
+    yield _lines([HEADINGS])
+    line: Callable[[Timeline, Row], list[tuple[Any, ...]]] = _span_lines
+    if width:
+
+        def line(frame: Timeline, row: Row) -> list[tuple[Any, ...]]:
+            return _column_lines(frame, row, width)
+
+    for rows in _portions(window, width):
+        yield _lines([each for row in rows for each in line(window.frame, row)])
+
+
+def _span_lines(frame: Timeline, row: Row) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *_named(row),
+            format_time(frame.at(span.start)),
+            format_time(frame.at(span.end)),
+            span.state.value,
+            "" if span.rest is None else round(span.share, 4),
+            span.message,
+        )
+        for span in row.spans
+    ]
+
+
+def _column_lines(frame: Timeline, row: Row, width: int) -> list[tuple[Any, ...]]:
+    lines: list[tuple[Any, ...]] = []
+    at = 0
+    for state, same in groupby(columns(row.spans, frame.span, width)):
+        end = at + len(list(same))
+        times = (format_time(frame.at(frame.span * edge // width)) for edge in (at, end))
+        lines.append((*_named(row), *times, state.value, "", ""))
+        at = end
+    return lines
+
+
+def _named(row: Row) -> tuple[str, str, str]:
+    return row.key.cluster, row.key.namespace, row.key.component
+
+
+def _portions(window: HistoryWindow, width: int) -> Iterator[list[Row]]:
+    """Rows, as many at a time as a piece may be made of."""
+    rows: list[Row] = []
+    work = 0
+    for one in window.rows:
+        row = window.row(one, whole=bool(width))
+        rows.append(row)
+        work += len(row.spans) + width
+        if work >= PIECE_WORK:
+            yield rows
+            rows, work = [], 0
+    if rows:
+        yield rows
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lines(rows: list[Any]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue().encode("utf-8", "replace")
