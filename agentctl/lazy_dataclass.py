@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "field_names", "replace"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
+
+    def field_names(value: object) -> tuple[str, ...]: ...
 else:
     _MISSING = object()
     _FIELDS = "__lazy_dataclass_fields__"
@@ -68,6 +70,10 @@ else:
             elif name in changes:
                 raise ValueError(f"field {name} is not taken by __init__: it cannot be replaced")
         return value.__class__(**changes)
+
+    def field_names(value):
+        """The names of an instance's fields; none for what is no dataclass of this module."""
+        return tuple(getattr(value.__class__, _FIELDS, ()))
 
     def _dataclass(cls, frozen, eq, repr):
         fields = {}

@@ -58,6 +58,7 @@ PURE = (
     *("engine.backlog", "engine.verdict", "engine.stream"),
     *("probe.address", "probe.answer", "probe.target"),
     *("kube.check", "kube.cuts", "kube.explain", "kube.evaluate"),
+    *("kube.components", "kube.each", "kube.members", "kube.selects"),
     *("diagnosis.explain", "diagnosis.text"),
 )
 IMPURE_MODULES = {
@@ -256,7 +257,10 @@ def test_kube_mode_imports_no_client_package() -> None:
 
 def test_the_default_catalog_imports_no_rules() -> None:
     code = "from agentctl.catalog.loader import load_default; load_default()"
-    unneeded = ("agentctl.rules", "agentctl.kube.tally", "agentctl.kube.checks.webhook")
+    unneeded = (
+        *("agentctl.rules", "agentctl.kube.tally", "agentctl.kube.checks.webhook"),
+        *("agentctl.kube.each", "agentctl.kube.members", "agentctl.kube.selects"),
+    )
     assert loaded_after(code, unneeded) == set()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tools.trip import trip
 
-MOST_FILES = {"kube": 30, "sse": 20}
+MOST_FILES = {"kube": 32, "sse": 21}
 """A newcomer has to read them all to know how it works: none is added without a reason."""
 
 MOST_LINES = 350

@@ -11,11 +11,12 @@ from agentctl.catalog.document import Node, short
 from agentctl.catalog.wording import MAX_TEXT, guess, listed
 from agentctl.duration import parse_duration
 from agentctl.errors import CatalogError
-from agentctl.kube.check import fill
+from agentctl.kube.check import NAME, Subject, fill
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import replace
 
 if TYPE_CHECKING:
+    from agentctl.rules.atom import Atom
     from agentctl.rules.judge import RuleList
 
 MAX_NAMES = 500
@@ -26,15 +27,23 @@ _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 class NodeFields:
     """See ``agentctl.kube.check.Fields``; ``what`` names the mapping in errors.
 
-    ``home`` is the namespace that counts where the mapping names none.
+    ``home`` is the namespace that counts where the mapping names none, ``subject`` what the
+    mapping is a template for.
     """
 
     def __init__(
-        self, node: Node, source: str, what: str, known: Sequence[str], home: str = ""
+        self,
+        node: Node,
+        source: str,
+        what: str,
+        known: Sequence[str],
+        home: str = "",
+        subject: Optional[Subject] = None,
     ) -> None:
         self._source = source
         self._what = what
         self._home = home
+        self._subject = subject
         self.line = node.line
         if not isinstance(node.value, dict):
             self._raise(node.line, f"a mapping for {what}", node.described())
@@ -43,6 +52,10 @@ class NodeFields:
         for key in self._values:
             if key not in known:
                 self._raise(self.line_of(key), f"as key {listed(known)}", guess(key, known))
+
+    @property
+    def subject(self) -> Optional[Subject]:
+        return self._subject
 
     def line_of(self, field: str) -> int:
         return self._key_lines.get(field, self.line)
@@ -155,11 +168,18 @@ class NodeFields:
         node = self._values.get(field)
         return rules_of(resource) if node is None else parse_rules(node, self._source)
 
+    def atoms(self, field: str) -> tuple[Atom, ...]:
+        """A list of atoms that must all hold; none if not there."""
+        from agentctl.catalog.rules import parse_atoms
+
+        node = self._values.get(field)
+        return () if node is None else parse_atoms(node, self._source)
+
     def group(self, field: str, known: Sequence[str]) -> Optional[NodeFields]:
         node = self._values.get(field)
         if node is None:
             return None
-        return NodeFields(node, self._source, repr(field), known)
+        return NodeFields(node, self._source, repr(field), known, self._home, self._subject)
 
     def mappings(self, field: str, most: int) -> list[Node]:
         """A list of one to ``most`` entries, whatever they are."""
@@ -197,6 +217,8 @@ class NodeFields:
         value = self._text(node, field, expected)
         # A namespace is a DNS label: what is one with "x" is one with any.
         probe = fill(value, "x")
+        if self._subject is not None:
+            probe = probe.replace(NAME, "x")
         if not _DNS_NAME.match(probe) or len(probe) > 253:
             self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))
         return value

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from agentctl import package
 from agentctl.catalog.document import MAX_BYTES, Node, parse, short
@@ -22,7 +22,8 @@ from agentctl.catalog.fields import NodeFields
 from agentctl.catalog.wording import guess
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
-from agentctl.kube.check import Check
+from agentctl.kube.check import Check, Subject
+from agentctl.kube.components import Component, CycleError, evaluation_order
 from agentctl.kube.conditions import (
     INSTALLED,
     PRESENT_FIELDS,
@@ -32,8 +33,8 @@ from agentctl.kube.conditions import (
     parse_present,
     parse_when,
 )
-from agentctl.kube.evaluate import Component, CycleError, evaluation_order
 from agentctl.lazy_dataclass import dataclass, field, replace
+from agentctl.model import Status
 
 DEFAULT = "agents.yaml"
 SHIPPED = (
@@ -46,7 +47,8 @@ SHIPPED = (
 KEYS = ("name", "namespace", "components", "requires")
 """``requires`` is what ``agentctl catalog show`` adds, passed over when read again."""
 
-COMPONENT_KEYS = ("name", "checks", "present", "optional", "namespace")
+COMPONENT_KEYS = ("name", "checks", "present", "optional", "namespace", "only")
+EACH_KEYS = ("each", "checks", "present", "namespace", "only")
 MAX_COMPONENTS = 1000
 MAX_CHECKS = 50
 MAX_CONDITIONS = 10
@@ -107,23 +109,35 @@ class Catalog:
         """
         if not globs:
             return self
+        components = [one if one.each is None else _told(one, globs) for one in self.components]
         for glob in globs:
-            if not any(fnmatchcase(name, glob) for name in self.names):
+            if not any(_matches(one, [glob]) for one in components):
                 known = ", ".join(self.names)
                 raise UsageError(f"no component matches {glob!r}; there are: {known}")
-        shown = {name for name in self.names if any(fnmatchcase(name, glob) for glob in globs)}
+        shown = {one.name for one in components if one.shown and _matches(one, globs)}
         wanted = set(shown)
-        for component in reversed(evaluation_order(self.components)):
+        for component in reversed(evaluation_order(components)):
             if component.name in wanted:
                 wanted.update(component.follows())
         return replace(
             self,
             components=tuple(
-                replace(one, shown=one.name in shown)
-                for one in self.components
-                if one.name in wanted
+                replace(one, shown=one.name in shown) for one in components if one.name in wanted
             ),
         )
+
+
+def _matches(component: Component, globs: Sequence[str]) -> bool:
+    """Whether one of the globs means it, or any that it is a template for."""
+    if component.each is not None:
+        return component.each.may_tell(globs)
+    return component.shown and any(fnmatchcase(component.name, glob) for glob in globs)
+
+
+def _told(component: Component, globs: Sequence[str]) -> Component:
+    """A template that tells no others than those that a glob means."""
+    assert component.each is not None, "a template"
+    return replace(component, each=replace(component.each, globs=tuple(globs)))
 
 
 def _without_probes(component: Component) -> Component:
@@ -208,6 +222,10 @@ def load(data: bytes, source: str, probes: bool = True) -> Catalog:
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []
     for node in top.mappings("components", MAX_COMPONENTS):
+        if isinstance(node.value, dict) and "each" in node.value:
+            for component in _templates(node, source, following, tuple(components)):
+                components[component.name] = component
+            continue
         fields = NodeFields(node, source, "a component", COMPONENT_KEYS)
         component = _component(fields, node, source, following, probes)
         if component.name in components:
@@ -247,34 +265,87 @@ def _component(
     if not _COMPONENT_NAME.match(name):
         expected = "a name of at most 100 letters, digits and ':._/-' as 'name'"
         raise fields.error(line, expected, repr(short(name)))
-    parsed: list[Check] = []
-    conditions: list[tuple[Condition, ...]] = []
     declared = node.plain()
     entries = fields.mappings("checks", MAX_CHECKS)
     kept = entries if probes else [one for one in entries if not _is_probe(one)]
     if 0 < len(kept) < len(entries):
         entries, declared = kept, {**declared, "checks": [one.plain() for one in kept]}
+    checks, conditions = _checks(entries, source, home, following)
+    presence = _presence(fields, source, home)
+    if fields.flag("optional"):
+        presence = _optional(fields, checks)
+    return Component(
+        name,
+        checks,
+        line,
+        declared,
+        conditions=conditions,
+        presence=presence,
+        told=any(isinstance(one, INSTALLED) for one in presence),
+        only=_only(fields),
+    )
+
+
+def _templates(
+    node: Node, source: str, following: list[tuple[str, int]], known: Sequence[str]
+) -> list[Component]:
+    """A component with ``each``, as a template for each of its kinds."""
+    from agentctl.catalog.each import FIELDS, default_checks, parse_each
+
+    fields = NodeFields(node, source, "a component with 'each'", EACH_KEYS)
+    declared = node.plain()
+    home = fields.name("namespace", "")
+    what = NodeFields(node.value["each"], source, "'each'", FIELDS, home)
+    presence = _presence(fields, source, home)
+    written = fields.mappings("checks", MAX_CHECKS) if fields.has("checks") else []
+    found: list[Component] = []
+    for one in parse_each(what):
+        entries = written or default_checks(one, node.line)
+        checks, conditions = _checks(entries, source, one.namespace, following, one)
+        taken = sum(name.startswith(f"{one.noun}/*") for name in known)
+        found.append(
+            Component(
+                f"{one.noun}/*{taken or ''}",
+                checks,
+                node.line,
+                declared,
+                conditions=conditions,
+                presence=presence,
+                only=_only(fields),
+                each=one,
+            )
+        )
+    return found
+
+
+def _checks(
+    entries: Sequence[Node],
+    source: str,
+    home: str,
+    following: list[tuple[str, int]],
+    subject: Optional[Subject] = None,
+) -> tuple[tuple[Check, ...], tuple[tuple[Condition, ...], ...]]:
+    """The checks of a component and, where any has one, the conditions of each."""
+    parsed: list[Check] = []
+    conditions: list[tuple[Condition, ...]] = []
     for entry in entries:
-        check, when = _check(entry, source, home)
+        check, when = _check(entry, source, home, subject)
         conditions.append(when)
         line_of_name = entry.key_lines.get("name", entry.line)
         following += [(followed, line_of_name) for followed in check.follows()]
         parsed.append(check)
-    presence = tuple(
+    return tuple(parsed), tuple(conditions) if any(conditions) else ()
+
+
+def _presence(fields: NodeFields, source: str, home: str) -> tuple[Condition, ...]:
+    return tuple(
         parse_present(NodeFields(one, source, "a 'present' condition", PRESENT_FIELDS, home))
         for one in _one_or_more(fields, "present")
     )
-    if fields.flag("optional"):
-        presence = _optional(fields, parsed)
-    return Component(
-        name,
-        tuple(parsed),
-        line,
-        declared,
-        conditions=tuple(conditions) if any(conditions) else (),
-        presence=presence,
-        told=any(isinstance(one, INSTALLED) for one in presence),
-    )
+
+
+def _only(fields: NodeFields) -> tuple[Status, ...]:
+    return tuple(map(Status, fields.choices("only", [one.value for one in Status], ())))
 
 
 def _optional(fields: NodeFields, parsed: Sequence[Check]) -> tuple[Condition, ...]:
@@ -305,15 +376,19 @@ def _one_or_more(fields: NodeFields, field: str) -> list[Node]:
     return fields.mappings(field, MAX_CONDITIONS) if isinstance(node.value, list) else [node]
 
 
-def _check(node: Node, source: str, home: str) -> tuple[Check, tuple[Condition, ...]]:
+def _check(
+    node: Node, source: str, home: str, subject: Optional[Subject]
+) -> tuple[Check, tuple[Condition, ...]]:
     # Which fields are known depends on the kind, so that is read first.
     name = NodeFields(node, source, "a check", tuple(node.key_lines)).choice("kind", kinds())
     kind = check_kind(name)
     known_fields = ("kind", *kind.fields, "when")
-    fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields, home)
+    fields = NodeFields(node, source, f"a check of kind {name!r}", known_fields, home, subject)
     check: Check = kind.parse(fields)
+    if check.asks and subject is not None:
+        raise fields.fail("kind", "no check of kind 'probe' beside 'each'")
     when = tuple(
-        parse_when(NodeFields(one, source, "a 'when' condition", WHEN_FIELDS, home))
+        parse_when(NodeFields(one, source, "a 'when' condition", WHEN_FIELDS, home, subject))
         for one in _one_or_more(fields, "when")
     )
     return check, when

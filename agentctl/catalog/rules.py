@@ -36,6 +36,11 @@ def parse_rules(node: Node, source: str, name: str = "") -> RuleList:
     return _RulesReader(source).rules(node, name)
 
 
+def parse_atoms(node: Node, source: str) -> tuple[Atom, ...]:
+    """The atoms of a field, which must all hold. Raises CatalogError."""
+    return _RulesReader(source).atoms(node)
+
+
 @cache
 def shipped() -> tuple[ShippedRules, ...]:
     """The rules that ship, kind by kind."""
@@ -102,6 +107,9 @@ class _RulesReader:
         if node.value not in STATUSES:
             self._fail(node.line, f"after 'else' {listed(STATUSES)}", node.described())
         return str(node.value)
+
+    def atoms(self, node: Node) -> tuple[Atom, ...]:
+        return self._rule("healthy", node, node.line, []).atoms
 
     def _rule(self, status: str, node: Node, line: int, before: list[Rule]) -> Rule:
         entries = node.value if isinstance(node.value, list) else [node]

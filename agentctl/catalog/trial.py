@@ -78,7 +78,7 @@ def trials(catalog: Catalog, item: Mapping[str, Any]) -> list[Trial]:
         tried(component.name, cut.rules, cut.generation)
         for component in catalog.components
         for cut in _cuts(component.checks, group, kind)
-        if cut.is_about(metadata)
+        if cut.is_about(item)
     ]
     return found or [tried("", rules_of_kind(group, kind), True)]
 

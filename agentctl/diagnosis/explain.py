@@ -11,7 +11,8 @@ from typing import Optional
 
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
-from agentctl.kube.evaluate import Component, Evaluator, verdict
+from agentctl.kube.components import Component
+from agentctl.kube.evaluate import Evaluator, verdict
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.resources import SERVED, WatchSpec
 from agentctl.lazy_dataclass import dataclass
@@ -38,7 +39,7 @@ class Explainer:
 
     def reasons(self, item: Item, now: float) -> list[Reason]:
         """Why an item is what it is; none for one that is fine or fixed by the catalog."""
-        component = self._components.get(item.component)
+        component = self._evaluator.component(item.namespace, item.component)
         if component is None or not needs_diagnosis(item):
             return []
         context = self._evaluator.context(item.namespace, now)
@@ -46,7 +47,8 @@ class Explainer:
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
-        for check in component.active(lambda condition: condition.holds(context)):
+        for place in component.active(lambda condition: condition.holds(context)):
+            check = component.checks[place]
             result = verdict(check, context)
             if result.status in GOOD:
                 continue

@@ -13,14 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
-from agentctl.kube.resources import Need
+from agentctl.kube.resources import Need, Resource
 from agentctl.kube.selectors import LabelSelector
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status
 
 if TYPE_CHECKING:  # its import costs start-up, and few catalogs need it
+    from agentctl.kube.cuts.found import FoundCut
     from agentctl.rules.judge import RuleList
+
+
+NAME = "{name}"
+"""Stands for the object that is found, in the checks under ``each``."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Result:
     """Since when it has been so, as the API writes times; empty where that is not told."""
     asked: bool = False
     """The dependency itself was asked: what is only ``configured`` beside it says nothing."""
+    early: bool = False
+    """Too early to tell anything: so far there is no such component."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,31 @@ def blind(message: str) -> Result:
     return Result(Status.UNKNOWN, message)
 
 
+class Subject(Protocol):
+    """The objects of one kind for each of which a check is a template (see ``kube.each``)."""
+
+    @property
+    def resource(self) -> Resource: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def cut(self) -> FoundCut: ...
+    @property
+    def namespace(self) -> str: ...
+
+
 class Fields(Protocol):
     """One check's mapping in the catalog, read field by field.
 
     Every method raises CatalogError with file and line when the field is not what was
     asked for, or is missing and has no default. Names may hold ``{namespace}``, which
-    stands for the namespace that is watched (see ``fill``).
+    stands for the namespace that is watched (see ``fill``), and under ``each`` ``{name}`` for the
+    object that is found.
     """
+
+    @property
+    def subject(self) -> Optional[Subject]:
+        """What ``each`` finds, for each of which the check is; None where there is no ``each``."""
 
     def has(self, field: str) -> bool:
         """Whether the field is there at all."""

@@ -8,114 +8,36 @@ only the checks and conditions are asked whose own tables have changed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Result, worst
+from agentctl.kube.components import Component, evaluation_order
 from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.memo import Memo
-from agentctl.kube.resources import NAMESPACES, Cut, Need, WatchSpec, plan
+from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
 from agentctl.kube.view import SourceView, View
-from agentctl.lazy_dataclass import dataclass, field, replace
-from agentctl.model import Item, Status
+from agentctl.lazy_dataclass import replace
+from agentctl.model import Item, ItemKey, Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.members import Members
 
 log = logging.getLogger(__name__)
 
 Redact = Callable[[str], str]
-Holds = Callable[[Condition], Optional[bool]]
-"""Whether a condition holds; None where that cannot be seen."""
+Ask = Callable[[Context], Result]
 
 
-@dataclass(frozen=True)
-class Component:
-    """A named part of the control plane and the checks that make up its health."""
+class Place(NamedTuple):
+    """Where an item stands in the output; ``member`` is its name among those of ``each``."""
 
-    name: str
-    checks: tuple[Check, ...]
-    line: int = field(default=0, compare=False)
-    """Where the catalog declares it."""
-    declared: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """The same as plain data, as it was written."""
-    shown: bool = True
-    """False for one that is judged only because another follows it."""
-    conditions: tuple[tuple[Condition, ...], ...] = ()
-    """For each check those that must all hold, or it is left out."""
-    presence: tuple[Condition, ...] = ()
-    """One of these must hold, or there is no such component; none: it is always there."""
-    told: bool = False
-    """Where none holds it is ``configured``, "not installed", and not left out."""
-
-    def needs(self, namespace: str) -> Iterator[Need]:
-        """What its checks and conditions want to know."""
-        for check in self.checks:
-            yield from check.needs(namespace)
-        for condition in (*chain(*self.conditions), *self.presence):
-            yield from condition.needs(namespace)
-
-    def active(self, holds: Holds) -> Sequence[Check]:
-        """The checks that hold: those whose conditions do, or cannot be seen."""
-        if not self.conditions:
-            return self.checks
-        return [
-            check
-            for check, mine in zip(self.checks, self.conditions)
-            if all(holds(one) is not False for one in mine)
-        ]
-
-    def is_there(self, holds: Holds) -> Optional[bool]:
-        """Whether there is such a component; None where that cannot be seen."""
-        if not self.presence:
-            return True
-        found = [holds(one) for one in self.presence]
-        return True if True in found else (None if None in found else False)
-
-    @cached_property
-    def static(self) -> bool:
-        """Nothing of the cluster decides on it."""
-        return not any(self.needs("")) and not self.follows()
-
-    def follows(self) -> tuple[str, ...]:
-        """The components that must be judged before this one."""
-        return tuple(dict.fromkeys(name for check in self.checks for name in check.follows()))
-
-
-class CycleError(ValueError):
-    """Components follow each other in a circle; ``path`` names them, the first one twice."""
-
-    def __init__(self, path: tuple[str, ...]) -> None:
-        super().__init__(" -> ".join(path))
-        self.path = path
-
-
-def evaluation_order(components: Sequence[Component]) -> tuple[Component, ...]:
-    """Those that are followed before those that follow; else as given.
-
-    Raises CycleError, and KeyError for a component that follows one not given.
-    """
-    by_name = {component.name: component for component in components}
-    done: dict[str, Component] = {}
-    for start in components:
-        # A stack instead of recursion: a chain may be as long as the catalog.
-        path: dict[str, None] = {}
-        stack = [start.name]
-        while stack:
-            name = stack[-1]
-            ahead = [one for one in by_name[name].follows() if one not in done]
-            if name in done or not ahead:
-                done.setdefault(name, by_name[name])
-                path.pop(name, None)
-                stack.pop()
-                continue
-            path[name] = None
-            if ahead[0] in path:
-                circle = list(path)
-                raise CycleError((*circle[circle.index(ahead[0]) :], ahead[0]))
-            stack.append(ahead[0])
-    return tuple(done.values())
+    unit: int
+    member: str = ""
 
 
 class _Unit(NamedTuple):
@@ -174,12 +96,30 @@ class Evaluator:
             for need in wanted:
                 source = self.view.source_of(need.resource, need.namespace).spec.name
                 self._resting[source].update(self._units[index].dependents)
-        self._memos: dict[tuple[str, int], Callable[[Context], Any]] = {}
+        self._memos: dict[tuple[str, int], Memo[Optional[bool]]] = {}
         for namespace in namespaces:
             self._remember(components, namespace)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
-        self._items: dict[int, Item] = {}
+        self._members = self._members_of(components)
+        self._asks: dict[Place, list[Ask]] = {}
+        self._judged: dict[Place, Result] = {}
+        self._items: dict[Place, Item] = {}
         self._recheck: dict[int, float] = {}
+        self.gone = False
+        """Whether the last evaluation took an item away."""
+
+    def _members_of(self, components: Sequence[Component]) -> dict[int, Members]:
+        """Those of each unit that is a template."""
+        taken = frozenset(one.name for one in components if one.each is None)
+        if len(taken) == len(components):
+            return {}
+        from agentctl.kube.members import Members
+
+        return {
+            index: Members(unit.component, unit.namespace, taken)
+            for index, unit in enumerate(self._units)
+            if unit.component.each is not None
+        }
 
     @property
     def next_recheck(self) -> Optional[float]:
@@ -203,13 +143,14 @@ class Evaluator:
 
     def items(self) -> list[Item]:
         """All that has been evaluated, in output order."""
-        return [self._items[place] for place in sorted(self._items)]
+        return self._unique(self._items[at] for at in sorted(self._items))
 
     def evaluate(self, sources: Optional[Iterable[str]], now: float) -> list[Item]:
         """Judge again what rests on ``sources`` (None for everything) or is due by ``now``.
 
         Returns the items judged, changed or not, in output order.
         """
+        self.gone = False
         if sources is None:
             dirty = set(range(len(self._units)))
         else:
@@ -217,10 +158,29 @@ class Evaluator:
             for index, due in self._recheck.items():
                 if due <= now:
                     dirty.update(self._units[index].dependents)
+        judged: list[Place] = []
         for index in sorted(dirty):
-            self._judge(index, now)
-        judged = self._in_output_order(dirty)
-        return [self._items[unit.place] for unit in judged if unit.place in self._items]
+            judged += self._judge(index, now)
+        return self._unique(self._items[at] for at in sorted(judged) if at in self._items)
+
+    def component(self, namespace: str, name: str) -> Optional[Component]:
+        """The one of this name as it is now; None where there is none."""
+        for index, unit in enumerate(self._units):
+            if unit.namespace == namespace:
+                if unit.component.each is None and unit.component.name == name:
+                    return unit.component
+                if index in self._members and name in self._members[index].now:
+                    return self._members[index].now[name]
+        return None
+
+    def _unique(self, items: Iterable[Item]) -> list[Item]:
+        """Without those that ``each`` has found before."""
+        if not self._members:
+            return list(items)
+        found: dict[ItemKey, Item] = {}
+        for item in items:
+            found.setdefault(item.key, item)
+        return list(found.values())
 
     def _remember(self, components: Sequence[Component], namespace: str) -> None:
         """A memo for each check, and one for all equal conditions."""
@@ -231,12 +191,15 @@ class Evaluator:
                     tables = self._tables(condition, namespace)
                     conditions[condition] = Memo(condition.holds, tables)
                 self._memos[namespace, id(condition)] = conditions[condition]
-            for check in component.checks:
-                ask = partial(verdict, check)
-                # What it follows is judged right before it, and costs it nothing to read.
-                keep = not check.follows()
-                memo = Memo(ask, self._tables(check, namespace)) if keep else ask
-                self._memos[namespace, id(check)] = memo
+
+    def _asked(self, component: Component, namespace: str) -> list[Ask]:
+        """How its checks are asked: only where something has changed."""
+        asks: list[Ask] = []
+        for check in component.checks:
+            ask = partial(verdict, check)
+            # What it follows is judged right before it, and costs it nothing to read.
+            asks.append(ask if check.follows() else Memo(ask, self._tables(check, namespace)))
+        return asks
 
     def _tables(
         self, part: Union[Check, Condition], namespace: str
@@ -246,28 +209,61 @@ class Evaluator:
             for need in part.needs(namespace)
         ]
 
-    def _in_output_order(self, indexes: Iterable[int]) -> list[_Unit]:
-        units = [self._units[index] for index in indexes]
-        return sorted((unit for unit in units if unit.component.shown), key=lambda unit: unit.place)
-
-    def _judge(self, index: int, now: float) -> None:
+    def _judge(self, index: int, now: float) -> list[Place]:
+        """Judge a unit again; returns the places of its items."""
         component, namespace, place, _ = self._units[index]
-        results = self._results[namespace]
+        members = self._members.get(index)
+        if members is None:
+            result = self._judge_one(component, namespace, Place(place), now)
+            self._results[namespace][component.name] = result
+            self._expect(index, [result])
+            return [Place(place)]
+        there = component.is_there(partial(self._holds, self.context(namespace, now)))
+        for name in members.clear() if there is False else members.refresh(self.view):
+            at = Place(place, name)
+            self._asks.pop(at, None)
+            self._judged.pop(at, None)
+            self._hide(at)
+        places = {name: Place(place, name) for name in members.now}
+        self._expect(
+            index,
+            [
+                self._judge_one(one, namespace, places[name], now)
+                for name, one in members.now.items()
+            ],
+        )
+        return list(places.values())
+
+    def _expect(self, index: int, results: Iterable[Result]) -> None:
+        """Judge a unit again when the first of these verdicts may change by itself."""
+        moments = (one.recheck_at for one in results)
+        first = min((one for one in moments if one is not None), default=None)
+        if first is None:
+            self._recheck.pop(index, None)
+        else:
+            self._recheck[index] = first
+
+    def _hide(self, at: Place) -> None:
+        if self._items.pop(at, None) is not None:
+            self.gone = True
+
+    def _holds(self, context: Context, condition: Condition) -> Optional[bool]:
+        memo = self._memos.get((context.namespace, id(condition)))
+        return condition.holds(context) if memo is None else memo(context)
+
+    def _judge_one(self, component: Component, namespace: str, at: Place, now: float) -> Result:
+        """Judge a component again, by those of its checks that hold, and keep its item."""
         context = self.context(namespace, now)
-
-        def holds(condition: Condition) -> Optional[bool]:
-            answer: Optional[bool] = self._memos[namespace, id(condition)](context)
-            return answer
-
+        holds = partial(self._holds, context)
         there = component.is_there(holds)
         absent = there is False and component.told
-        if not component.told and (there is False or (there is None and place not in self._items)):
-            self._items.pop(place, None)
-            self._recheck.pop(index, None)
-            results[component.name] = Result(Status.CONFIGURED, "not there")
-            return
+        if not component.told and (there is False or (there is None and at not in self._items)):
+            self._hide(at)
+            return Result(Status.CONFIGURED, "not there")
+        if at not in self._asks:
+            self._asks[at] = self._asked(component, namespace)
         active = () if absent else component.active(holds)
-        results_of = [self._memos[namespace, id(check)](context) for check in active]
+        results_of = [self._asks[at][place](context) for place in active]
         if any(one.asked for one in results_of):
             told = [one for one in results_of if one.status is not Status.CONFIGURED]
             results_of = sorted(told, key=lambda one: not one.asked)
@@ -275,13 +271,12 @@ class Evaluator:
         if not active:
             why = "not installed" if absent else "none of its checks holds"
             result = Result(Status.CONFIGURED, why)
-        if result.recheck_at is None:
-            self._recheck.pop(index, None)
-        else:
-            self._recheck[index] = result.recheck_at
-        if component.shown and (place not in self._items or results[component.name] != result):
-            self._items[place] = self._item(component, namespace, result)
-        results[component.name] = result
+        if not component.shows(result) or any(one.early for one in results_of):
+            self._hide(at)
+        elif at not in self._items or self._judged[at] != result:
+            self._items[at] = self._item(component, namespace, result)
+        self._judged[at] = result
+        return result
 
     def _item(self, component: Component, namespace: str, result: Result) -> Item:
         details = {key: self._redacted(value) for key, value in result.details.items()}

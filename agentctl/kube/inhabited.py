@@ -8,7 +8,7 @@ from typing import Any
 
 from agentctl.clock import Clock
 from agentctl.errors import NotFoundError
-from agentctl.kube.evaluate import Component
+from agentctl.kube.components import Component
 from agentctl.kube.listwatch import ListWatch, WatchSettings
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import (

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from agentctl.kube.evaluate import Component, Evaluator
+from agentctl.kube.components import Component
+from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import SERVED, WatchSpec
 from agentctl.lazy_dataclass import dataclass
 
@@ -157,7 +158,13 @@ def describe(catalog: Declared, namespaces: Sequence[str]) -> dict[str, Any]:
     return {
         "name": catalog.name,
         **({"namespace": catalog.namespace} if catalog.namespace else {}),
-        "components": [dict(one.declared) for one in catalog.components if one.shown],
+        # One with several kinds is several components, and was written once.
+        "components": [
+            dict(declared)
+            for declared in {
+                id(one.declared): one.declared for one in catalog.components if one.shown
+            }.values()
+        ],
         "requires": {
             "hash": catalog.hash,
             "namespaces": list(namespaces),

@@ -73,6 +73,14 @@ PODS = Resource("", "v1", "pods")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 STATEFULSETS = Resource("apps", "v1", "statefulsets")
 DAEMONSETS = Resource("apps", "v1", "daemonsets")
+REPLICASETS = Resource("apps", "v1", "replicasets")
+JOBS = Resource("batch", "v1", "jobs")
+CRONJOBS = Resource("batch", "v1", "cronjobs")
+SERVICES = Resource("", "v1", "services")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims")
+WORKLOADS = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS, "DaemonSet": DAEMONSETS}
+"""What runs pods for good, by kind."""
+
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
 CRDS = Resource(
@@ -93,7 +101,7 @@ SERVED = Resource("", "", "apis", namespaced=False)
 
 _KNOWN = (
     *(NAMESPACES, PODS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, LEASES, ENDPOINTSLICES),
-    *(VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS),
+    *(VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, REPLICASETS, JOBS, CRONJOBS),
 )
 _CORE_CLUSTER = ("nodes", "namespaces", "persistentvolumes", "componentstatuses")
 _CLUSTER = (

@@ -104,7 +104,7 @@ class KubeState:
         return waited | {self._whole[name] for name in waited if name in self._whole}
 
     def items(self, now: float) -> Sequence[Item]:
-        if self._evaluator.evaluate(self._dirty, now):
+        if self._evaluator.evaluate(self._dirty, now) or self._evaluator.gone:
             self._items = self._evaluator.items()
             if self._evaluator.view.unproven:
                 self._prove()

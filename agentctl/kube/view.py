@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
@@ -121,6 +121,7 @@ class View:
         }
         self.proven_at: Optional[float] = None
         """When (monotonic) the storage behind it last answered; None where nobody asks it."""
+        self._related: dict[Hashable, tuple[list[int], Any]] = {}
         self.unproven: set[str] = set()
         """The watches on which something has ended, unless it is their storage that has."""
 
@@ -154,6 +155,22 @@ class View:
         if key not in source.derived:
             source.derived[key] = reduce(source.tables[cut])
         value: T = source.derived[key]
+        return value
+
+    def relate(
+        self,
+        key: Hashable,
+        tables: Sequence[tuple[Resource, str, Cut]],
+        reduce: Callable[..., T],
+    ) -> T:
+        """The same of several tables together; ``key`` is what it is known by."""
+        at = [(self.source_of(resource, where), cut) for resource, where, cut in tables]
+        seen = [source.changes[cut] for source, cut in at]
+        known = self._related.get(key)
+        if known is None or known[0] != seen:
+            known = seen, reduce(*(source.tables[cut] for source, cut in at))
+            self._related[key] = known
+        value: T = known[1]
         return value
 
     def mark_blind(self, source: str, reason: str) -> bool:

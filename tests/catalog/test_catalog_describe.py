@@ -57,3 +57,23 @@ def test_the_examples_of_the_documentation_load() -> None:
     assert examples
     for example in examples:
         load(example.encode(), "docs/catalog.md")
+
+
+def test_each_key_of_each_is_documented() -> None:
+    from agentctl.catalog.each import FIELDS
+
+    found = re.search(r"\| key of `each` \|(.*?)\n\n", DOCS.read_text(), re.S)
+    assert found
+    assert set(re.findall(r"^\| `(\w+)` \|", found[1], re.M)) == set(FIELDS)
+
+
+def test_a_component_for_several_kinds_is_written_once() -> None:
+    text = "components: [{each: {kinds: [Deployment, DaemonSet], names: [w*]}, only: [error]}]"
+    catalog = load(text.encode(), "mine.yaml")
+    data = describe(catalog, ["agents"])
+    each = {"kinds": ["Deployment", "DaemonSet"], "names": ["w*"]}
+    assert data["components"] == [{"each": each, "only": ["error"]}]
+    again = load(yaml.safe_dump(data).encode(), "again.yaml")
+    assert again.hash == data["requires"]["hash"] == catalog.hash
+    sources = [watch["source"] for watch in data["requires"]["watches"]]
+    assert sources == ["deployments", "pods", "daemonsets"]

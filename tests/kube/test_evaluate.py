@@ -15,7 +15,8 @@ from agentctl.catalog.loader import load_default
 from agentctl.kube.check import Context, Result, worst
 from agentctl.kube.checks.component import ComponentCheck
 from agentctl.kube.checks.static import StaticCheck
-from agentctl.kube.evaluate import Component, CycleError, Evaluator, evaluation_order
+from agentctl.kube.components import Component, CycleError, evaluation_order
+from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.rbac import Permission, permissions, roles
 from agentctl.kube.resources import Need, Seen
 from agentctl.lazy_dataclass import dataclass

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agentctl.clock import Clock
 from agentctl.errors import AgentctlError
 from agentctl.kube.client import ApiClient
-from agentctl.kube.evaluate import Component
+from agentctl.kube.components import Component
 from agentctl.kube.inhabited import inhabited
 from agentctl.kube.reader import ApiReader, reader
 

@@ -18,10 +18,11 @@ from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.kube.access import AccessProvider, ClusterAccess
 from agentctl.kube.client import ApiClient
+from agentctl.kube.components import Component
 from agentctl.kube.console import Console
 from agentctl.kube.context import KubeContext
 from agentctl.kube.cuts.facts import CLOSER
-from agentctl.kube.evaluate import Component, Evaluator
+from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
 from agentctl.kube.sources import cluster_sources, cluster_state

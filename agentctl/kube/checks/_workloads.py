@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from agentctl.kube.check import Fields, fill
+from agentctl.kube.check import NAME, Fields, fill
 from agentctl.kube.explain.finding import Finding, kubectl
-from agentctl.kube.resources import DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Cut, Need
+from agentctl.kube.resources import WORKLOADS, Cut, Need
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass
 
-KINDS = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS, "DaemonSet": DAEMONSETS}
+KINDS = WORKLOADS
 DEFAULT_KINDS = ("Deployment",)
 
 
@@ -69,3 +69,20 @@ def not_installed(kinds: Sequence[str], where: str) -> Finding:
 
 def parse_kinds(fields: Fields) -> tuple[str, ...]:
     return fields.choices("kinds", tuple(KINDS), DEFAULT_KINDS)
+
+
+def subject_of(
+    fields: Fields, field: str, kinds: Sequence[str], *others: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Under ``each`` the object that is found, as (name,) and (kind,), where ``field`` names none.
+
+    Nothing where it does, or one of the ``others``. Raises CatalogError where what is found is
+    none of ``kinds``.
+    """
+    subject = fields.subject
+    if subject is None or any(map(fields.has, (field, *others))):
+        return (), ()
+    if subject.kind not in kinds:
+        expected = f"{field!r}, or 'each' of {' or '.join(kinds)}"
+        raise fields.fail("kind", f"{expected} (it finds {subject.kind})")
+    return (NAME,), (subject.kind,)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
+from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place, worst
-from agentctl.kube.checks._workloads import Names, parse_kinds
+from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds, subject_of
 from agentctl.kube.checks.env import setting
 from agentctl.kube.cuts.facts import cut_endpoint_facts
 from agentctl.kube.cuts.objects import Endpoints, cut_endpoints, cut_env
@@ -16,7 +18,10 @@ from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
 
 KIND = "endpoints"
-FIELDS = ("service", "labels", "port", "namespace", "absent", "show_address", "unless_env")
+FIELDS = (
+    *("service", "labels", "port", "namespace", "absent", "zero"),
+    *("show_address", "unless_env"),
+)
 
 ABSENT = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
 SHOWN = 5
@@ -31,6 +36,8 @@ class EndpointsCheck(Check):
 
     ``port`` is the Service's, and only shown: slices know the pods' ports instead.
 
+    ``zero`` is the status where all workloads that the Service selects are scaled to 0.
+
     With ``unless`` and ``variables`` the check is passed over when one of these is set
     on that workload: then the address points elsewhere.
     """
@@ -43,15 +50,21 @@ class EndpointsCheck(Check):
     unless: Optional[Names] = None
     variables: tuple[str, ...] = ()
     labels: Optional[LabelSelector] = None
+    zero: Optional[Status] = None
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         where = place(self.namespace, namespace)
         slices = Need(ENDPOINTSLICES, where, cut_endpoints, labels=self.labels)
         if self.labels is None:
             slices = slices_of(fill(self.service, namespace), where)
-        if self.unless is None:
-            return (slices,)
-        return (slices, *self.unless.needs(namespace, namespace, cut_env))
+        needs = [slices]
+        if self.zero is not None:
+            from agentctl.kube.selects import needs_of_selection
+
+            needs += needs_of_selection(where, tuple(KINDS))
+        if self.unless is not None:
+            needs += self.unless.needs(namespace, namespace, cut_env)
+        return tuple(needs)
 
     def evaluate(self, context: Context) -> Result:
         if self.unless is not None:
@@ -119,6 +132,9 @@ class EndpointsCheck(Check):
         address = f"{service}.{where}.svc.cluster.local:{self.port}"
         details = {"address": address} if self.show_address else {}
         counts = count(context, where, service)
+        if (counts is None or not counts[0]) and self._at_zero(context, where, service):
+            assert self.zero is not None, "nobody is asked otherwise"
+            return Result(self.zero, "what it selects is scaled to 0", details)
         if counts is None:
             absent = self.absent is Status.CONFIGURED
             message = "" if absent else f"service {service} has no endpoints"
@@ -130,6 +146,14 @@ class EndpointsCheck(Check):
             message = f"{service}: {ready}/{total} endpoints ready"
             return Result(Status.DEGRADED, message, details)
         return Result(Status.HEALTHY, address if self.show_address else "", details)
+
+    def _at_zero(self, context: Context, where: str, service: str) -> bool:
+        if self.zero is None:
+            return False
+        from agentctl.kube.selects import selecting
+
+        selected = selecting(context.view, where, tuple(KINDS)).get(service)
+        return selected is not None and selected.at_zero
 
 
 def slices_of(service: str, where: str) -> Need:
@@ -144,14 +168,17 @@ def count(context: Context, where: str, service: str) -> Optional[tuple[int, int
     A dual-stack Service lists each pod once for each address family: the family that
     is served best counts.
     """
-    families: dict[str, tuple[int, int]] = {}
-    slices: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoints).values()
-    one: Endpoints
-    for one in slices:
-        if one.service == service:
-            ready, total = families.get(one.family, (0, 0))
-            families[one.family] = (ready + one.ready, total + one.total)
-    return max(families.values(), default=None)
+    known = context.view.derive(ENDPOINTSLICES, where, cut_endpoints, _counted)
+    return known.get(service)
+
+
+def _counted(table: Mapping[ObjectKey, Endpoints]) -> dict[str, tuple[int, int]]:
+    families: dict[str, dict[str, tuple[int, int]]] = {}
+    for one in table.values():
+        mine = families.setdefault(one.service, {})
+        ready, total = mine.get(one.family, (0, 0))
+        mine[one.family] = (ready + one.ready, total + one.total)
+    return {service: max(mine.values()) for service, mine in families.items()}
 
 
 def parse(fields: Fields) -> Check:
@@ -161,13 +188,18 @@ def parse(fields: Fields) -> Check:
             if fields.has(field):
                 raise fields.fail(field, f"either 'service' or 'labels', and no {field!r} then")
     by_labels = fields.has("labels")
+    found, _ = subject_of(fields, "service", ("Service",), "labels")
+    service = found[0] if found else "" if by_labels else fields.name("service")
+    # Slices know the pods' ports instead: it is shown, and no more.
+    wanted = not by_labels and (fields.has("port") or fields.flag("show_address"))
     return EndpointsCheck(
-        service="" if by_labels else fields.name("service"),
-        port=0 if by_labels else fields.number("port", 1, 65535),
+        service=service,
+        port=fields.number("port", 1, 65535) if wanted else 0,
         namespace=fields.name("namespace", ""),
         absent=Status(fields.choice("absent", ABSENT, Status.ERROR.value)),
         show_address=fields.flag("show_address"),
         unless=Names(unless.names("workload"), parse_kinds(unless)) if unless else None,
         variables=unless.texts("variables") if unless else (),
         labels=fields.selector("labels"),
+        zero=Status(fields.choice("zero", ABSENT)) if fields.has("zero") else None,
     )

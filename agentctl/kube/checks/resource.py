@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from agentctl.engine.messages import ObjectKey
-from agentctl.kube.check import Check, Context, Fields, Result, blind, fill
+from agentctl.kube.check import NAME, Check, Context, Fields, Result, blind, fill
 from agentctl.kube.cuts.resources import ResourceCut
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import Need, Resource, resource_of
@@ -41,12 +41,14 @@ _GLOB = re.compile(r"[*?\[]")
 class ResourceCheck(Check):
     """``namespaces`` is empty for the one that is watched, ALL for all of them.
 
-    ``cut`` knows the rules, and which names and labels it is about.
+    ``cut`` knows the rules, and which names and labels it is about. With ``name`` it is about
+    that one object alone.
     """
 
     resource: Resource
     cut: ResourceCut
     namespaces: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def exact(self) -> tuple[str, ...]:
@@ -62,10 +64,10 @@ class ResourceCheck(Check):
         return tuple(dict.fromkeys(named))
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
-        names = frozenset(self.exact) or None
+        names = frozenset((self.name,)) if self.name else frozenset(self.exact) or None
+        labels = self.cut.labels
         return tuple(
-            Need(self.resource, where, self.cut, names, self.cut.labels)
-            for where in self.places(namespace)
+            Need(self.resource, where, self.cut, names, labels) for where in self.places(namespace)
         )
 
     def evaluate(self, context: Context) -> Result:
@@ -79,6 +81,14 @@ class ResourceCheck(Check):
         tallies, recheck_at = self.settled(context)
         if not all(one.served for one in tallies):
             return blind(f"{self.resource.full_name} is not served: is it installed?")
+        if self.name:
+            return self._of_one(context, tallies, recheck_at)
+        return self._of_all(context, tallies, recheck_at)
+
+    def _of_all(
+        self, context: Context, tallies: list[Tally], recheck_at: Optional[float]
+    ) -> Result:
+        """The verdict on all of them: that of the worst."""
         missing = self.missing(context)
         if missing:
             what = f"{self.resource.full_name} {', '.join(missing[:NAMED])} not found"
@@ -102,6 +112,33 @@ class ResourceCheck(Check):
         if named:
             details["worst"] = [_row(key, standing) for key, standing in named]
         return Result(SHOWN_AS[worst], message, details, recheck_at)
+
+    def _of_one(
+        self, context: Context, tallies: list[Tally], recheck_at: Optional[float]
+    ) -> Result:
+        """The verdict on the object of ``name``."""
+        key, tally = self.one(context, tallies)
+        if key is None or tally is None:
+            what = f"{self.resource.full_name} {self.name} not found"
+            return Result(Status.ERROR, what, recheck_at=recheck_at)
+        kind, why = tally.standing(key)
+        details = {"resource": self.resource.full_name, "is": kind}
+        if kind is None:
+            return Result(Status.UNKNOWN, recheck_at=recheck_at, early=True)
+        if kind == "healthy":
+            return Result(Status.HEALTHY, recheck_at=recheck_at)
+        return Result(SHOWN_AS[kind], why, details, recheck_at)
+
+    def one(
+        self, context: Context, tallies: list[Tally]
+    ) -> tuple[Optional[ObjectKey], Optional[Tally]]:
+        """Where the object of ``name`` is counted."""
+        for where, tally in zip(self.places(context.namespace), tallies):
+            objects = context.view.objects(self.resource, where, self.cut)
+            for key in (ObjectKey(where, self.name), ObjectKey("", self.name)):
+                if key in objects:
+                    return key, tally
+        return None, None
 
     def settled(self, context: Context) -> tuple[list[Tally], Optional[float]]:
         """The tallies of all its places, counted now, and when to look again."""
@@ -171,22 +208,35 @@ def _short(why: str) -> str:
 
 
 def parse(fields: Fields) -> Check:
-    of = fields.name("of")
+    subject = fields.subject if not fields.has("of") else None
+    of = fields.name("of") if subject is None else subject.resource.full_name
     if not _FULL_NAME.match(of):
         raise fields.fail("of", "plural.group, such as certificates.cert-manager.io, as 'of'")
     names = fields.texts("names") if fields.has("names") else ()
+    name = ""
+    if subject is not None:
+        for key in ("in", "names", "labels"):
+            if fields.has(key):
+                raise fields.fail(key, f"no key {key!r} for what 'each' finds")
+        name = NAME
+    elif fields.subject is not None and len(names) == 1 and NAME in names[0]:
+        name, names = names[0], ()
     if not all(map(_NAME_GLOB.match, names)):
         raise fields.fail("names", "names of objects, in which * stands for any text, as 'names'")
     terms, expires = _terms(fields)
     cut = ResourceCut(
         fields.rules("rules", of),
         names,
-        fields.selector("labels"),
+        fields.selector("labels") if subject is None else subject.cut.labels,
         not fields.has("generation") or fields.choice("generation", ("ignore",)) != "ignore",
         expires,
+        None if subject is None else subject.cut,
         lambda: Tally(terms),
     )
-    return ResourceCheck(resource_of(of), cut, fields.namespaces("in"))
+    if subject is None:
+        return ResourceCheck(resource_of(of), cut, fields.namespaces("in"), name)
+    places = (subject.namespace,) if subject.namespace else ()
+    return ResourceCheck(subject.resource, cut, places, name)
 
 
 def _terms(fields: Fields) -> tuple[Terms, Path]:

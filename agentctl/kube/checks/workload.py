@@ -18,6 +18,7 @@ from agentctl.kube.checks._workloads import (
     described,
     not_installed,
     parse_kinds,
+    subject_of,
 )
 from agentctl.kube.cuts.facts import cut_workload_facts
 from agentctl.kube.cuts.objects import Workload, cut_workload
@@ -220,12 +221,13 @@ def _rollout(workload: Workload, settled: bool) -> str:
 
 
 def parse(fields: Fields) -> Check:
-    if fields.has("names") == fields.has("labels"):
+    names, kinds = subject_of(fields, "names", tuple(KINDS), "labels", "kinds")
+    if not names and fields.has("names") == fields.has("labels"):
         raise fields.fail("names", "either 'names' or 'labels'")
     return WorkloadCheck(
-        names=fields.names("names") if fields.has("names") else (),
+        names=names or (fields.names("names") if fields.has("names") else ()),
         labels=fields.selector("labels"),
-        kinds=parse_kinds(fields),
+        kinds=kinds or parse_kinds(fields),
         pods=fields.selector("pods"),
         namespace=fields.name("namespace", ""),
         absent=Status(fields.choice("absent", CHOICES, Status.ERROR.value)),

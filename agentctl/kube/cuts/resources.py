@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Optional
 
 from agentctl.kube.cuts.facts import MAX_CONDITIONS, ConditionFacts
+from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import dataclass, field
@@ -66,6 +67,8 @@ class ResourceCut:
     labels: Optional[LabelSelector] = None
     generation: bool = True
     expires: Path = ()
+    found: Optional[FoundCut] = None
+    """Under ``each``: which objects that finds."""
     fold: Callable[[], Any] = field(default=lambda: None)
     """Makes what is kept up with its table, change by change (see ``view.TableFold``)."""
 
@@ -76,7 +79,7 @@ class ResourceCut:
 
     def __call__(self, item: Mapping[str, Any], seen: Seen) -> Optional[Judged]:
         metadata = mapping(item, "metadata")
-        if not self.is_about(metadata):
+        if not self.is_about(item):
             return None
         judged = self.rules.judge(item, self.generation)
         status = judged.status
@@ -88,8 +91,11 @@ class ResourceCut:
         since = _progressing_since(item, metadata) if tells else None
         return Judged(status, judged.why, since, expires, seen)
 
-    def is_about(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether the check is about an object of this name and these labels."""
+    def is_about(self, item: Mapping[str, Any]) -> bool:
+        """Whether the check is about an object, by its name, its labels and ``each``."""
+        if self.found is not None and not self.found.is_about(item):
+            return False
+        metadata = mapping(item, "metadata")
         name = text(metadata, "name")
         if self.names and not any(fnmatchcase(name, glob) for glob in self.names):
             return False
@@ -107,7 +113,7 @@ class ResourceFactsCut:
 
     def __call__(self, item: Mapping[str, Any], seen: Seen) -> Optional[ResourceFacts]:
         metadata = mapping(item, "metadata")
-        if not self.of.is_about(metadata):
+        if not self.of.is_about(item):
             return None
         judged = self.of.rules.judge(item, self.of.generation)
         if judged.status == "healthy":

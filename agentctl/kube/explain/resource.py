@@ -32,14 +32,19 @@ def reasons(check: Any, context: Context) -> Finding:
             {"resource": name},
             (kubectl("", "api-resources", f"--api-group={resource.group}"),),
         )
-    if missing := check.missing(context):
+    missing = check.missing(context)
+    worst = worst_of(tallies, MOST)
+    if check.name:
+        one, tally = check.one(context, tallies)
+        missing = [] if one is not None else [check.name]
+        worst = [] if one is None else [(one, tally.standing(one))]
+    if missing:
         return Finding(
             f"create it, or say in the catalog what it is called: {', '.join(missing[:MOST])}",
             (),
             {"resource": name, "missing": missing[:MOST]},
             (everywhere,),
         )
-    worst = worst_of(tallies, MOST)
     if not worst:
         return Finding("see its objects", (), {"resource": name}, (everywhere,))
     rows = []

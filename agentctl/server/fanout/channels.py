@@ -7,7 +7,8 @@ from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.cursor import scope_of
-from agentctl.kube.evaluate import Component, Evaluator
+from agentctl.kube.components import Component
+from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.wide import widened
 from agentctl.server.fanout.broadcaster import Broadcaster

@@ -1,0 +1,72 @@
+"""``each`` of a catalog: which objects have a component of their own, read kind by kind."""
+
+from __future__ import annotations
+
+import re
+
+from agentctl.catalog.document import Node
+from agentctl.catalog.fields import NodeFields
+from agentctl.catalog.kinds import NamedKind, kind_named, nearest
+from agentctl.kube.checks._workloads import KINDS
+from agentctl.kube.cuts.found import FoundCut
+from agentctl.kube.each import MOST, Each
+from agentctl.kube.resources import SERVICES, resource_of
+
+FIELDS = ("kinds", "labels", "names", "exclude", "where", "selects", "most", "namespace")
+MAX_KINDS = 50
+MAX_MOST = 5000
+
+_FULL_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!:]+\Z")
+
+DEFAULT_CHECKS = {**dict.fromkeys(KINDS, "workload"), "CronJob": "cronjob", "Service": "endpoints"}
+"""What judges an object where the catalog has no ``checks``; of all other kinds ``resource``."""
+
+
+def parse_each(fields: NodeFields) -> list[Each]:
+    """One for each kind, in the order given. Raises CatalogError."""
+    kinds = [_kind(fields, text) for text in fields.texts("kinds")]
+    if len(kinds) > MAX_KINDS:
+        raise fields.fail("kinds", f"at most {MAX_KINDS} kinds as 'kinds'")
+    cut = FoundCut(
+        _globs(fields, "names"),
+        _globs(fields, "exclude"),
+        fields.selector("labels"),
+        fields.atoms("where"),
+    )
+    selects = fields.choices("selects", tuple(KINDS), ())
+    most = fields.number("most", 1, MAX_MOST) if fields.has("most") else MOST
+    namespace = fields.name("namespace", "")
+    found: list[Each] = []
+    for named in kinds:
+        resource = resource_of(named.of)
+        if selects and resource != SERVICES:
+            raise fields.fail("selects", "'selects' with the kind Service alone")
+        if any(one.resource == resource for one in found):
+            raise fields.fail("kinds", f"each of 'kinds' once ({named.of} is there twice)")
+        # A cut's identity names its table: each kind has its own.
+        own = FoundCut(cut.names, cut.exclude, cut.labels, cut.where)
+        found.append(Each(resource, named.kind, own, namespace, selects, most))
+    return found
+
+
+def default_checks(each: Each, line: int) -> list[Node]:
+    """What judges an object where the catalog does not say."""
+    kind = DEFAULT_CHECKS.get(each.kind, "resource")
+    return [Node({"kind": Node(kind, line)}, line, key_lines={"kind": line})]
+
+
+def _kind(fields: NodeFields, text: str) -> NamedKind:
+    found = kind_named(text)
+    if found is None or not _FULL_NAME.match(found.of):
+        expected = "a kind such as Deployment, or else plural.group, as 'kinds'"
+        raise fields.error(fields.line_of("kinds"), expected, nearest(text))
+    return found
+
+
+def _globs(fields: NodeFields, field: str) -> tuple[str, ...]:
+    globs = fields.texts(field) if fields.has(field) else ()
+    if not all(map(_NAME_GLOB.match, globs)):
+        expected = f"names of objects, in which * stands for any text, as {field!r}"
+        raise fields.fail(field, expected)
+    return globs

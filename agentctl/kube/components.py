@@ -1,0 +1,145 @@
+"""Components of a catalog: a name, its checks and conditions, and the order of judging them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from agentctl.kube.check import Check, Result
+from agentctl.kube.conditions import Condition
+from agentctl.kube.resources import Need
+from agentctl.lazy_dataclass import dataclass, field, replace
+from agentctl.model import Status
+
+if TYPE_CHECKING:  # few catalogs have any
+    from agentctl.kube.each import Each
+
+Holds = Callable[[Condition], Optional[bool]]
+"""Whether a condition holds; None where that cannot be seen."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named part of the control plane and the checks that make up its health."""
+
+    name: str
+    checks: tuple[Check, ...]
+    line: int = field(default=0, compare=False)
+    """Where the catalog declares it."""
+    declared: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The same as plain data, as it was written."""
+    shown: bool = True
+    """False for one that is judged only because another follows it."""
+    conditions: tuple[tuple[Condition, ...], ...] = ()
+    """For each check those that must all hold, or it is left out."""
+    presence: tuple[Condition, ...] = ()
+    """One of these must hold, or there is no such component; none: it is always there."""
+    told: bool = False
+    """Where none holds it is ``configured``, "not installed", and not left out."""
+    only: tuple[Status, ...] = ()
+    """With which statuses it is shown; none: with all."""
+    each: Optional[Each] = None
+    """What it is a template for: one component for every object that is found."""
+
+    def needs(self, namespace: str) -> Iterator[Need]:
+        """What its checks and conditions want to know."""
+        if self.each is None:
+            yield from self._needs(namespace)
+            return
+        from agentctl.kube.each import of_any
+
+        yield from self.each.needs(namespace)
+        for need in self._needs(namespace):
+            yield of_any(need, self.each)
+
+    def _needs(self, namespace: str) -> Iterator[Need]:
+        for check in self.checks:
+            yield from check.needs(namespace)
+        for condition in (*chain(*self.conditions), *self.presence):
+            yield from condition.needs(namespace)
+
+    def of(self, name: str) -> Component:
+        """The component of the object of this name, of one that has ``each``."""
+        from agentctl.kube.each import bind
+
+        assert self.each is not None, "a template"
+        return replace(
+            self,
+            name=f"{self.each.noun}/{name}",
+            checks=bind(self.checks, name),
+            conditions=bind(self.conditions, name),
+            each=None,
+        )
+
+    def as_a_whole(self) -> Component:
+        """What stands for objects of ``each`` that are not told one by one."""
+        assert self.each is not None, "a template"
+        checks = (self.each.as_a_whole(),)
+        return replace(self, name=self.each.noun, checks=checks, conditions=(), only=(), each=None)
+
+    def active(self, holds: Holds) -> Sequence[int]:
+        """Which of the checks hold: those whose conditions do, or cannot be seen."""
+        if not self.conditions:
+            return range(len(self.checks))
+        return [
+            place
+            for place, mine in enumerate(self.conditions)
+            if all(holds(one) is not False for one in mine)
+        ]
+
+    def shows(self, result: Result) -> bool:
+        """Whether it is told while that is its verdict."""
+        return self.shown and (not self.only or result.status in self.only)
+
+    def is_there(self, holds: Holds) -> Optional[bool]:
+        """Whether there is such a component; None where that cannot be seen."""
+        if not self.presence:
+            return True
+        found = [holds(one) for one in self.presence]
+        return True if True in found else (None if None in found else False)
+
+    @cached_property
+    def static(self) -> bool:
+        """Nothing of the cluster decides on it."""
+        return not any(self.needs("")) and not self.follows()
+
+    def follows(self) -> tuple[str, ...]:
+        """The components that must be judged before this one."""
+        return tuple(dict.fromkeys(name for check in self.checks for name in check.follows()))
+
+
+class CycleError(ValueError):
+    """Components follow each other in a circle; ``path`` names them, the first one twice."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(" -> ".join(path))
+        self.path = path
+
+
+def evaluation_order(components: Sequence[Component]) -> tuple[Component, ...]:
+    """Those that are followed before those that follow; else as given.
+
+    Raises CycleError, and KeyError for a component that follows one not given.
+    """
+    by_name = {component.name: component for component in components}
+    done: dict[str, Component] = {}
+    for start in components:
+        # A stack instead of recursion: a chain may be as long as the catalog.
+        path: dict[str, None] = {}
+        stack = [start.name]
+        while stack:
+            name = stack[-1]
+            ahead = [one for one in by_name[name].follows() if one not in done]
+            if name in done or not ahead:
+                done.setdefault(name, by_name[name])
+                path.pop(name, None)
+                stack.pop()
+                continue
+            path[name] = None
+            if ahead[0] in path:
+                circle = list(path)
+                raise CycleError((*circle[circle.index(ahead[0]) :], ahead[0]))
+            stack.append(ahead[0])
+    return tuple(done.values())
