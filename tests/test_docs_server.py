@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -123,19 +123,24 @@ def expect(example: Example, ports: Free, lines: queue.Queue[str]) -> None:
         seen.append("")
 
 
-def test_every_example_gives_what_it_shows(tmp_path: Path) -> None:
-    commands = tmp_path / "bin"
+def run_all(examples: Iterable[Example], home: Path) -> None:
+    """Run a page's examples in order; what one leaves running ends with the last."""
+    commands = home / "bin"
     commands.mkdir()
     (commands / "agentctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m agentctl "$@"\n')
     (commands / "agentctl").chmod(0o755)
     ports = Free()
     with ExitStack() as stack:
-        for example in EXAMPLES:
+        for example in examples:
             tools = {"curl", "grpcurl", "openssl"} & set(re.findall(r"\w+", example.code))
             if example.language == "sh" and not all(map(shutil.which, tools)):
                 continue
-            lines = stack.enter_context(running(example, ports, tmp_path))
+            lines = stack.enter_context(running(example, ports, home))
             expect(example, ports, lines)
+
+
+def test_every_example_gives_what_it_shows(tmp_path: Path) -> None:
+    run_all(EXAMPLES, tmp_path)
 
 
 def test_no_example_goes_unrun() -> None:

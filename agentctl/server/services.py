@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Vitals
@@ -17,6 +18,7 @@ from agentctl.server.fanout.liveness import SILENT_S
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
+from agentctl.server.page.status_page import StatusPage
 
 HEARTBEAT_S = 30.0
 """Where a reader names none."""
@@ -53,8 +55,8 @@ class Services:
     cors: CorsPolicy = field(default_factory=CorsPolicy)
     """The origins whose pages may read, beside our own."""
 
-    page_hash: str = ""
-    """Of the files of the status page; empty where there is none."""
+    page: Optional[StatusPage] = None
+    """The status page at ``/``; None where it is left out."""
 
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""
@@ -68,7 +70,8 @@ class Services:
     @property
     def build(self) -> str:
         """What runs here, as each answer names it: a page of another build is to be loaded anew."""
-        return "+".join(filter(None, (self.info.version, self.page_hash)))
+        version = self.info.version
+        return f"{version}+{self.page.hash}" if self.page else version
 
     @property
     def ready(self) -> bool:

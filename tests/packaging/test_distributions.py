@@ -152,6 +152,9 @@ def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> No
         "agentctl/catalog/agents.yaml",
         "agentctl/schema/accepts.schema.json",
         "agentctl/schema/events.schema.json",
+        "agentctl/server/page/index.html",
+        "agentctl/server/page/page.css",
+        "agentctl/server/page/page.js",
         "agentctl/py.typed",
     } <= package
     assert package - set(built.wheel_names) == set()

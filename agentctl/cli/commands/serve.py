@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agentctl.server.address import Address
 
 NAME = "serve"
-HELP = "serve the stream to many, over HTTP (SSE, NDJSON) and gRPC"
+HELP = "serve a status page, and the stream to many, over HTTP (SSE, NDJSON) and gRPC"
 COMMON = (
     "--http",
     "--grpc",
@@ -38,6 +38,7 @@ of which can go on where it was, here or at another server of the same cluster.
 
 examples:
   agentctl serve --source demo          an embedded control plane; no cluster needed
+  open http://127.0.0.1:8080/           the status page, in a browser
   curl -N http://127.0.0.1:8080/api/agents/control-plane/status/stream
   curl http://127.0.0.1:8080/api/agents/control-plane/status
 
@@ -147,6 +148,18 @@ def _add_admission(parser: Parser) -> None:
         metavar="ORIGIN",
         help="let web pages of this origin read over HTTP, as in https://dashboards.example "
         "(may be repeated; default none)",
+    )
+    group.add_argument(
+        "--frame-ancestor",
+        action="append",
+        type=origin,
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin show the status page in a frame (may be repeated; "
+        "default none)",
+    )
+    group.add_argument(
+        "--no-ui", action="store_true", help="leave out the status page, which is at / otherwise"
     )
     group.add_argument(
         "--insecure-no-auth",

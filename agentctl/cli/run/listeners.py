@@ -46,6 +46,9 @@ def check_flags(args: Namespace) -> None:
         raise UsageError("--client-ca needs --tls-cert and --tls-key as well")
     if args.cors_origin and args.http is None:
         raise UsageError("--cors-origin has no meaning with --http off: no browser reads gRPC")
+    if args.frame_ancestor and (args.no_ui or args.http is None):
+        flag = "--no-ui" if args.no_ui else "--http off"
+        raise UsageError(f"--frame-ancestor has no meaning with {flag}: there is no page to show")
     if args.cors_origin and args.client_ca:
         raise UsageError(
             "--cors-origin has no meaning with --client-ca: a browser shows no certificate to "
@@ -143,6 +146,10 @@ def greet(
         return
     source = "the embedded control plane" if args.source == "demo" else "the cluster"
     lines = [f"serving {', '.join(namespaces)} of {source}; ctrl-C ends it"]
+    if not args.no_ui:
+        scheme = "https" if args.tls_cert else "http"
+        pages = [one.address.reachable for one in listeners if one.kind == "http"]
+        lines += [f"page  {scheme}://{address}/" for address in pages]
     lines += [_example(args, listener) for listener in listeners]
     exposed = [one for one in listeners if one.kind != "probe" and not one.address.is_loopback]
     if exposed and args.token_file and not args.tls_cert:

@@ -33,6 +33,7 @@ from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
+from agentctl.server.page.status_page import StatusPage
 from agentctl.server.services import ServerInfo, Services
 from agentctl.server.tls import ServerTls
 from agentctl.threads import require
@@ -85,6 +86,7 @@ def serve(args: Namespace, process: Process) -> int:
             info=ServerInfo(__version__),
             hosts=AllowedHosts([*args.allowed_host, *names_listened_at(args)]),
             cors=CorsPolicy(args.cors_origin),
+            page=None if args.no_ui else StatusPage(args.frame_ancestor),
             probes=lambda: [one.context.probes for one in found.clusters],
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )

