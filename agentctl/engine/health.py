@@ -192,6 +192,7 @@ class SourceHealth:
             self.epoch,
             failure.message if failure is not None else "",
             self.stream.cluster,
+            self.ever_up,
         )
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:

@@ -111,6 +111,8 @@ class SourceVitals(NamedTuple):
     failure: str
     """Why its last attempt failed, as one line; empty while it is up."""
     cluster: str = ""
+    heard: bool = True
+    """It has told what there is, some time or other."""
 
     @property
     def label(self) -> str:

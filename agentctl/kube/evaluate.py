@@ -137,6 +137,18 @@ class Evaluator:
             return []
         return [name for name in self._results if ObjectKey("", name) not in there]
 
+    def sources(self) -> dict[ItemKey, tuple[str, ...]]:
+        """The names of the sources that each component's verdict rests on.
+
+        Those of a template stand under its noun, once for all that it finds.
+        """
+        found: dict[ItemKey, list[str]] = {}
+        for index, (component, namespace, *_) in enumerate(self._units):
+            name = component.name if component.each is None else component.each.noun
+            sources = found.setdefault(ItemKey(namespace, name, self._cluster), [])
+            sources += [one for one, resting in self._resting.items() if index in resting]
+        return {key: tuple(sources) for key, sources in found.items()}
+
     def context(self, namespace: str, now: float) -> Context:
         """What the checks of a namespace look at."""
         return Context(self.view, namespace, now, self._results[namespace])

@@ -2,29 +2,45 @@
 
 Written at the end of a run whatever became of it: a file that stays as it was would go on
 to look healthy. Where not all could be seen, ``agentctl_up`` is 0 and there is no series
-of any component. The form is that of Prometheus' exposition formats, text version 0.0.4.
+of any component.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Optional
+from collections.abc import Sequence
+from typing import Optional
 
+from agentctl import __version__
 from agentctl.engine.policy import Outcome
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.errors import ExitCode
-from agentctl.model import ErrorCode, Event, Item, Snapshot, Status, StreamError
+from agentctl.model import ErrorCode, Event, Item, Snapshot, StreamError, parse_time
 from agentctl.renderers import Style, TextSink
+from agentctl.wire.prom_text import (
+    LAST_CHANGE,
+    LAST_VERDICT,
+    PROBE_LATENCY,
+    STATUS,
+    GaugeName,
+    Sample,
+    component_labels,
+    gauge,
+    latency_s,
+    of_cluster,
+    status_lines,
+)
 
 HELP = "Prometheus text, for a textfile of node_exporter"
 ONE_SHOT = True
 
 
-class Sample(NamedTuple):
-    """One line."""
-
-    labels: Sequence[tuple[str, str]]
-    value: float
+UP = GaugeName("agentctl_up", "Whether the last run could see the whole control plane.")
+LAST_RUN = GaugeName("agentctl_last_run_timestamp_seconds", "When that run ended.")
+HEALTHY = GaugeName(
+    "agentctl_control_plane_healthy",
+    "Whether all components were seen, and each is healthy or configured.",
+)
+BUILD = GaugeName("agentctl_build_info", "What runs here: always 1.")
 
 
 class PromRenderer:
@@ -56,58 +72,39 @@ class PromRenderer:
         here = [("namespace", self._style.namespace)]
         up = [Sample(here, items is not None)]
         if any(clusters):
-            up = [Sample(_of(one, here), one not in self._unseen) for one in clusters]
-        text = _gauge("agentctl_up", "Whether the last run could see the whole control plane.", up)
-        text += _gauge(
-            "agentctl_last_run_timestamp_seconds",
-            "When that run ended.",
-            [Sample(here, int(self._style.clock.now().timestamp()))],
-        )
-        text += _gauge(
-            "agentctl_control_plane_healthy",
-            "Whether all components were seen, and each is healthy or configured.",
-            [Sample(here, healthy)],
-        )
-        text += _gauge(
-            "agentctl_component_status",
-            "1 for the status that a component has, 0 for the others.",
-            [
-                Sample(_labels(item, status), item.status is status)
-                for item in items or ()
-                for status in Status
-            ],
-        )
+            up = [Sample(of_cluster(one, here), one not in self._unseen) for one in clusters]
+        text = gauge(UP, up)
+        text += gauge(LAST_RUN, [Sample(here, int(self._style.clock.now().timestamp()))])
+        text += gauge(HEALTHY, [Sample(here, healthy)])
+        text += self._components(items or ())
+        text += gauge(BUILD, [Sample([*here, ("version", __version__)], 1)])
         self._out.write(text)
         return outcome
 
-
-def _labels(item: Item, status: Status) -> list[tuple[str, str]]:
-    return _of(
-        item.cluster,
-        [
-            ("namespace", item.namespace),
-            ("component", item.component),
-            ("status", status.value),
-        ],
-    )
-
-
-def _of(cluster: str, labels: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Not ``cluster``: Prometheus servers put that on whatever they scrape."""
-    return [*([("member_cluster", cluster)] if cluster else []), *labels]
-
-
-def _gauge(name: str, meaning: str, samples: Iterable[Sample]) -> str:
-    lines = [f"{name}{{{_written(labels)}}} {value:d}\n" for labels, value in samples]
-    return "".join([f"# HELP {name} {meaning}\n# TYPE {name} gauge\n", *lines]) if lines else ""
+    def _components(self, items: Sequence[Item]) -> str:
+        if not items:
+            return ""
+        now = self._style.clock.now().timestamp()
+        changed = [(item, _seconds(item.since)) for item in items if item.since]
+        text = STATUS.head() + "".join([status_lines(item.key, item.status) for item in items])
+        text += gauge(
+            LAST_CHANGE,
+            [Sample(component_labels(item.key), at) for item, at in changed if at is not None],
+        )
+        text += gauge(
+            LAST_VERDICT, [Sample(component_labels(item.key), int(now)) for item in items]
+        )
+        return text + gauge(
+            PROBE_LATENCY,
+            [Sample(component_labels(one.key), latency_s(one)) for one in items if latency_s(one)],
+        )
 
 
-def _written(labels: Iterable[tuple[str, str]]) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _seconds(since: str) -> Optional[float]:
+    try:
+        return parse_time(since).timestamp()
+    except ValueError:
+        return None
 
 
 def create(out: TextSink, style: Style) -> PromRenderer:

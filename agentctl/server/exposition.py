@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from agentctl.server.component_series import ComponentSeries
 from agentctl.server.metrics import BOUNDS_S
 from agentctl.server.services import Services
 
@@ -19,14 +20,14 @@ RESUME_OUTCOMES = ("difference", "replayed", "snapshot", "unchanged")
 EVENT_TYPES = ("delta", "error", "snapshot")
 
 
-def render(services: Services) -> tuple[bytes, str]:
+def render(services: Services, components: ComponentSeries) -> tuple[bytes, str]:
     """The page of /metrics, and its content type."""
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
     registry = CollectorRegistry()
     registry.register(_Families(services))
     ProcessCollector(registry=registry)
-    return generate_latest(registry), CONTENT_TYPE
+    return generate_latest(registry) + components.render(), CONTENT_TYPE
 
 
 class _Families:

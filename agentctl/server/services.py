@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Vitals
 from agentctl.kube.probe_stats import ProbeStats
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.model import ItemKey
 from agentctl.redact import redact
 from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
@@ -63,6 +64,11 @@ class Services:
 
     probes: Callable[[], Iterable[ProbeStats]] = tuple
     """Of each cluster, what became of asking dependencies themselves."""
+
+    rests_on: Callable[[], Mapping[ItemKey, Sequence[Sequence[str]]]] = dict
+    """For each component the sources that its verdict rests on: of each the names that it may go
+    by. A component that is not in it has those of what stands before its slash, or rests on
+    nothing that could be silent."""
 
     give_up: Callable[[], None] = lambda: None
     """Ends the server: something that it cannot go on without is broken."""

@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from agentctl import __version__
 from agentctl.engine.policy import Outcome
 from agentctl.errors import ExitCode
 from agentctl.model import Item, Snapshot, Status
 from agentctl.renderers import Style, prom
+from agentctl.server.component_series import ComponentSeries
 from tests.fakes import FakeClock
+from tests.server.replica import Replica
+from tests.server.test_metrics import services
 
 AT = datetime(2026, 1, 30, tzinfo=timezone.utc)
 WELL = Outcome(ExitCode.OK)
@@ -95,7 +99,28 @@ def test_a_run_that_failed_shows_no_component() -> None:
         "agentctl_up",
         "agentctl_last_run_timestamp_seconds",
         "agentctl_control_plane_healthy",
+        "agentctl_build_info",
     }
+
+
+def test_what_the_server_says_of_a_component_has_the_same_names_here() -> None:
+    probed = {"latency_ms": 12.5}
+    since = "2026-01-29T00:00:00Z"
+    told = Item("db", "agents", Status.HEALTHY, "asked", probed, since=since)
+    items = (told, Item("a", "agents", Status.UNKNOWN))
+    at = {"namespace": "agents", "component": "db"}
+    found = samples(written(*items))
+    now = FakeClock().now().timestamp()
+    assert value(found, "agentctl_component_last_change_timestamp_seconds", **at) == 1769644800
+    assert value(found, "agentctl_component_last_verdict_timestamp_seconds", **at) == now
+    assert value(found, "agentctl_component_probe_latency_seconds", **at) == 0.0125
+    replica = Replica().begin(*items)
+    server = ComponentSeries(services(replica)).render().decode()
+    names = {metric.name for metric in text_string_to_metric_families(server)}
+    assert names == {name for name, _ in found if name.startswith("agentctl_component_")}
+    build = [dict(labels) for name, labels in found if name == "agentctl_build_info"]
+    # Several files may be on one host's page, each of another namespace.
+    assert build == [{"namespace": "agents", "version": __version__}]
 
 
 # What a name of Kubernetes cannot hold, a server or a user's catalog can.

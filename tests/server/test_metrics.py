@@ -17,6 +17,7 @@ from agentctl.clock import SystemClock
 from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.kube.probe_stats import Probed, ProbeStats
 from agentctl.server.auth import TokenGate
+from agentctl.server.component_series import ComponentSeries
 from agentctl.server.exposition import CONTENT_TYPE, render
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import BOUNDS_S, ERROR_KINDS, Metrics
@@ -46,7 +47,7 @@ def services(replica: Replica) -> Services:
 
 
 def scraped(made: Services) -> dict[str, Metric]:
-    page, content_type = render(made)
+    page, content_type = render(made, ComponentSeries(made))
     assert content_type == CONTENT_TYPE
     return {metric.name: metric for metric in text_string_to_metric_families(page.decode())}
 
@@ -73,6 +74,9 @@ def test_every_metric_is_there_with_its_type(made: Services) -> None:
         "agentctl_source_attempts": "counter",
         "agentctl_source_silence_seconds": "gauge",
         "agentctl_source_up": "gauge",
+        "agentctl_component_status": "gauge",
+        "agentctl_component_last_change_timestamp_seconds": "gauge",
+        "agentctl_component_last_verdict_timestamp_seconds": "gauge",
     }
 
 
@@ -196,7 +200,7 @@ def test_a_pass_over_5000_readers_takes_well_under_10_ms() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
 def test_promtool_has_nothing_to_say_against_it(made: Services) -> None:
-    page, _ = render(made)
+    page, _ = render(made, ComponentSeries(made))
     ours = b"".join(line + b"\n" for line in page.splitlines() if b"agentctl_" in line)
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=ours, capture_output=True, timeout=30, check=False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 
 from agentctl import __version__
 from agentctl.backoff import Backoff
@@ -21,10 +22,11 @@ from agentctl.cli.run.contexts import ClusterSelection, selection
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
-from agentctl.cli.run.watched import watched
+from agentctl.cli.run.watched import Watched, watched
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.kube.access import ClusterAccess
+from agentctl.model import ItemKey
 from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
@@ -88,6 +90,7 @@ def serve(args: Namespace, process: Process) -> int:
             cors=CorsPolicy(args.cors_origin),
             page=None if args.no_ui else StatusPage(args.frame_ancestor),
             probes=lambda: [one.context.probes for one in found.clusters],
+            rests_on=rests_on(found),
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )
         listeners = bind(args, services, tls)
@@ -112,6 +115,16 @@ def resolve(args: Namespace, process: Process) -> ClusterSelection:
         layers = Layers(Namespace(**{**vars(args), **elsewhere}), {}, {})
     first, *others = namespaces(layers)
     return selection(Settings.of(layers, first, others=others), process)
+
+
+def rests_on(found: Watched) -> Callable[[], Mapping[ItemKey, Sequence[Sequence[str]]]]:
+    """What each component rests on, once somebody asks: it stays the same."""
+
+    @cache
+    def each() -> Mapping[ItemKey, Sequence[Sequence[str]]]:
+        return {key: names for one in found.clusters for key, names in one.rests_on().items()}
+
+    return each
 
 
 def policy(args: Namespace) -> StreamPolicy:

@@ -28,7 +28,7 @@ from agentctl.kube.overrides import Overrides
 from agentctl.kube.sources import cluster_sources, cluster_state
 from agentctl.kube.wide import WideSpec, widened
 from agentctl.lazy_dataclass import replace
-from agentctl.model import Status
+from agentctl.model import ItemKey, Status
 from agentctl.redact import redact
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,17 @@ class WatchedCluster(NamedTuple):
     def wide(self) -> list[WideSpec]:
         """Its watches of all namespaces, where several are watched."""
         return widened(self.evaluator.specs, self.name) if self.evaluator.several else []
+
+    def rests_on(self) -> dict[ItemKey, tuple[tuple[str, ...], ...]]:
+        """Each component's sources; of one that has a wide watch in its place, both names."""
+        whole = {part.name: one.name for one in self.wide for part in one.parts.values()}
+        shared: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
+        return {
+            key: shared.setdefault(
+                names, tuple((name, whole[name]) if name in whole else (name,) for name in names)
+            )
+            for key, names in self.evaluator.sources().items()
+        }
 
 
 class Watched(NamedTuple):

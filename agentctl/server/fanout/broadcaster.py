@@ -41,6 +41,8 @@ class Broadcaster:
             self.channels[""].clock,
         )
         self.begun = False
+        self.items: Sequence[Item] = ()
+        """The present state; another object when it is another."""
         self.history: Optional[StatusHistory] = None
         """What is kept of the past, if anything; to be set before the engine starts."""
         self._remembered: Optional[Entry] = None
@@ -85,7 +87,7 @@ class Broadcaster:
         self.narrowed.on_news(wake)
 
     def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
-        self.begun = True
+        self.begun, self.items = True, items
         for channel in self._distinct:
             channel.begin(self._of(channel, items), versions)
         self.narrowed.publish(items, versions)
@@ -93,6 +95,7 @@ class Broadcaster:
             self.history.begin(items)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
+        self.items = items
         news = [channel.publish(self._of(channel, items), versions) for channel in self._distinct]
         self.narrowed.publish(items, versions)
         if self.history is not None and any(news):

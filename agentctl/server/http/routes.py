@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentctl.server.component_series import ComponentSeries
 from agentctl.server.cors import Headers
 from agentctl.server.exposition import render
 from agentctl.server.fanout.narrowing import MAX_NARROWED
@@ -56,6 +57,7 @@ class Routes:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._since = services.clock.monotonic()
+        self._components = ComponentSeries(services)
         self._timelines = TimelineAnswers(services)
         self.main: Mapping[str, Route] = {
             STATUS: self._status,
@@ -125,7 +127,7 @@ class Routes:
         return text_answer("ready") if self._services.ready else text_answer("not ready", 503)
 
     def _metrics(self, query: str) -> HttpAnswer:
-        body, content_type = render(self._services)
+        body, content_type = render(self._services, self._components)
         return HttpAnswer(200, content_type, body)
 
 

@@ -1,0 +1,178 @@
+"""Series of components for /metrics: status, last change, last verdict, latency of a probe.
+
+There may be ten thousand components, and the thread that makes the page has other readers to
+answer: what stays the same is kept as text, and the whole is put together without
+prometheus_client, some milliseconds for each thousand.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Optional
+
+from agentctl.engine.policy import Vitals
+from agentctl.model import Delta, Item, ItemKey, Status, parse_time
+from agentctl.server.fanout.channel import Channel
+from agentctl.server.services import Services
+from agentctl.wire.prom_text import (
+    LAST_CHANGE,
+    LAST_VERDICT,
+    PROBE_LATENCY,
+    STATUS,
+    component_labels,
+    latency_s,
+    number,
+    status_lines,
+    written,
+)
+
+
+class _ComponentLines(NamedTuple):
+    """What is kept of one component, while its status is the same and as old."""
+
+    status: Status
+    changed: float
+    statuses: str
+    change: str
+    verdict: str
+    """Without its value."""
+    labels: str
+
+
+class ComponentSeries:
+    """All components of a server. To be made before its engine starts.
+
+    Changes are seen on the engine's thread; ``render`` may be called from any other.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._changed: dict[ItemKey, float] = {}
+        """Since when (seconds since 1970) each has had its status."""
+        self._lines: dict[ItemKey, _ComponentLines] = {}
+        broadcaster = services.broadcaster
+        self._channel = broadcaster.channel("")
+        self._follow_all(broadcaster.items)
+        broadcaster.on_news(self._follow)
+
+    def render(self) -> bytes:
+        """The text of all families; nothing before the first state is known."""
+        items = self._services.broadcaster.items
+        if not items:
+            return b""
+        with self._lock:
+            changed = dict(self._changed)
+        # One that has come this very moment has yet to be followed.
+        now = self._services.clock.now().timestamp()
+        lines = {}
+        for item in items:
+            key = item.key
+            at, kept = changed.get(key, now), self._lines.get(key)
+            same = kept is not None and kept.status is item.status and kept.changed == at
+            lines[key] = kept if kept is not None and same else _lines_of(item, at)
+        self._lines = lines  # those that are gone are gone here, too
+        verdicts = self._verdicts(self._services.vitals())
+        parts = [STATUS.head(), *[one.statuses for one in lines.values()]]
+        parts += [LAST_CHANGE.head(), *[one.change for one in lines.values()]]
+        parts.append(LAST_VERDICT.head())
+        for key, one in lines.items():
+            told = verdicts.of(key)
+            if told:
+                parts += (one.verdict, told)
+        probed = [(lines[one.key].labels, latency_s(one)) for one in items if one.details]
+        latencies = [f"{PROBE_LATENCY.name}{at} {number(value)}\n" for at, value in probed if value]
+        parts += [PROBE_LATENCY.head(), *latencies] if latencies else []
+        return "".join(parts).encode("utf-8", "replace")
+
+    def _verdicts(self, vitals: Vitals) -> _Verdicts:
+        clock = self._services.clock
+        ahead = clock.now().timestamp() - clock.monotonic()
+        alive = {one.name: ahead + one.last_alive for one in vitals.sources if one.heard}
+        return _Verdicts(self._services.rests_on(), alive, ahead + vitals.at)
+
+    def _follow(self, channel: Channel) -> None:
+        """On the engine's thread, of each event."""
+        if channel is not self._channel:
+            return
+        newest = channel.newest()
+        if newest is None:
+            self._follow_all(self._services.broadcaster.items)
+            return
+        _, entry = newest
+        if not isinstance(entry.event, Delta):
+            return
+        at = entry.event.generated_at.timestamp()
+        with self._lock:
+            for item in entry.event.changes:
+                before = entry.before.get(item.key)
+                if before is None or before.status is not item.status:
+                    self._changed[item.key] = at
+            for key in entry.event.removed:
+                self._changed.pop(key, None)
+
+    def _follow_all(self, items: Sequence[Item]) -> None:
+        """Of the first state the API may tell since when it has been so."""
+        now = self._services.clock.now().timestamp()
+        found = {item.key: _since(item) or now for item in items}
+        with self._lock:
+            self._changed = found
+
+
+class _Verdicts:
+    """When verdicts were last known to hold. ``alive`` says it of sources, by name."""
+
+    def __init__(
+        self,
+        rests_on: Mapping[ItemKey, Sequence[Sequence[str]]],
+        alive: Mapping[str, float],
+        otherwise: float,
+    ) -> None:
+        self._rests_on = rests_on
+        self._alive = alive
+        self._otherwise = otherwise
+        self._known: dict[int, str] = {}
+
+    def of(self, key: ItemKey) -> str:
+        """As the end of a sample's line; empty where a source has never said anything."""
+        sources = self._rests_on.get(key)
+        if sources is None:  # an object's own is judged as all of its kind are
+            kind = key._replace(component=key.component.partition("/")[0])
+            sources = self._rests_on.get(kind, ())
+        # Those of one kind share theirs, and are many.
+        known = self._known.get(id(sources))
+        if known is None:
+            at = self._of(sources)
+            known = self._known[id(sources)] = "" if at is None else number(round(at, 3)) + "\n"
+        return known
+
+    def _of(self, sources: Sequence[Sequence[str]]) -> Optional[float]:
+        if not sources:
+            return self._otherwise
+        # Of a wide watch and the narrow one in its place, one is at work.
+        each = [
+            max((self._alive[name] for name in names if name in self._alive), default=None)
+            for names in sources
+        ]
+        return None if None in each else min(at for at in each if at is not None)
+
+
+def _lines_of(item: Item, changed: float) -> _ComponentLines:
+    labels = written(component_labels(item.key))
+    return _ComponentLines(
+        item.status,
+        changed,
+        status_lines(item.key, item.status),
+        f"{LAST_CHANGE.name}{labels} {number(round(changed, 3))}\n",
+        f"{LAST_VERDICT.name}{labels} ",
+        labels,
+    )
+
+
+def _since(item: Item) -> float:
+    """What the API says; 0 where it does not."""
+    try:
+        return parse_time(item.since).timestamp() if item.since else 0.0
+    except ValueError:
+        return 0.0
