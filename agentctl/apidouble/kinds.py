@@ -118,6 +118,23 @@ REPLICASETS = Kind(
         "status": {"replicas": 0},
     },
 )  # fmt: skip
+JOBS = Kind(
+    "batch", "v1", "jobs", "Job", "job",
+    categories=("all",), subresources=("status",), counts_generations=True,
+    zero={"spec": {"template": _TEMPLATE}, "status": {}},
+)  # fmt: skip
+CRONJOBS = Kind(
+    "batch", "v1", "cronjobs", "CronJob", "cronjob",
+    short_names=("cj",), categories=("all",), subresources=("status",), counts_generations=True,
+    zero={
+        "spec": {"schedule": "", "jobTemplate": {"metadata": {}, "spec": {"template": _TEMPLATE}}},
+        "status": {},
+    },
+)  # fmt: skip
+CLAIMS = Kind(
+    "", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim",
+    short_names=("pvc",), subresources=("status",), zero={"spec": {"resources": {}}, "status": {}},
+)  # fmt: skip
 LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease", "lease", zero={"spec": {}})
 ENDPOINTSLICES = Kind(
     "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "endpointslice",
@@ -159,12 +176,15 @@ BUILT_IN = (
     EVENTS,
     NAMESPACES,
     NODES,
+    CLAIMS,
     PODS,
     SERVICES,
     DAEMONSETS,
     DEPLOYMENTS,
     REPLICASETS,
     STATEFULSETS,
+    CRONJOBS,
+    JOBS,
     CRDS,
     LEASES,
     ENDPOINTSLICES,

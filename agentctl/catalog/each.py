@@ -12,7 +12,10 @@ from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.each import MOST, Each
 from agentctl.kube.resources import SERVICES, resource_of
 
-FIELDS = ("kinds", "labels", "names", "exclude", "where", "selects", "most", "namespace")
+FIELDS = (
+    *("kinds", "labels", "names", "exclude", "where", "unless"),
+    *("selects", "most", "namespace"),
+)
 MAX_KINDS = 50
 MAX_MOST = 5000
 
@@ -33,6 +36,7 @@ def parse_each(fields: NodeFields) -> list[Each]:
         _globs(fields, "exclude"),
         fields.selector("labels"),
         fields.atoms("where"),
+        fields.atoms("unless"),
     )
     selects = fields.choices("selects", tuple(KINDS), ())
     most = fields.number("most", 1, MAX_MOST) if fields.has("most") else MOST
@@ -45,7 +49,7 @@ def parse_each(fields: NodeFields) -> list[Each]:
         if any(one.resource == resource for one in found):
             raise fields.fail("kinds", f"each of 'kinds' once ({named.of} is there twice)")
         # A cut's identity names its table: each kind has its own.
-        own = FoundCut(cut.names, cut.exclude, cut.labels, cut.where)
+        own = FoundCut(cut.names, cut.exclude, cut.labels, cut.where, cut.unless)
         found.append(Each(resource, named.kind, own, namespace, selects, most))
     return found
 

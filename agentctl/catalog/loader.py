@@ -38,8 +38,16 @@ from agentctl.model import Status
 
 DEFAULT = "agents.yaml"
 SHIPPED = (
-    *("agents", "argo-workflows", "argocd", "cert-manager", "cloudnative-pg", "crossplane"),
-    *("external-secrets", "flux", "ingress-nginx", "istio", "keda", "knative-serving"),
+    *("agents", "argo-workflows", "argocd", "auto", "cert-manager", "cloudnative-pg"),
+    *(
+        "crossplane",
+        "external-secrets",
+        "flux",
+        "ingress-nginx",
+        "istio",
+        "keda",
+        "knative-serving",
+    ),
     *("kubernetes", "linkerd", "metrics-server", "prometheus-operator", "tekton", "temporal"),
 )
 """The catalogs in the package by name, as ``--catalog`` takes them."""

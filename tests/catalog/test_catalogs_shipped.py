@@ -19,7 +19,8 @@ from tests.kube.judged import Cluster, deployment
 
 FOLDER = Path(agentctl.catalog.__file__).parent
 MINE = "name: mine\nnamespace: mine\ncomponents: [{name: it, checks: [{kind: namespace}]}]\n"
-OTHERS = [name for name in SHIPPED if name != "agents"]
+OTHERS = [name for name in SHIPPED if name not in ("agents", "auto")]
+"""Those of one control plane."""
 
 
 def _labels(check: dict) -> dict[str, str]:

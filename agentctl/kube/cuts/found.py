@@ -21,13 +21,15 @@ from agentctl.rules.scope import CONDITIONS, Scope
 class FoundCut:
     """Which objects count: all that every selector means. Compared by identity, as a table's name.
 
-    ``names`` and ``exclude`` are globs; ``where`` are atoms of rules.
+    ``names`` and ``exclude`` are globs; ``where`` are atoms of rules that must all hold,
+    ``unless`` those that must not all hold.
     """
 
     names: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     labels: Optional[LabelSelector] = None
     where: tuple[Atom, ...] = ()
+    unless: tuple[Atom, ...] = ()
 
     def __call__(self, item: Mapping[str, Any], seen: Seen) -> Optional[bool]:
         return True if self.is_about(item) else None
@@ -42,7 +44,9 @@ class FoundCut:
             return False
         if self.labels is not None and not self.labels.matches(mapping(metadata, "labels")):
             return False
-        if not self.where:
+        if not self.where and not self.unless:
             return True
         scope = Scope(item, CONDITIONS, None)
-        return all(atom.holds(scope) for atom in self.where)
+        if not all(atom.holds(scope) for atom in self.where):
+            return False
+        return not self.unless or not all(atom.holds(scope) for atom in self.unless)
