@@ -16,6 +16,7 @@ from agentctl.server.app import Transport
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
@@ -33,6 +34,7 @@ class Agentctl:
         clock = SystemClock()
         channel = Channel("agents", scope_of(["agents"], "bench", []), clock)
         self._broadcaster = Broadcaster({"agents": channel, "": channel})
+        self._broadcaster.history = StatusHistory(clock, 86_400.0, ["agents"])
         self._count = StreamCount(NO_LIMIT)
         services = Services(
             broadcaster=self._broadcaster,

@@ -25,14 +25,14 @@ from agentctl.timeline.facts import Gap, SpanState
 from agentctl.timeline.last_messages import LastMessages
 from agentctl.timeline.runs import BYTES_A_PLACE, CODES, CompactRuns
 
-RUN_BYTES = 30 << 20
+RUN_BYTES = 34 << 20
 """Of the runs of all components together; a thousand have room for a day of minutes."""
 
 MESSAGE_BYTES = 8 << 20
 """Of the messages of all together."""
 
-MAX_ROOM, MIN_ROOM = 1_500, 40
-"""Runs of one component: exact ones, and as many coarse."""
+MAX_ROOM, MIN_ROOM = 1_750, 40
+"""Exact runs of one component; coarse ones come on top."""
 
 MAX_COMPONENTS = 20_000
 MAX_GAPS = 1_000
@@ -213,7 +213,7 @@ class RollingTimeline:
 
     def _own(self, row: RollingRow) -> int:
         """Room for one; a little less for some: they must not all run out of it at once."""
-        return self._room - row.number * 37 % (self._room // 4)
+        return self._room - row.number * 37 % (self._room // 8)
 
     def _share(self) -> None:
         share = RUN_BYTES // (BYTES_A_PLACE * max(1, len(self.rows)))

@@ -22,8 +22,8 @@ CODES = {state: code for code, state in enumerate(STATES)}
 
 MINUTE = 60_000
 
-BYTES_A_PLACE = 20
-"""What one of ``room`` may come to: a run that is exact, and one that is coarse."""
+BYTES_A_PLACE = 19
+"""What one of ``room`` may come to: a run that is exact, and most of one that is coarse."""
 
 _STATE = 7
 """The bits of a run that say its state; the others are its beginning."""
@@ -103,13 +103,14 @@ class CompactRuns:
             self.fit(room)
 
     def fit(self, room: int) -> None:
-        """Keep at most ``room`` exact runs, three quarters of it at least, and as many coarse."""
+        """Keep ``room`` exact runs at most, three quarters of it at least, and fewer coarse."""
         runs, detail = self._runs, self._detail
         while len(runs) - len(detail) > room:
             self._coarsen()
-        if len(detail) > room:
+        coarse = room - room // 8
+        if len(detail) > coarse:
             grain = MINUTE
-            while len(detail) > room - room // 8 and grain < 1 << 50:
+            while len(detail) > coarse - coarse // 8 and grain < 1 << 50:
                 grain *= 2
                 self._fold(0, len(detail) // 2, grain)
 
