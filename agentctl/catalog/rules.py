@@ -17,6 +17,8 @@ from agentctl.rules.syntax import EXAMPLES, AtomError, parse_atom
 SHIPPED = "health.yaml"
 MAX_RULES = 200
 MAX_ATOMS = 20
+SAYS = "says"
+MAX_SAYS = 80
 
 
 class ShippedRules(NamedTuple):
@@ -85,23 +87,32 @@ class _RulesReader:
         for entry in value:
             if otherwise is not None:
                 self._fail(entry.line, "nothing after 'else'", "one more rule")
-            status, right = self._pair(entry)
+            status, right, says = self._parts(entry)
             if status == ELSE:
                 otherwise = self._otherwise(right)
             else:
-                rules.append(self._rule(status, right, entry.line, rules))
+                rules.append(self._rule(status, right, entry.line, rules, says))
         return RuleList(tuple(rules), otherwise, name)
 
-    def _pair(self, entry: Node) -> tuple[str, Node]:
+    def _parts(self, entry: Node) -> tuple[str, Node, str]:
+        """The status, what stands right of it, and what the rule says."""
         value = entry.value
-        if not isinstance(value, dict) or len(value) != 1:
-            got = f"{len(value)} keys" if isinstance(value, dict) else entry.described()
+        is_mapping = isinstance(value, dict)
+        rest = {key: one for key, one in value.items() if key != SAYS} if is_mapping else {}
+        if len(rest) != 1:
+            got = f"{len(value)} keys" if is_mapping else entry.described()
             self._fail(entry.line, "one rule, as in 'healthy: [Ready=True]'", got)
-        ((status, right),) = value.items()
+        ((status, right),) = rest.items()
         known = (*STATUSES, ELSE)
         if status not in known:
             self._fail(entry.line, f"as a rule's status {listed(known)}", guess(status, known))
-        return status, right
+        if SAYS not in value:
+            return status, right, ""
+        node = value[SAYS]
+        if status == ELSE or not isinstance(node.value, str) or not 0 < len(node.value) <= MAX_SAYS:
+            expected = f"a text of 1 to {MAX_SAYS} characters as {SAYS!r}, beside a rule's status"
+            self._fail(node.line, expected, node.described())
+        return status, right, node.value
 
     def _otherwise(self, node: Node) -> str:
         if node.value not in STATUSES:
@@ -111,13 +122,15 @@ class _RulesReader:
     def atoms(self, node: Node) -> tuple[Atom, ...]:
         return self._rule("healthy", node, node.line, []).atoms
 
-    def _rule(self, status: str, node: Node, line: int, before: list[Rule]) -> Rule:
+    def _rule(
+        self, status: str, node: Node, line: int, before: list[Rule], says: str = ""
+    ) -> Rule:
         entries = node.value if isinstance(node.value, list) else [node]
         if not entries:
             self._fail(line, "a list of atoms (for what no rule says: 'else')", "an empty list")
         if len(entries) > MAX_ATOMS:
             self._fail(line, f"at most {MAX_ATOMS} atoms", str(len(entries)))
-        rule = Rule(status, tuple(self._atom(one, line) for one in entries), line)
+        rule = Rule(status, tuple(self._atom(one, line) for one in entries), line, says)
         if rule.contradicts_itself():
             self._fail(line, "atoms that can all hold", rule.text)
         for one in before:

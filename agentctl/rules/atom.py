@@ -35,6 +35,10 @@ class Atom:
         """What was found, for a message, where it holds."""
         return str(self)
 
+    def message(self, scope: Scope) -> str:
+        """The text that stands beside what was found; empty where there is none."""
+        return ""
+
     def paths(self) -> Iterator[Path]:
         """What it looks at, from its scope."""
         raise NotImplementedError
@@ -84,12 +88,11 @@ class ConditionAtom(Atom):
 
     def why(self, scope: Scope) -> str:
         kind = self._match(scope)
-        if kind is None:
-            return f"no condition {self.type}"
-        found = scope.conditions[kind]
-        reason = f" ({told(found.reason)})" if found.reason else ""
-        message = f": {told(found.message)}" if found.message else ""
-        return f"{told(kind)}={told(found.status)}{reason}{message}"
+        return f"no condition {self.type}" if kind is None else _told(kind, scope.conditions[kind])
+
+    def message(self, scope: Scope) -> str:
+        kind = self._match(scope)
+        return "" if kind is None else scope.conditions[kind].message
 
     def paths(self) -> Iterator[Path]:
         yield CONDITIONS
@@ -113,7 +116,7 @@ class AnyAtom(Atom):
     def why(self, scope: Scope) -> str:
         for kind, found in scope.conditions.items():
             if found.status in self.statuses:
-                return ConditionAtom(kind, PRESENT).why(scope)
+                return _told(kind, found)
         return str(self)
 
     def paths(self) -> Iterator[Path]:
@@ -152,8 +155,19 @@ class FieldAtom(Atom):
         value = scopes.field(scope.item, self.path)
         if not is_there(value):
             return f"no {path_text(self.path)}"
+        if self.path == CONDITIONS and (worst := unwell(scope)):
+            return worst
         text = scalar(value)
         return path_text(self.path) + ("" if text is None else f"={told(text)}")
+
+    def message(self, scope: Scope) -> str:
+        *above, key = self.path
+        texts = (
+            scopes.text_at(scope.item, (*above, one))
+            for one in ("message", f"{key}Message", f"{key}Reason", "reason")
+            if one != key
+        )
+        return next(filter(None, texts), "")
 
     def paths(self) -> Iterator[Path]:
         yield self.path
@@ -231,6 +245,10 @@ class ItemsAtom(Atom):
                 return f"{path_text(self.path)}: {self.inner.why(one)}"
         return str(self)
 
+    def message(self, scope: Scope) -> str:
+        found = (one for one in self._scopes(scope) if self.inner.holds(one))
+        return next((self.inner.message(one) for one in found), "")
+
     def paths(self) -> Iterator[Path]:
         if self.among != AT:  # the items are kept whole
             yield self.path
@@ -240,6 +258,21 @@ class ItemsAtom(Atom):
 
     def __str__(self) -> str:
         return f"{path_text(self.path)}{self.among}:{self.inner}"
+
+
+def unwell(scope: Scope) -> str:
+    """The condition that says most against its object: Ready before others; empty for none."""
+    bad = [(kind, one) for kind, one in scope.conditions.items() if one.status != "True"]
+    rank = {"Ready": 0, "Available": 1}
+    bad.sort(key=lambda pair: (rank.get(pair[0], 2), pair[1].status != "False"))
+    return _told(*bad[0]) if bad else ""
+
+
+def _told(kind: str, found: scopes.FoundCondition) -> str:
+    """``Ready=False (Reason): message``."""
+    reason = f" ({told(found.reason)})" if found.reason else ""
+    message = f": {told(found.message)}" if found.message else ""
+    return f"{told(kind)}={told(found.status)}{reason}{message}"
 
 
 def path_text(path: Iterable[str]) -> str:

@@ -23,8 +23,9 @@ from agentctl.rules.atom import (
     ConditionAtom,
     FieldAtom,
     ItemsAtom,
+    unwell,
 )
-from agentctl.rules.scope import CONDITIONS, Path, Scope, told, whole
+from agentctl.rules.scope import CONDITIONS, Path, Scope, text_at, told, whole
 
 STATUSES = (
     "healthy",
@@ -39,6 +40,7 @@ STATUSES = (
 DELETED = "being deleted"
 OLDER = "a status of an older generation"
 NO_RULE = "no rule holds"
+MESSAGE = ("status", "message")
 ELSE = "else"
 
 MAX_RULE = 160
@@ -66,6 +68,8 @@ class Rule:
     status: str
     atoms: tuple[Atom, ...]
     line: int = field(default=0, compare=False)
+    says: str = field(default="", compare=False)
+    """What it means, in words for a message; empty for what its atoms found."""
 
     @cached_property
     def text(self) -> str:
@@ -135,7 +139,7 @@ class RuleList:
             why = "" if rule.status == "healthy" else _why(rule, scope)
             return Judgement(rule.status, rule.text, why, place)
         if self.otherwise is not None:
-            why = "" if self.otherwise == "healthy" else NO_RULE
+            why = "" if self.otherwise == "healthy" else unwell(scope) or NO_RULE
             return Judgement(self.otherwise, f"{ELSE}: {self.otherwise}", why)
         return Judgement("unknown", NO_RULE, "its status says nothing that the rules know")
 
@@ -231,11 +235,12 @@ def _older(observed: Optional[int], newest: Optional[int]) -> Judgement:
 
 
 def _why(rule: Rule, scope: Scope) -> str:
-    """What says most of the rule's atoms, with the status's own message."""
-    found = ", ".join(dict.fromkeys(atom.why(scope) for atom in rule.atoms[:2]))
-    if not any(isinstance(atom, ConditionAtom) for atom in rule.atoms[:2]):
-        message = scopes.field(scope.item, ("status", "message"))
-        if isinstance(message, str) and message:
+    """What says most of the rule's atoms, with the message that stands beside it."""
+    first = rule.atoms[:2]
+    found = rule.says or ", ".join(dict.fromkeys(atom.why(scope) for atom in first))
+    if rule.says or not any(isinstance(atom, ConditionAtom) for atom in first):
+        messages = (*(atom.message(scope) for atom in first), text_at(scope.item, MESSAGE))
+        if message := next(filter(None, messages), ""):
             found += f": {told(message)}"
     return told(found)
 

@@ -39,6 +39,12 @@ def field(item: Any, path: Path) -> Any:
     return item
 
 
+def text_at(item: Any, path: Path) -> str:
+    """The text at a path; empty where there is none."""
+    value = field(item, path)
+    return value if isinstance(value, str) else ""
+
+
 def scalar(value: Any) -> Optional[str]:
     """A value as the text that rules compare with; None for what is no scalar."""
     if isinstance(value, str):
