@@ -122,9 +122,7 @@ class _RulesReader:
     def atoms(self, node: Node) -> tuple[Atom, ...]:
         return self._rule("healthy", node, node.line, []).atoms
 
-    def _rule(
-        self, status: str, node: Node, line: int, before: list[Rule], says: str = ""
-    ) -> Rule:
+    def _rule(self, status: str, node: Node, line: int, before: list[Rule], says: str = "") -> Rule:
         entries = node.value if isinstance(node.value, list) else [node]
         if not entries:
             self._fail(line, "a list of atoms (for what no rule says: 'else')", "an empty list")

@@ -35,6 +35,9 @@ OBJECTS = 16
 BUDGET_S = 3.0
 """How long all questions for one update may take: heartbeats wait for them."""
 
+CLUSTER_WIDE = "default"
+"""Where the events are of what is in no namespace."""
+
 AGAIN_S = 60.0
 """How long what failed, and what is granted, is taken as known."""
 
@@ -121,7 +124,7 @@ class EventsLookup:
             "fieldSelector": ",".join(f"{field}={value}" for field, value in wanted.items()),
             "limit": str(PAGE),
         }
-        path = f"/api/v1/namespaces/{ref.namespace}/events"
+        path = f"/api/v1/namespaces/{ref.namespace or CLUSTER_WIDE}/events"
         with self._api.get(path, query, "application/json", TIMEOUTS) as response:
             if response.status != 200:
                 raise refusal(response, "list", "events")[0]

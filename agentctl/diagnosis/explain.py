@@ -47,10 +47,18 @@ class Explainer:
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
-        for place in component.active(lambda condition: condition.holds(context)):
-            check = component.checks[place]
-            result = verdict(check, context)
-            if result.status in GOOD:
+        places = component.active(lambda condition: condition.holds(context))
+        checks = [component.checks[place] for place in places]
+        results = [verdict(check, context) for check in checks]
+        for need in component.unseen_presence(context, results):
+            spec = context.view.source_of(need.resource, need.namespace).spec
+            if spec.name not in blind:
+                blind[spec.name] = None
+                reason = context.view.blind(spec.resource, spec.namespace)
+                yield Reason("present", Result(Status.UNKNOWN, reason), _unseen(spec), spec)
+        unsure = bool(blind)
+        for check, result in zip(checks, results):
+            if result.status in GOOD or (unsure and result.missing):
                 continue
             kind = kind_of(check)
             for name in check.follows():

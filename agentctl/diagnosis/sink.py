@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agentctl.clock import Clock
-from agentctl.diagnosis.events_lookup import EventsLookup, WarningEvent
+from agentctl.diagnosis.events_lookup import CLUSTER_WIDE, EventsLookup, WarningEvent
 from agentctl.diagnosis.explain import Explainer, Reason, needs_diagnosis
 from agentctl.diagnosis.text import KEY
 from agentctl.engine.stream import Sink
@@ -99,7 +99,8 @@ class Diagnosis:
         }
         if finding.about:
             out["object"] = str(finding.about[0])
-            out["namespace"] = finding.about[0].namespace
+            if finding.about[0].namespace:
+                out["namespace"] = finding.about[0].namespace
         out.update(finding.facts)
         remedy, commands = finding.remedy, list(finding.commands)
         if reason.blind is not None and "forbidden" in reason.result.message:
@@ -120,7 +121,7 @@ class Diagnosis:
             return
         out["events_unread"] = note
         if "forbidden" in note:
-            where = about[0].namespace
+            where = about[0].namespace or CLUSTER_WIDE
             found = self._lookup.access(Permission("", "events", ("list",), where))
             out["events_grant"] = [
                 self._shell.line(command)

@@ -29,10 +29,12 @@ _TOLD_APART = frozenset(
         "namespace",
         "not_ready",
         "object",
+        "objects",
         "pods",
         "remedy",
         "replicas",
         "status",
+        "webhooks",
     )
 )
 
@@ -68,11 +70,14 @@ def _reason(reason: Mapping[str, Any], said: dict[str, str]) -> Iterator[str]:
     if target := text(reason, "object"):
         where = text(reason, "namespace")
         counts = ", ".join(f"{count} {name}" for name, count in mapping(reason, "replicas").items())
-        yield f"{target} in {where}" + (f": {counts}" if counts else "")
+        yield target + (f" in {where}" if where else "") + (f": {counts}" if counts else "")
     for condition in mappings(reason, "conditions"):
         yield _condition(condition)
     for pod in mappings(reason, "pods"):
         yield from _pod(pod)
+    yield from _objects(mappings(reason, "objects"))
+    for webhook in mappings(reason, "webhooks"):
+        yield _webhook(webhook)
     for endpoint in mappings(reason, "not_ready"):
         yield f"not ready: {' '.join(str(value) for value in endpoint.values())}"
     for key, value in reason.items():
@@ -113,6 +118,29 @@ def _pod(pod: Mapping[str, Any]) -> Iterator[str]:
         yield STEP + "; ".join(_container(container))
     for condition in mappings(pod, "conditions"):
         yield STEP + _condition(condition)
+
+
+def _objects(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Of one alone all has been said above but its conditions."""
+    for row in rows:
+        if len(rows) > 1:
+            where = text(row, "namespace")
+            place = f" in {where}" if where else ""
+            yield f"{text(row, 'name')}{place} is {text(row, 'is')}: {text(row, 'message')}"
+        step = STEP if len(rows) > 1 else ""
+        for condition in mappings(row, "conditions"):
+            yield step + _condition(condition)
+        if finalizers := row.get("finalizers"):
+            yield f"{step}finalizers: {_plain(finalizers)}"
+        if rule := text(row, "rule"):
+            yield f"{step}rule: {rule}"
+
+
+def _webhook(row: Mapping[str, Any]) -> str:
+    return (
+        f"webhook {text(row, 'name')} of {text(row, 'configuration')}: {text(row, 'is')} "
+        f"(failurePolicy {text(row, 'failure_policy')})"
+    )
 
 
 def _container(container: Mapping[str, Any]) -> Iterator[str]:

@@ -47,6 +47,10 @@ class Result:
     """The dependency itself was asked: what is only ``configured`` beside it says nothing."""
     early: bool = False
     """Too early to tell anything: so far there is no such component."""
+    nothing: bool = field(default=False, compare=False)
+    """There is nothing to be judged, which is fine: beside other checks it says nothing."""
+    missing: bool = field(default=False, compare=False)
+    """What it is about is not there, as it is where the component is not installed."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from agentctl.kube.check import Check, Result
-from agentctl.kube.conditions import Condition
+from agentctl.kube.check import Check, Context, Result
+from agentctl.kube.conditions import Condition, unseen
 from agentctl.kube.resources import Need
 from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.model import Status
@@ -99,6 +99,11 @@ class Component:
             return True
         found = [holds(one) for one in self.presence]
         return True if True in found else (None if None in found else False)
+
+    def unseen_presence(self, context: Context, results: Sequence[Result]) -> Iterator[Need]:
+        """What cannot be seen, where nothing but that says whether it is installed at all."""
+        if self.told and all(one.missing or one.status is Status.UNKNOWN for one in results):
+            yield from unseen(self.presence, context)
 
     @cached_property
     def static(self) -> bool:

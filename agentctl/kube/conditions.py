@@ -6,6 +6,7 @@ Nothing else of a variable's value is ever looked at. No I/O.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Optional, Protocol
 
 from agentctl.kube.check import Context, Fields, fill, place
@@ -161,6 +162,15 @@ class WorkloadThere:
 
 INSTALLED = (CrdThere, WorkloadThere)
 """Where one of these does not hold the component is told as not installed, and not left out."""
+
+
+def unseen(conditions: Iterable[Condition], context: Context) -> Iterator[Need]:
+    """What cannot be seen of that on which these rest, where it leaves them open."""
+    for condition in conditions:
+        if condition.holds(context) is None:
+            for need in condition.needs(context.namespace):
+                if context.view.blind(need.resource, need.namespace):
+                    yield need
 
 
 def parse_when(fields: Fields) -> Switch:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from agentctl.engine.messages import ObjectKey
-from agentctl.kube.check import Check, Context, Result, worst
+from agentctl.kube.check import Check, Context, Result, blind, worst
 from agentctl.kube.components import Component, evaluation_order
 from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
@@ -279,7 +279,12 @@ class Evaluator:
         if any(one.asked for one in results_of):
             told = [one for one in results_of if one.status is not Status.CONFIGURED]
             results_of = sorted(told, key=lambda one: not one.asked)
+        results_of = [one for one in results_of if not one.nothing] or results_of
         result = worst(results_of)
+        if there is None and result.status.severity > Status.UNKNOWN.severity:
+            for need in component.unseen_presence(context, results_of):
+                reason = self.view.blind(need.resource, need.namespace)
+                result = blind(f"whether it is installed cannot be seen: {reason}")
         if not active:
             why = "not installed" if absent else "none of its checks holds"
             result = Result(Status.CONFIGURED, why)

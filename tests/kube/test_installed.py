@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from agentctl.catalog.loader import load
+from agentctl.diagnosis.explain import Explainer
 from agentctl.errors import CatalogError
-from agentctl.kube.resources import CRDS, DEPLOYMENTS, SERVED, STATEFULSETS
+from agentctl.kube.resources import CRDS, DEPLOYMENTS, LEASES, SERVED, STATEFULSETS
 from tests.kube.judged import Cluster, deployment, named
 
 NOT_INSTALLED = ("configured", "not installed")
+UNSEEN = "whether it is installed cannot be seen: forbidden"
 LAMP = "lamps.example.org"
 BY_CRD = f"""
 components:
@@ -64,6 +66,17 @@ def test_where_that_cannot_be_seen_its_checks_count() -> None:
     assert cluster.says() == ("unknown", "forbidden")
 
 
+def test_nothing_of_it_there_is_no_alarm_where_nobody_can_see_whether_it_is_installed() -> None:
+    cluster = Cluster(BY_CRD).cannot_see(CRDS.plural, "forbidden")
+    assert cluster.says() == ("unknown", UNSEEN)
+    reasons = Explainer(cluster.components, cluster.evaluator).reasons(cluster.item(), 1000.0)
+    assert [(one.check, one.result.message) for one in reasons] == [("present", "forbidden")]
+    assert reasons[0].blind is not None
+    assert reasons[0].blind.resource == CRDS
+    cluster.has(DEPLOYMENTS.plural, deployment("lamp-controller", ready=0))
+    assert cluster.says() == ("error", "0/2 ready")
+
+
 @pytest.mark.parametrize(("source", "name"), [(DEPLOYMENTS, "a"), (STATEFULSETS, "b")])
 def test_any_of_the_workloads_will_do(source, name: str) -> None:
     cluster = Cluster(BY_WORKLOAD)
@@ -83,7 +96,10 @@ def test_an_optional_part_is_judged_only_where_a_workload_of_it_is(workload: str
     cluster.has(DEPLOYMENTS.plural, deployment("dex-server", ready=0, labels={"app": "dex"}))
     assert cluster.says() == ("error", "0/2 ready")
     cluster.cannot_see(DEPLOYMENTS.plural, "forbidden")
-    assert cluster.says()[0] == "error"  # that of the lease, which can be seen
+    assert cluster.says() == ("unknown", UNSEEN)
+    held = named("dex", spec={"leaseDurationSeconds": 15, "holderIdentity": ""})
+    cluster.has(LEASES.plural, held)  # something of it is there
+    assert cluster.says() == ("degraded", "lease dex is not held")
 
 
 @pytest.mark.parametrize(

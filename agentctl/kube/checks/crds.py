@@ -104,7 +104,8 @@ class CrdsCheck(Check):
                 parts.append(f"{what}: {_listed(names)}")
                 details[key] = list(names)
         status = Status.ERROR if bad == len(self.names) else Status.DEGRADED
-        return Result(status, "; ".join(parts), details)
+        gone = len(missing) == len(self.names)
+        return Result(status, "; ".join(parts), details, missing=gone)
 
 
 def _listed(names: Sequence[str]) -> str:

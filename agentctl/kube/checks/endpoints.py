@@ -11,7 +11,7 @@ from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds, subject_o
 from agentctl.kube.checks.env import setting
 from agentctl.kube.cuts.facts import cut_endpoint_facts
 from agentctl.kube.cuts.objects import Endpoints, cut_endpoints, cut_env
-from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector, Requirement
 from agentctl.lazy_dataclass import dataclass
@@ -25,7 +25,7 @@ FIELDS = (
 
 ABSENT = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
 SHOWN = 5
-"""Endpoints that are named."""
+"""Services that are named beside the worst."""
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -91,42 +91,24 @@ class EndpointsCheck(Check):
         results = [self._judge(context, where, name) for name in self.services(context, where)]
         if not results:
             absent = self.absent is Status.CONFIGURED
-            return Result(self.absent, "" if absent else f"no service with endpoints has {labels}")
+            message = "" if absent else f"no service with endpoints has {labels}"
+            return Result(self.absent, message, missing=True)
         return worst(results)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.explain.endpoints import none_labelled, not_ready
+
         where = place(self.namespace, context.namespace)
         named = self.services(context, where)
-        bad = [name for name in named if self._judge(context, where, name).message]
-        service = next(iter([*bad, *named]), str(self.labels))
-        about = (Ref("Service", service, where),)
-        look = kubectl(where, "get", "service", service, "-o", "wide")
-        counts = count(context, where, service)
-        if counts is None or not counts[1]:
-            return Finding(
-                f"make Service {service}, or have its selector name pods that run",
-                about,
-                {},
-                (look, kubectl(where, "get", "pods", "--show-labels")),
-            )
-        facts: dict[str, Any] = {"ready": counts[0], "endpoints": counts[1]}
+        if not named:
+            return none_labelled(where, str(self.labels))
+        judged = {name: self._judge(context, where, name).status for name in named}
+        bad = [name for name in named if judged[name] is not Status.HEALTHY]
+        bad.sort(key=lambda name: -judged[name].severity)
+        service, *others = bad or named[:1]
         known: Any = context.view.objects(ENDPOINTSLICES, where, cut_endpoint_facts).values()
         unready = [pair for one in known if one.service == service for pair in one.unready]
-        # A dual-stack pod is listed once for each address family.
-        pods = list(dict.fromkeys(pod for _, pod in unready if pod))[:SHOWN]
-        facts["not_ready"] = [
-            {key: value for key, value in (("address", address), ("pod", pod)) if value}
-            for address, pod in unready[:SHOWN]
-        ]
-        look = kubectl(where, "get", "endpointslices", "-l", f"{SERVICE_LABEL}={service}")
-        describe = [kubectl(where, "describe", "pod", pod) for pod in pods[:1]]
-        return Finding(
-            f"see why {pods[0] if pods else 'the endpoints'} is not ready: its readiness probe "
-            "fails, or it does not run",
-            (*about, *(Ref("Pod", pod, where) for pod in pods)),
-            facts,
-            (*describe, look),
-        )
+        return not_ready(where, service, count(context, where, service), unready, others[:SHOWN])
 
     def _judge(self, context: Context, where: str, service: str) -> Result:
         address = f"{service}.{where}.svc.cluster.local:{self.port}"
@@ -138,7 +120,7 @@ class EndpointsCheck(Check):
         if counts is None:
             absent = self.absent is Status.CONFIGURED
             message = "" if absent else f"service {service} has no endpoints"
-            return Result(self.absent, message, details)
+            return Result(self.absent, message, details, missing=True)
         ready, total = counts
         if ready == 0:
             return Result(Status.ERROR, f"{service}: no ready endpoints", details)

@@ -34,7 +34,7 @@ class EnvCheck(Check):
         if found.blind:
             return blind(found.blind)
         if found.value is None:
-            return Result(Status.ERROR, self.workload.missing(context.namespace))
+            return Result(Status.ERROR, self.workload.missing(context.namespace), missing=True)
         env: Env = found.value
         variable = setting(env, self.variables)
         if variable is not None:

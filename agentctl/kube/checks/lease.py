@@ -13,13 +13,10 @@ from typing import Any, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.cuts.objects import Lease, cut_lease
-from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import LEASES, Need
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
-
-_POD = re.compile(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")
-"""A name as Deployments, DaemonSets, Jobs and StatefulSets give their pods."""
 
 KIND = "lease"
 FIELDS = ("name", "names", "max_age", "namespace", "absent")
@@ -110,45 +107,21 @@ class LeaseCheck(Check):
 
     def _none(self, message: str) -> Result:
         said = self.absent in (Status.ERROR, Status.DEGRADED)
-        return Result(self.absent, message if said else "")
+        return Result(self.absent, message if said else "", missing=True)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.explain.lease import none_matches, not_renewed
+
         where = place(self.namespace, context.namespace)
         names = self.matching(context, where)
-        bad = [one for one in names if self._of_one(context, where, one).message]
-        name = next(iter([*bad, *names, *self.globs]))
+        if not names:
+            return none_matches(where, [fill(glob, context.namespace) for glob in self.globs])
+        judged = {one: self._of_one(context, where, one) for one in names}
+        bad = [one for one in names if judged[one].message]
+        bad.sort(key=lambda one: -judged[one].status.severity)
+        name, *others = bad or names[:1]
         lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
-        look = kubectl(where, "get", "lease", name, "-o", "yaml")
-        if lease is None or not lease.holder:
-            remedy = "nobody leads: see whether a pod that should lead runs, and what its log says"
-            return Finding(remedy, (), {}, (look, kubectl(where, "get", "pods")))
-        facts: dict[str, Any] = {"lease": name, "holder": lease.holder}
-        if lease.renewed_at is not None:
-            facts["renewed"] = lease.renewed
-            facts["age_s"] = round(max(0.0, context.now - lease.renewed_at), 1)
-        limit = lease.duration if self.max_age is None else self.max_age
-        if limit is not None:
-            facts["expires_after_s"] = limit
-        if lease.expires_at(self.max_age) is None and lease.renewed_at is not None:
-            remedy = "say in the catalog after what time it counts as expired: max_age"
-            return Finding(remedy, (Ref("Lease", name, where),), facts, (look,))
-        # client-go's leader election calls a holder HOST_UUID, and a pod is its own host.
-        pod = lease.holder.partition("_")[0]
-        if not _POD.fullmatch(pod):
-            remedy = f"holder {lease.holder} does not renew it: see whether it runs, and its log"
-            commands = (look, kubectl(where, "get", "pods", "-o", "wide"))
-            return Finding(remedy, (Ref("Lease", name, where),), facts, commands)
-        return Finding(
-            f"holder {pod} does not renew it: see its log; if it hangs, delete the pod, and "
-            "another takes over",
-            (Ref("Lease", name, where), Ref("Pod", pod, where)),
-            facts,
-            (
-                kubectl(where, "logs", pod, "--tail=50"),
-                kubectl(where, "delete", "pod", pod),
-                look,
-            ),
-        )
+        return not_renewed(where, name, lease, self.max_age, context.now, others[:SHOWN])
 
     def _judge(self, name: str, lease: Lease, expires_at: Optional[float], now: float) -> Result:
         details = {"lease": name, "holder": lease.holder}

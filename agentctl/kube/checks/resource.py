@@ -100,7 +100,7 @@ class ResourceCheck(Check):
         worst = next((kind for kind in ORDER if kind in counts), None)
         if worst is None:
             nothing = f"no {self.resource.full_name} there"
-            return Result(Status.CONFIGURED, nothing, recheck_at=recheck_at)
+            return Result(Status.CONFIGURED, nothing, recheck_at=recheck_at, nothing=True)
         if worst == "healthy":
             return Result(Status.HEALTHY, recheck_at=recheck_at)
         named = worst_of(tallies, NAMED)

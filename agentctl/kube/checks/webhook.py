@@ -15,7 +15,7 @@ from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, pla
 from agentctl.kube.checks.endpoints import ABSENT, count
 from agentctl.kube.cuts.objects import cut_endpoints
 from agentctl.kube.cuts.webhooks import Webhook, Webhooks, cut_webhooks
-from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import (
     ENDPOINTSLICES,
     MUTATING_WEBHOOKS,
@@ -80,12 +80,13 @@ class WebhookCheck(Check):
         if not found:
             names = " or ".join(fill(name, context.namespace) for name in self.names)
             absent = self.absent is Status.CONFIGURED
-            return Result(self.absent, "" if absent else f"no webhook configuration {names}")
+            message = "" if absent else f"no webhook configuration {names}"
+            return Result(self.absent, message, missing=True)
         troubles = self.troubles(context)
         if not troubles:
             return Result(Status.HEALTHY)
         worst = troubles[0]
-        more = f" and {len(troubles) - 1} more" if len(troubles) > 1 else ""
+        more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
         details = {
             "webhooks": [
                 {
@@ -124,35 +125,13 @@ class WebhookCheck(Check):
                     yield kind, one
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.explain.webhook import absent, cannot_ask
+
         troubles = self.troubles(context)
         if not troubles:
-            every = ",".join(KINDS[kind].plural for kind in self.kinds)
-            return Finding(
-                "install it again: without its configuration nothing is checked",
-                (),
-                {},
-                (kubectl("", "get", every),),
-            )
-        one = troubles[0]
-        plural = KINDS[one.kind].plural
-        about = [Ref(f"{one.kind}WebhookConfiguration", one.configuration)]
-        look = kubectl("", "get", plural, one.configuration, "-o", "yaml")
-        facts: dict[str, Any] = dict(result.details)
-        if one.what == "no caBundle":
-            return Finding(
-                "whoever injects its CA bundle has not: see its log, and the annotations that ask "
-                "for it",
-                tuple(about),
-                facts,
-                (look,),
-            )
-        service, namespace = one.webhook.service, one.webhook.namespace
-        about.append(Ref("Service", service, namespace))
-        slices = ("get", "endpointslices", "-l", f"kubernetes.io/service-name={service}")
-        remedy = f"see why no pod behind Service {service} is ready"
-        if one.status is Status.UNKNOWN:
-            remedy = f"say in the catalog where its Service is: namespace: {namespace}"
-        return Finding(remedy, tuple(about), facts, (kubectl(namespace, *slices), look))
+            names = [fill(name, context.namespace) for name in self.names]
+            return absent(names, [KINDS[kind].plural for kind in self.kinds])
+        return cannot_ask(troubles[0], KINDS[troubles[0].kind].plural, result.details)
 
 
 def _slices(where: str) -> tuple[Resource, str]:

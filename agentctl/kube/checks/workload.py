@@ -72,7 +72,7 @@ class WorkloadCheck(Check):
         if found.blind:
             return blind(found.blind)
         if found.value is None:
-            return Result(self.absent, names.missing(context.namespace))
+            return Result(self.absent, names.missing(context.namespace), missing=True)
         return self._with_pods(context, where, found.kind, found.value)
 
     def _by_labels(self, context: Context, labels: LabelSelector) -> Result:
@@ -82,7 +82,8 @@ class WorkloadCheck(Check):
                 return blind(reason)
         matching = self._matching(context, where, labels)
         if not matching:
-            return Result(self.absent, f"no {described(self.kinds)} matches {labels}")
+            message = f"no {described(self.kinds)} matches {labels}"
+            return Result(self.absent, message, missing=True)
         kind, workload = self._worst(context, where, matching)
         result = self._with_pods(context, where, kind, workload)
         if len(matching) == 1 or not result.message:

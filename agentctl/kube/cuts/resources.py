@@ -116,7 +116,8 @@ class ResourceFactsCut:
         if not self.of.is_about(item):
             return None
         judged = self.of.rules.judge(item, self.of.generation)
-        if judged.status == "healthy":
+        ends = bool(self.of.expires) and field_at(item, self.of.expires) is not None
+        if judged.status == "healthy" and not ends:
             return None
         conditions = mappings(mapping(item, "status"), "conditions")[:MAX_CONDITIONS]
         finalizers = metadata.get("finalizers") if metadata.get("deletionTimestamp") else None

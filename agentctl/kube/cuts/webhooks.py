@@ -10,6 +10,7 @@ from agentctl.lenient_json import mapping, mappings, text
 
 MAX_WEBHOOKS = 100
 MAX_NAME = 253
+INJECTED_FROM = "cert-manager.io/inject-ca-from"
 
 
 class Webhook(NamedTuple):
@@ -23,6 +24,8 @@ class Webhook(NamedTuple):
     """Who answers can be told by a CA bundle, or need not be."""
     required: bool
     """What it cannot be asked about is refused (``failurePolicy: Fail``, the default)."""
+    injected_from: str = ""
+    """The Certificate (``namespace/name``) that cert-manager is to take the bundle from."""
 
 
 class Webhooks(NamedTuple):
@@ -34,6 +37,8 @@ class Webhooks(NamedTuple):
 
 def cut_webhooks(item: Mapping[str, Any], seen: Seen) -> Optional[Webhooks]:
     """Of a Validating- or MutatingWebhookConfiguration; the bundle itself is not kept."""
+    metadata = mapping(item, "metadata")
+    injected_from = text(mapping(metadata, "annotations"), INJECTED_FROM)[: 2 * MAX_NAME]
     found = []
     for one in mappings(item, "webhooks")[:MAX_WEBHOOKS]:
         client = mapping(one, "clientConfig")
@@ -46,6 +51,7 @@ def cut_webhooks(item: Mapping[str, Any], seen: Seen) -> Optional[Webhooks]:
                 name,
                 bool(client.get("caBundle")) or not name,
                 text(one, "failurePolicy") != "Ignore",
+                injected_from,
             )
         )
-    return Webhooks(text(mapping(item, "metadata"), "name"), tuple(found))
+    return Webhooks(text(metadata, "name"), tuple(found))

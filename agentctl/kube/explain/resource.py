@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Context
-from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.kube.explain.finding import Finding, Kubectl, Ref, kubectl
+from agentctl.kube.explain.known import EXPIRED, KNOWN, USUAL
 from agentctl.kube.resources import Resource
 from agentctl.kube.tally import Standing, worst_of
 from agentctl.rules.judge import DELETED, OLDER
@@ -40,7 +41,7 @@ def reasons(check: Any, context: Context) -> Finding:
         worst = [] if one is None else [(one, tally.standing(one))]
     if missing:
         return Finding(
-            f"create it, or say in the catalog what it is called: {', '.join(missing[:MOST])}",
+            f"create {', '.join(missing[:MOST])}, or say in the catalog what it is called",
             (),
             {"resource": name, "missing": missing[:MOST]},
             (everywhere,),
@@ -51,13 +52,21 @@ def reasons(check: Any, context: Context) -> Finding:
     refs = []
     for key, standing in worst:
         facts = _facts(check, context, key)
-        refs.append(Ref(facts.kind if facts and facts.kind else name, key.name, key.namespace))
+        refs.append(Ref(_kind(name, facts), key.name, key.namespace))
         rows.append(_row(key, standing, facts))
     key, standing = worst[0]
-    look = kubectl(key.namespace, "get", name, key.name, "-o", "yaml")
     describe = kubectl(key.namespace, "describe", name, key.name)
-    remedy = _remedy(standing, _facts(check, context, key))
-    return Finding(remedy, tuple(refs), {"resource": name, "objects": rows}, (describe, look))
+    look = kubectl(key.namespace, "get", name, key.name, "-o", "yaml")
+    remedy, commands = _remedy(name, key, standing, _facts(check, context, key))
+    about = {"resource": name, "objects": rows}
+    return Finding(remedy, tuple(refs), about, (describe, *commands, look))
+
+
+def _kind(name: str, facts: Optional[ResourceFacts]) -> str:
+    """Items of a list of what is built in have no kind of their own."""
+    if facts is not None and facts.kind:
+        return facts.kind
+    return KNOWN[name].kind if name in KNOWN else name
 
 
 def _facts(check: Any, context: Context, key: ObjectKey) -> Optional[ResourceFacts]:
@@ -86,23 +95,51 @@ def _row(key: ObjectKey, standing: Standing, facts: Optional[ResourceFacts]) -> 
     return row
 
 
-_BY_RULE = {
-    DELETED: "it is being deleted: its finalizers say what that waits for",
-    OLDER: "its controller has not taken up its last change: see whether that runs",
-}
-_BY_KIND = {
-    "unknown": "its status says nothing that the rules know: see it, and add a rule to the catalog",
-    "progressing": "it is on its way: wait; after the grace it counts as degraded",
-}
-
-
-def _remedy(standing: Standing, facts: Optional[ResourceFacts]) -> str:
-    known = _BY_RULE.get(facts.rule if facts is not None else "")
-    known = known or _BY_KIND.get(standing.kind or "")
-    if known:
-        return known
+def _remedy(
+    resource: str, key: ObjectKey, standing: Standing, facts: Optional[ResourceFacts]
+) -> tuple[str, tuple[Kubectl, ...]]:
+    """What to do, and the commands for it beside those that show the object."""
+    rule = facts.rule if facts is not None else ""
+    name = key.name
+    if rule == DELETED:
+        return f"{name} is being deleted: its finalizers say what that waits for", ()
+    if rule == OLDER:
+        return (
+            f"the controller of {name} has not taken up its last change: see whether it runs, "
+            "and its log",
+            (),
+        )
+    if standing.kind == "unknown":
+        return (
+            f"the status of {name} says nothing that the rules know: see it, and add a rule to "
+            "the catalog",
+            (),
+        )
+    known = KNOWN.get(resource)
+    filling = {"name": name, "of": resource}
     if standing.why.startswith("expire"):
-        return "renew it: see why whoever should have done so has not"
-    if standing.why.startswith("progressing"):
-        return "it does not get on: its conditions and events say why, or its controller's log"
-    return "its conditions say why; then see its events and the log of its controller"
+        remedy = (known.expired if known is not None else "") or EXPIRED
+    else:
+        remedy = known.remedy if known is not None else USUAL
+    remedy = _filled(remedy, filling)
+    if standing.kind == "progressing":
+        remedy = (
+            f"wait: it may be on its way, and counts as degraded after the grace; else {remedy}"
+        )
+    elif standing.why.startswith("progressing") and known is None:
+        remedy = f"{name} does not get on: {remedy}"
+    commands = known.commands if known is not None else ()
+    return remedy, tuple(_command(words, key.namespace, filling) for words in commands)
+
+
+def _command(words: tuple[str, ...], namespace: str, filling: dict[str, str]) -> Kubectl:
+    if words[0] == "-":
+        return kubectl("", *(_filled(word, filling) for word in words[1:]))
+    return kubectl(namespace, *(_filled(word, filling) for word in words))
+
+
+def _filled(text: str, filling: dict[str, str]) -> str:
+    """Without ``format``: jsonpath has braces of its own."""
+    for key, value in filling.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text

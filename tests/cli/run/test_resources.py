@@ -91,7 +91,7 @@ def test_who_lacks_the_rights_on_one_sees_unknown_there_alone(plane: Plane) -> N
 def test_a_diagnosis_names_the_object_the_rule_and_what_to_do(plane: Plane) -> None:
     lines = [line.strip() for line in plane.call("diagnose").stdout.splitlines()]
     assert "signal/b in agents" in lines
-    assert any("rule degraded: [Ready=False]" in line for line in lines)
+    assert any("rule: degraded: [Ready=False]" in line for line in lines)
     assert any(line.endswith(f"-n agents describe {SIGNALS} b") for line in lines)
     assert any(line.startswith("remedy: install what defines lamps.example.org") for line in lines)
     assert any(line.endswith("describe nodes n1") for line in lines)
