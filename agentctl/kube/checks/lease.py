@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from math import inf
-from typing import Any, Optional
+from typing import Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.cuts.objects import Lease, cut_lease
