@@ -30,7 +30,7 @@ MEANINGS = {
     ),
     ExitCode.VERDICT_BAD: (
         "the verdict is bad: `--fail-on` (`--exit-code`) matched, or `--timeout` passed before "
-        "`--until`; a recording is damaged"
+        "`--until`; a recording is damaged; `catalog detect` found nothing"
     ),
     ExitCode.USAGE: "usage or configuration error",
     ExitCode.REFUSED: "the API refused: not authenticated, not permitted, not found",

@@ -31,6 +31,8 @@ _GROUPS = (
     "apiextensions.k8s.io",
     "coordination.k8s.io",
     "discovery.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiregistration.k8s.io",
 )
 
 

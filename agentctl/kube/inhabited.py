@@ -41,7 +41,7 @@ def inhabited(components: Sequence[Component], api: ApiReader, clock: Clock) -> 
     found: set[str] = set()
     needs: dict[str, list[Need]] = {}
     for resource in dict.fromkeys(need.resource for need in _workloads(components, ANY)):
-        for namespace, name, labels in _listed(resource, api, clock):
+        for namespace, name, labels in listed(resource, api, clock):
             if namespace not in needs:
                 needs[namespace] = _workloads(components, namespace)
             metadata = {"name": name, "labels": labels}
@@ -66,11 +66,12 @@ def _workloads(components: Iterable[Component], namespace: str) -> list[Need]:
     ]
 
 
-def _listed(
-    resource: Resource, api: ApiReader, clock: Clock
+def listed(
+    resource: Resource, api: ApiReader, clock: Clock, where: str = ""
 ) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
-    need = Need(resource, "", cut_labels)
+    """Namespace, name and labels of each object, in a namespace or in all. Raises SourceError."""
+    need = Need(resource, where, cut_labels)
     light = replace(resource, metadata_only=True)
-    spec = WatchSpec(resource.plural, light, "", (need,), (cut_labels,))
-    listed = ListWatch(spec, api, clock, WatchSettings(), random.Random()).list()
-    return [(one.key.namespace, one.key.name, one.values[0]) for one in listed.changes]
+    spec = WatchSpec(resource.plural, light, where, (need,), (cut_labels,))
+    batch = ListWatch(spec, api, clock, WatchSettings(), random.Random()).list()
+    return [(one.key.namespace, one.key.name, one.values[0]) for one in batch.changes]

@@ -8,18 +8,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentctl.cli.config.flags import add_choice
+from agentctl.cli.config.flags import add_choice, add_cluster
 from agentctl.cli.config.parser import Parser, one_of
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
 NAME = "catalog"
 HELP = "'catalog show': the components, their checks and the permissions they need"
+COMMON = ("--catalog", "--namespace", "--output", "--context", "--kubeconfig", "--as")
 DESCRIPTION = """\
 List the catalogs that ship, for --catalog NAME:
 
   agentctl catalog list
   agentctl status watch --catalog cert-manager
+
+Or see which of them a cluster has, in which namespace, and the command to
+watch each:
+
+  agentctl catalog detect
+  agentctl catalog detect --context staging -o json
 
 Print the catalog in force and the Kubernetes permissions that it needs, ready
 to be turned into RBAC. Start a catalog of your own from it:
@@ -34,27 +41,50 @@ Or see what a catalog's rules make of saved objects, and which rule decided:
 
 MAX_BYTES = 64 << 20
 
+FORMS = {
+    "show": ("yaml", "json"),
+    "list": ("table", "json"),
+    "test": ("table", "json"),
+    "detect": ("table", "json"),
+}
+"""How each action shows what it found, the usual form first."""
+
+ACTIONS = tuple(FORMS)
+
 
 def configure(parser: Parser) -> None:
-    about = "print it ('show'), name those that ship ('list'), or try its rules ('test')"
-    actions = ("show", "list", "test")
-    parser.add_argument("action", type=one_of(*actions), metavar="|".join(actions), help=about)
-    about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them"
+    about = "print it ('show'), name those that ship ('list') or that a cluster has ('detect'), "
+    about += "or try its rules ('test')"
+    parser.add_argument("action", type=one_of(*ACTIONS), metavar="|".join(ACTIONS), help=about)
+    about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them; of "
+    about += "'detect': the catalogs to look for (default all that ship)"
     parser.add_argument("files", nargs="*", metavar="FILE", help=about)
     about = "show this one instead of the default"
-    parser.add_argument("--catalog", metavar="FILE", help=about)
+    parser.add_argument("--catalog", metavar="NAME|FILE", help=about)
     parser.add_argument(
         "-n",
         "--namespace",
         action="append",
         metavar="NAME",
-        help="the namespaces that permissions are for (default agents; may be repeated)",
+        help="the namespaces that permissions are for (default the catalog's, else agents), or "
+        "that 'detect' looks in (default all); may be repeated",
     )
-    about = "a catalog file, or the same for programs (default yaml)"
-    add_choice(parser, "-o", "--output", of=("yaml", "json"), help=about)
+    about = "a catalog file, a table, or the same for programs (default yaml of 'show', else table)"
+    add_choice(parser, "-o", "--output", of=("yaml", "table", "json"), help=about)
+    parser.set_defaults(output=None)
+    add_cluster(parser.add_argument_group("connection (of 'detect')"), several=False)
 
 
 def run(args: Namespace, process: Process) -> int:
+    usual, other = FORMS[args.action]
+    args.output = args.output or usual
+    if args.output not in (usual, other):
+        raise UsageError(f"catalog {args.action} -o {args.output}: expected {usual} or {other}")
+    if args.action == "detect":
+        from agentctl.cli.run.detect import detect
+
+        return detect(args, process)
+    _refuse_connection(args)
     if args.action == "test":
         return _test(args, process)
     if args.files:
@@ -77,6 +107,16 @@ def run(args: Namespace, process: Process) -> int:
 
         process.stdout.write(yaml.safe_dump(described, sort_keys=False, width=100))
     return ExitCode.OK
+
+
+def _refuse_connection(args: Namespace) -> None:
+    """A flag that would do nothing is a mistake, and better told."""
+    from agentctl.cli.config.layers import flagged
+    from agentctl.cli.config.table import SETTINGS
+
+    for one in SETTINGS:
+        for said in flagged(args, one) if one.key != "namespace" else ():
+            raise UsageError(f"{said.by} is for 'catalog detect': {args.action} asks no cluster")
 
 
 def _list(args: Namespace, process: Process) -> int:

@@ -37,6 +37,8 @@ class LookUps:
             "--cluster": partial(self.entries, "clusters"),
             "--user": partial(self.entries, "users"),
             "--component": self.components,
+            "--catalog": self.catalogs,
+            "catalog files": self.catalogs,
             "status words": self.words,
             "diagnose words": self.words,
             "--namespace": self.namespaces,
@@ -57,6 +59,14 @@ class LookUps:
         """The kubeconfig's clusters or users."""
         names = [name for config in self._kubeconfigs(typed) for name in getattr(config, table)]
         return Completion(tuple(Candidate(name) for name in dict.fromkeys(names)))
+
+    def catalogs(self, typed: Typed) -> Completion:
+        """Those that ship; where none begins so, files."""
+        from agentctl.catalog.loader import SHIPPED
+
+        if typed.get("action") in (["show"], ["list"]) and "files" not in typed:
+            return Completion()  # they take no file
+        return Completion(tuple(map(Candidate, SHIPPED)), Directive.FILES)
 
     def components(self, typed: Typed) -> Completion:
         """The names in the catalog that is asked for, or in the default one."""

@@ -84,7 +84,7 @@ def add_selection(parser: Parser, variables: bool = True) -> None:
     )
     group.add_argument(
         "--catalog",
-        metavar="FILE",
+        metavar="NAME|FILE",
         help="a catalog of your own (- is the standard input), or one that 'agentctl catalog list' "
         "shows",
     )

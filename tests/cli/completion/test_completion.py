@@ -121,7 +121,7 @@ def test_all_that_takes_a_file_completes_files(
         ("status -n --col", ""),
         ("nonsense --col", ""),
         ("completion ", "bash zsh fish"),
-        ("catalog ", "show list test"),
+        ("catalog ", "show list test detect"),
         ("config ", "view get set unset path"),
         ("config set m", "mode"),
         ("config set mode ", "kube grpc sse auto"),
@@ -250,3 +250,15 @@ class TestBashLine:
     def test_what_is_quoted_is_read_as_it_was(self, word: str) -> None:
         assert parse(f"a {quote(word, '')}", "").words[-1] == word
         assert parse(f'a "{quote(word, chr(34))}', "").words[-1] == word
+
+
+def test_catalogs_that_ship_are_offered_by_name_and_else_files(tmp_path: Path) -> None:
+    shipped = complete(tmp_path, "status", "--catalog", "")
+    assert {"agents", "argocd", "keda", "temporal", ":0"} <= set(shipped)
+    assert complete(tmp_path, "status", "--catalog", "cert") == ["cert-manager", ":0"]
+    assert complete(tmp_path, "status", "--catalog=fl") == ["--catalog=flux", ":0"]
+    assert complete(tmp_path, "auth", "can-watch", "--catalog", "mine") == [":0"]
+    assert complete(tmp_path, "catalog", "detect", "kn") == ["knative-serving", ":0"]
+    assert complete(tmp_path, "catalog", "detect", "flux", "kn") == ["knative-serving", ":0"]
+    assert complete(tmp_path, "catalog", "list", "kn") == [":4"]
+    assert complete(tmp_path, "catalog", "de") == ["detect", ":4"]
