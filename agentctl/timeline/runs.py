@@ -9,7 +9,7 @@ milliseconds, and never go back.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
@@ -126,7 +126,7 @@ class CompactRuns:
         runs, coarse = self._runs, len(self._detail)
         if len(runs) < 2 or runs[1] >> 3 > horizon:
             return
-        cut = bisect_right(runs, horizon << 3 | _STATE) - 1
+        cut = self._first(horizon)
         self._known = self._known_before(cut)
         del runs[:cut]
         del self._detail[: min(cut, coarse)]
@@ -134,7 +134,7 @@ class CompactRuns:
     def since(self, start: int) -> CompactRuns:
         """A copy of what was not over before ``start``."""
         found = CompactRuns()
-        first = max(0, bisect_right(self._runs, start << 3 | _STATE) - 1)
+        first = self._first(start)
         found._runs, found._detail = self._runs[first:], self._detail[first:]
         found._known = self._known_before(first)
         found.coarse_until = self.coarse_until
@@ -143,7 +143,7 @@ class CompactRuns:
     def stretches(self, start: int, end: int) -> Iterator[Stretch]:
         """What lies between two times, cut off at both."""
         runs, detail, coarse = self._runs, self._detail, len(self._detail)
-        first = max(0, bisect_right(runs, start << 3 | _STATE) - 1)
+        first = self._first(start)
         known = self._known_before(first)
         for at in range(first, len(runs)):
             began, code = runs[at] >> 3, runs[at] & _STATE
@@ -163,6 +163,12 @@ class CompactRuns:
             if code not in _HIDDEN:
                 known = code
             yield Stretch(low, high, code, 1.0, None, int(changed))
+
+    def _first(self, start: int) -> int:
+        """The first run that was not over before ``start``; one may have lasted no time."""
+        place = bisect_left(self._runs, start << 3)
+        begins = place < len(self._runs) and self._runs[place] >> 3 == start
+        return place if begins else max(0, place - 1)
 
     def _known_before(self, place: int) -> int:
         """The last state that was seen before an exact run."""
