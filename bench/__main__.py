@@ -20,6 +20,7 @@ BENCHES = (
     "transports",
     "memory",
     "resources",
+    "auto",
     "clusters",
     "fanout",
 )

@@ -31,6 +31,8 @@ class Scale:
     resources: int = 10_000
     resource_runs: int = 3
 
+    workloads: int = 300
+
     clusters: int = 20
     clusters_runs: int = 5
     clusters_idle_s: float = 15.0
@@ -73,6 +75,7 @@ QUICK = Scale(
     memory_crds=4,
     resources=50,
     resource_runs=1,
+    workloads=12,
     clusters=3,
     clusters_runs=1,
     clusters_idle_s=0.5,

@@ -28,6 +28,7 @@ _GROUPS = (
     "apps",
     "authentication.k8s.io",
     "authorization.k8s.io",
+    "batch",
     "apiextensions.k8s.io",
     "coordination.k8s.io",
     "discovery.k8s.io",

@@ -182,7 +182,7 @@ def test_discovery_entries_are_the_recorded_ones(plane, client, transcript):
 
     mine, theirs = entries(answer.body), entries(recorded["body"])
     assert mine.keys() <= theirs.keys()
-    assert len(mine) == 31
+    assert len(mine) == 33
     for key, entry in mine.items():
         for field, value in theirs[key].items():
             if field != "shortNames" or not key[0].endswith("proompteng.ai"):

@@ -27,6 +27,7 @@ pytest.importorskip("trustme")
         "transports",
         "memory",
         "resources",
+        "auto",
         "clusters",
         "fanout",
     ],
