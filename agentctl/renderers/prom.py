@@ -20,11 +20,13 @@ from agentctl.wire.prom_text import (
     LAST_CHANGE,
     LAST_VERDICT,
     PROBE_LATENCY,
+    STATIC,
     STATUS,
     GaugeName,
     Sample,
     component_labels,
     gauge,
+    is_static,
     latency_s,
     of_cluster,
     status_lines,
@@ -94,6 +96,8 @@ class PromRenderer:
         text += gauge(
             LAST_VERDICT, [Sample(component_labels(item.key), int(now)) for item in items]
         )
+        static = [one for one in items if is_static(one)]
+        text += gauge(STATIC, [Sample(component_labels(one.key), 1) for one in static])
         return text + gauge(
             PROBE_LATENCY,
             [Sample(component_labels(one.key), latency_s(one)) for one in items if latency_s(one)],

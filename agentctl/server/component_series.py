@@ -19,8 +19,10 @@ from agentctl.wire.prom_text import (
     LAST_CHANGE,
     LAST_VERDICT,
     PROBE_LATENCY,
+    STATIC,
     STATUS,
     component_labels,
+    is_static,
     latency_s,
     number,
     status_lines,
@@ -81,6 +83,8 @@ class ComponentSeries:
             told = verdicts.of(key)
             if told:
                 parts += (one.verdict, told)
+        static = [f"{STATIC.name}{lines[one.key].labels} 1\n" for one in items if is_static(one)]
+        parts += [STATIC.head(), *static] if static else []
         probed = [(lines[one.key].labels, latency_s(one)) for one in items if one.details]
         latencies = [f"{PROBE_LATENCY.name}{at} {number(value)}\n" for at, value in probed if value]
         parts += [PROBE_LATENCY.head(), *latencies] if latencies else []

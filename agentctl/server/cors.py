@@ -19,7 +19,10 @@ ALLOWED_METHODS = ("GET", "HEAD")
 ALLOWED_HEADERS = ("Authorization", "Cache-Control", "Last-Event-ID")
 """``Cache-Control`` is what stand-ins of ``EventSource`` send."""
 
-EXPOSED_HEADERS = ("Agentctl-Ask", "Agentctl-Build", "Retry-After", "Warning")
+EXPOSED_HEADERS = (
+    *("Agentctl-Ask", "Agentctl-Build", "Agentctl-Complete-From"),
+    *("Retry-After", "Warning"),
+)
 
 MAX_AGE_S = 7200
 """How long a browser need not ask again before a request: the most that Chromium takes."""

@@ -35,6 +35,10 @@ LAST_VERDICT = GaugeName(
     "agentctl_component_last_verdict_timestamp_seconds",
     "When what a component's verdict rests on was last known to be true.",
 )
+STATIC = GaugeName(
+    "agentctl_component_static",
+    "1 for a component that is as the catalog declares it, whatever happens.",
+)
 PROBE_LATENCY = GaugeName(
     "agentctl_component_probe_latency_seconds",
     "How long a component's dependency took for its last answer; none while it gives no good one.",
@@ -86,6 +90,11 @@ def status_lines(key: ItemKey, status: Status) -> str:
     """A component's lines of STATUS."""
     start = f"{STATUS.name}{written(component_labels(key))[:-1]},status="
     return "".join([f'{start}"{one.value}"}} {int(one is status)}\n' for one in Status])
+
+
+def is_static(item: Item) -> bool:
+    """Whether its status says nothing of the cluster: an alert should pass over it."""
+    return item.details.get("static") is True
 
 
 def latency_s(item: Item) -> float:

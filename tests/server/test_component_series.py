@@ -117,6 +117,13 @@ def test_the_latency_of_a_good_probe_alone() -> None:
     assert LATENCY not in scraped(series)
 
 
+def test_what_is_only_declared_says_so() -> None:
+    replica = Replica().begin(item("a"), replace(item("custom"), details={"static": True}))
+    _, series = made(replica)
+    found = scraped(series)["agentctl_component_static"]
+    assert found == {frozenset({"agents", "custom"}): 1}
+
+
 def test_clusters_are_told_apart() -> None:
     replica = Replica().begin(replace(item("a"), cluster="east"), replace(item("a"), cluster="we"))
     _, series = made(replica)
