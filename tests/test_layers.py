@@ -17,6 +17,7 @@ ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
     "lazy_dataclass",
+    "debug_log",
     "package",
     "clock",
     "duration",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-import logging
 import selectors
 import socket
 import ssl
@@ -14,8 +13,9 @@ import time
 from typing import Callable, Optional
 
 from agentctl.apidouble.wire import AcceptedConnection, BadRequest
+from agentctl.debug_log import DebugLog
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 JOIN_S = 1.0
 """Within this time after ``stop`` every thread must have ended."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from agentctl import package
@@ -187,7 +187,7 @@ def load_chosen(given: Union[str, CatalogText], probes: bool = True) -> Catalog:
         return load_default(probes)
     if given in SHIPPED:
         catalog = load(package.data("agentctl.catalog", f"{given}.yaml"), f"{given}.yaml")
-    elif "/" in given or given.endswith(".yaml") or Path(given).exists():
+    elif "/" in given or given.endswith(".yaml") or os.path.exists(given):
         catalog = load_file(given)
     else:
         raise CatalogError(
@@ -212,7 +212,7 @@ def _near(given: str) -> str:
 def load_file(path: str) -> Catalog:
     """A user's catalog. Raises CatalogError."""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -226,7 +226,7 @@ def load(data: bytes, source: str, probes: bool = True) -> Catalog:
     Without ``probes`` those are passed over that stand beside other checks.
     """
     top = NodeFields(parse(data, source), source, "the catalog", KEYS)
-    name = top.text("name", Path(source).stem)
+    name = top.text("name", os.path.splitext(os.path.basename(source))[0])
     components: dict[str, Component] = {}
     following: list[tuple[str, int]] = []
     for node in top.mappings("components", MAX_COMPONENTS):

@@ -27,23 +27,40 @@ exit codes: 0 done, 1 bad verdict, 2 usage, 3 refused, 4 cannot stream,
 
 
 def build_parser(known: Sequence[Command], process: Process, wanted: str = "") -> Parser:
-    """The parser of all commands; with ``wanted``, only that one knows its flags."""
+    """The parser of all commands; with ``wanted``, only that one knows its flags (``-``: none)."""
+    bound = _bound(process)
+    parser: Parser = bound(prog=process.name, description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=bound)
+    for command in known:
+        sub = subparsers.add_parser(
+            command.NAME, help=command.HELP, description=command.DESCRIPTION
+        )
+        if wanted in ("", command.NAME):  # flags take a while to build
+            _configure(sub, command)
+            sub.set_defaults(run=command.run)
+    return parser
 
+
+def command_parser(command: Command, process: Process) -> Parser:
+    """The parser of what follows the name of one command."""
+    parser: Parser = _bound(process)(
+        prog=f"{process.name} {command.NAME}", description=command.DESCRIPTION
+    )
+    _configure(parser, command)
+    return parser
+
+
+def _bound(process: Process) -> Any:
     class Bound(Parser):
         """Makes its subparsers with the same output."""
 
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(process.stdout, **kwargs)
 
-    parser = Bound(prog=process.name, description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("--version", action="version", version=f"agentctl {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Bound)
-    for command in known:
-        sub = subparsers.add_parser(
-            command.NAME, help=command.HELP, description=command.DESCRIPTION
-        )
-        if wanted in ("", command.NAME):  # flags take a while to build
-            command.configure(sub)
-            sub.set_common(getattr(command, "COMMON", ()))
-            sub.set_defaults(run=command.run)
-    return parser
+    return Bound
+
+
+def _configure(parser: Parser, command: Command) -> None:
+    command.configure(parser)
+    parser.set_common(getattr(command, "COMMON", ()))

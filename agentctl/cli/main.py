@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import atexit
 import os
 import sys
 import threading
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
-from agentctl.cli.command_line import build_parser
-from agentctl.cli.commands import commands
-from agentctl.cli.config.habits import other_command
-from agentctl.cli.config.parser import guess
-from agentctl.cli.config.word_order import command_first
+from agentctl.cli.command_line import build_parser, command_parser
+from agentctl.cli.commands import command, commands
 from agentctl.cli.host.process import Process
 from agentctl.cli.host.procfs import children, end_all
 from agentctl.cli.host.stderr import complain, debug_to, tell_end
+from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import Outcome
 from agentctl.errors import AgentctlError, ExitCode, UsageError
 from agentctl.lazy_dataclass import replace
 from agentctl.threads import refusal_of, reserve_little
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 OWN_FLAGS = ("-h", "--help", "--help-all", "--version")
 """Those that are no command's."""
@@ -42,7 +42,16 @@ def program(name: str = "agentctl", first: Sequence[str] = ()) -> None:
         # Stuck: in a write that nobody reads, a name lookup, a credential plugin.
         end_all(children() - before)
         os._exit(code)
-    sys.exit(code)
+    _exit_now(code)
+
+
+def _exit_now(code: int) -> NoReturn:
+    """Exit without taking the interpreter apart, which is a tenth of a one-shot's time."""
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError, AttributeError):  # closed, or there were none
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str], process: Process) -> int:
@@ -107,26 +116,42 @@ def _run(argv: Sequence[str], process: Process) -> int:
         if argv[0] in HIDDEN:
             return answer(argv, process)
     argv = _spelled_out(list(argv))
-    known = commands()
-    names = [command.NAME for command in known]
+    wanted = command(argv[0]) if argv else None
     if argv and argv[0].startswith("-") and argv[0] not in OWN_FLAGS:
-        argv = command_first(argv, build_parser(known, process))
-    wanted = argv[0] if argv and argv[0] in names else ""
-    parser = build_parser(known, process, wanted)
+        from agentctl.cli.config.word_order import command_first
+
+        argv = command_first(argv, build_parser(commands(), process))
+        wanted = command(argv[0])
+    if wanted is None:
+        return _without_command(argv, process)
+    if len(argv) > 1 and not argv[1].startswith("-"):
+        from agentctl.cli.config.habits import other_command
+
+        hint = other_command(argv[:2], process.name)
+        if hint:
+            raise UsageError(f"unknown command {' '.join(argv[:2])!r}{hint}")
+    args = command_parser(wanted, process).parse_args(list(argv[1:]))
+    return int(wanted.run(args, _talking(args, process)))
+
+
+def _without_command(argv: Sequence[str], process: Process) -> int:
+    """``--help`` and the like; raises UsageError for a command that there is not."""
+    known = commands()
+    parser = build_parser(known, process, "-")
     if not argv:
         process.stdout.write(parser.format_help())
         return ExitCode.OK
-    if not argv[0].startswith("-") and argv[0] not in names:
-        hint = other_command(argv[:1], process.name) or guess(argv[0], names)
-        raise UsageError(
-            f"unknown command {argv[0]!r}{hint}; "
-            f"there are {', '.join(names)}; see '{process.name} --help'"
-        )
-    hint = other_command(argv[:2], process.name)
-    if hint:
-        raise UsageError(f"unknown command {' '.join(argv[:2])!r}{hint}")
-    args = parser.parse_args(list(argv))
-    return int(args.run(args, _talking(args, process)))
+    if argv[0].startswith("-"):
+        parser.parse_args(list(argv))
+    from agentctl.cli.config.habits import other_command
+    from agentctl.cli.config.parser import guess
+
+    names = [one.NAME for one in known]
+    hint = other_command(argv[:1], process.name) or guess(argv[0], names)
+    raise UsageError(
+        f"unknown command {argv[0]!r}{hint}; "
+        f"there are {', '.join(names)}; see '{process.name} --help'"
+    )
 
 
 def _talking(args: Namespace, process: Process) -> Process:
@@ -143,4 +168,6 @@ def _talking(args: Namespace, process: Process) -> Process:
 
 def _spelled_out(argv: Sequence[str]) -> Sequence[str]:
     """``help status`` as people type it."""
-    return [*argv[1:2], "--help"] if argv[:1] == ["help"] else argv
+    if argv[:1] == ["help"]:
+        return [*argv[1:2], "--help"]
+    return argv[1:] if argv[:1] == ["--"] else argv

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
+from agentctl.debug_log import DebugLog
 from agentctl.demo import DemoControlPlane
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 LAP_S, DOWN_AT_S, DOWN_FOR_S = 30.0, 10.0, 7.0
 """In each lap of the script; long enough to be told, short enough to be waited for."""

@@ -6,11 +6,11 @@ and what failed is left alone for a while. ``stop`` frees it from any wait.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.errors import SourceError
 from agentctl.kube.client import ApiClient
 from agentctl.kube.explain.finding import Ref
@@ -20,7 +20,7 @@ from agentctl.kube.self_review import Access, access
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.net.endpoint import Timeouts
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 PAGE = 50
 """Events read of one object: the API keeps them for an hour and folds what repeats."""

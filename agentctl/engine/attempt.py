@@ -7,16 +7,16 @@ whatever it died of, unless it was stopped.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from typing import Callable, Optional, Union
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.errors import DisconnectedError, ServerError, SourceError
 from agentctl.threads import refusal_of
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 PUT_POLL_S = 0.1
 """How soon a producer blocked on a full queue notices that it was stopped."""

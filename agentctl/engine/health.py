@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import random
 from collections.abc import Callable, Iterable
 from typing import Optional, Union
 
 from agentctl.backoff import Retry
+from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Ended, Message, Stop
@@ -24,7 +24,7 @@ from agentctl.errors import (
 from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.model import ErrorCode
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 WAKE_S = 1.0
 """Within which those that wait are tried, once their server answers; spread, so that it is

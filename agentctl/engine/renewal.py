@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Optional
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.health import LOOK_AT_CREDENTIALS_S, SourceHealth
 from agentctl.errors import RefusedError
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 class Renewal:

@@ -5,15 +5,15 @@ Used by the engine's thread only, by the supervisor.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Callable
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.health import SourceHealth
 from agentctl.engine.outage import ServerHealth
 from agentctl.errors import ForbiddenError, SourceError, StreamingUnsupported
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 class StandIns:

@@ -7,12 +7,12 @@ after it. Every event carries the cursor of the state that its reader then has.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Optional, Protocol, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import Notice
 from agentctl.lazy_dataclass import replace
 from agentctl.model import (
@@ -28,7 +28,7 @@ from agentctl.model import (
 )
 from agentctl.redact import redact
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 def still_without(sources: Sequence[str]) -> str:

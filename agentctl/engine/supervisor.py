@@ -7,13 +7,13 @@ the user asked for.
 
 from __future__ import annotations
 
-import logging
 import queue
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
 from math import inf
 from typing import Optional, Union
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Source
 from agentctl.engine.health import SourceHealth, health_of, stop_all
 from agentctl.engine.messages import (
@@ -45,7 +45,7 @@ from agentctl.errors import (
 )
 from agentctl.model import ErrorCode
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 class Supervisor:

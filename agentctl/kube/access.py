@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Callable, Optional
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.lazy_dataclass import dataclass, field, replace
 from agentctl.net.origin import Origin
@@ -17,7 +17,7 @@ from agentctl.net.proxies import environment_proxy
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.net.token import fingerprint, read_token
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 SERVICE_ACCOUNT_ROOT = "/var/run/secrets/kubernetes.io/serviceaccount"
 

@@ -9,16 +9,16 @@ without them.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.messages import Change
 from agentctl.errors import ServerError, SourceError
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.model import ErrorCode
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 KINDS = frozenset(("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
 

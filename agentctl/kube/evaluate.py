@@ -7,12 +7,12 @@ only the checks and conditions are asked whose own tables have changed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Result, blind, worst
 from agentctl.kube.components import Component, evaluation_order
@@ -27,7 +27,7 @@ from agentctl.model import Item, ItemKey, Status
 if TYPE_CHECKING:
     from agentctl.kube.members import Members
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 Redact = Callable[[str], str]
 Ask = Callable[[Context], Result]

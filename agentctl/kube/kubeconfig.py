@@ -6,11 +6,11 @@ what must be run or fetched is left to ``credentials``.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from agentctl.debug_log import DebugLog
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.console import NOBODY, Console
@@ -22,7 +22,7 @@ from agentctl.lazy_dataclass import dataclass, field
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import environment_proxy
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 @dataclass

@@ -8,13 +8,13 @@ of changes", "Resource versions").
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Generator, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from typing import Any
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.engine.messages import Change
 from agentctl.errors import (
     DisconnectedError,
@@ -32,7 +32,7 @@ from agentctl.net.endpoint import Timeouts
 from agentctl.net.memory_budget import Share
 from agentctl.net.response import Response
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 JSON = "application/json"
 _PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"

@@ -6,11 +6,11 @@ Only a list without a resourceVersion has to go through storage.
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Sequence
 from typing import Optional
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Alive
 from agentctl.errors import (
@@ -27,7 +27,7 @@ from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
 from agentctl.lazy_dataclass import replace
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 NAME = "storage"
 

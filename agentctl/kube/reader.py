@@ -7,12 +7,12 @@ that was rotated a second ago must not end a stream that runs for days.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Optional
 
+from agentctl.debug_log import DebugLog
 from agentctl.errors import ServerError, SourceError
 from agentctl.kube.api_failures import failure_of
 from agentctl.kube.client import JSON, ApiClient, ApiSession
@@ -22,7 +22,7 @@ from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.memory_budget import MemoryBudget
 from agentctl.net.response import Response
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 MAX_ERROR_BYTES = 1 << 20
 """What is read of an answer that is only good for its reason."""

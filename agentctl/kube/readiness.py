@@ -7,7 +7,6 @@ known, the first half minute after a connect counts as the start.
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import threading
@@ -15,6 +14,7 @@ from enum import Enum
 from typing import Optional
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.errors import (
     ForbiddenError,
     RefusedError,
@@ -26,7 +26,7 @@ from agentctl.errors import (
 from agentctl.kube.reader import ApiReader
 from agentctl.net.endpoint import Timeouts
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 PATH = "/readyz"
 TIMEOUTS = Timeouts(5.0, 5.0, 5.0)

@@ -7,11 +7,11 @@ the engine then waits and starts the next one.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Optional, TypeVar
 
 from agentctl.cursor import is_older
+from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
 from agentctl.errors import (
@@ -31,7 +31,7 @@ from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
 from agentctl.kube.resources import WatchSpec
 from agentctl.model import ErrorCode
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 T = TypeVar("T")
 

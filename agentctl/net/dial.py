@@ -11,7 +11,7 @@ import importlib
 import os
 import select
 import socket
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
@@ -108,14 +108,15 @@ class _Dialler:
         try:
             sock.settimeout(self._left())
             if route.proxy_tls is not None and proxy is not None:
-                sock = route.proxy_tls.wrap_socket(sock, server_hostname=proxy.host)
+                sock = route.proxy_tls.wrap_socket(sock, server_hostname=_plain(proxy.host))
             if route.tls is None:
                 return sock
             if proxy is not None and not proxy.is_socks:
                 self._ask_for_tunnel(sock, proxy)
             sock.settimeout(self._left())
             if route.proxy_tls is None:
-                return route.tls.wrap_socket(sock, server_hostname=route.server_hostname)
+                name = _plain(route.server_hostname)
+                return route.tls.wrap_socket(sock, server_hostname=name)
             inner: socket.socket = _tls_inside_tls()(
                 sock, route.tls, server_hostname=route.server_hostname
             )
@@ -131,7 +132,7 @@ class _Dialler:
         if proxy is not None and proxy.is_socks:
             return self._open_through_socks(proxy)
         peer = proxy or route
-        infos = socket.getaddrinfo(peer.host, peer.port, 0, socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(_plain(peer.host), peer.port, 0, socket.SOCK_STREAM)
         failure: Optional[OSError] = None
         for index, (family, kind, proto, _, address) in enumerate(infos):
             left = self._left()
@@ -211,6 +212,13 @@ def ready(sock: socket.socket, event: int, timeout: float) -> bool:
     poller = select.poll()
     poller.register(sock, event)
     return bool(poller.poll(timeout * 1000))
+
+
+def _plain(host: str) -> Union[str, bytes]:
+    """A name or address as it is sent, where it is so already: else the codec of IDNA is loaded,
+    which takes 5 ms, and refuses what no name can be."""
+    as_sent = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    return host.encode("ascii") if as_sent else host
 
 
 def _tls_inside_tls() -> Any:

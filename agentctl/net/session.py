@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.net.endpoint import HttpEndpoint, Timeouts
 from agentctl.net.failures import explain
 from agentctl.net.http1 import NoAnswer
@@ -16,7 +16,7 @@ from agentctl.net.response import Response
 if TYPE_CHECKING:
     from agentctl.net.connection import Connection
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 class Session:

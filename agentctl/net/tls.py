@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -130,6 +129,8 @@ def _as_file(data: str, path: str) -> Iterator[str]:
     handle = _in_memory()
     name = f"/proc/self/fd/{handle}"
     if handle < 0:
+        import tempfile  # not cheap, and seldom needed
+
         handle, name = tempfile.mkstemp(prefix="agentctl-", suffix=".pem")
     with os.fdopen(handle, "w", encoding="ascii") as file:
         try:

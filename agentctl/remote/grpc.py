@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Callable, TypeVar
 
 import grpc
@@ -10,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
     DisconnectedError,
@@ -30,7 +30,7 @@ from agentctl.wire import events_pb, legacy_pb
 from agentctl.wire.grpc_contract import DEFAULT_RULE_S, SERVICES, client_ping_s
 from agentctl.wire.statusjson import Read
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 T = TypeVar("T")
 

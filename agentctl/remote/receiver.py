@@ -6,12 +6,12 @@ peer says is believed to be redacted, small or well-formed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Optional
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt
 from agentctl.engine.messages import Alive, Received, Warned
@@ -23,7 +23,7 @@ from agentctl.remote.access import ServerAccess
 from agentctl.sanitize import harmless
 from agentctl.wire.statusjson import Namespaces, Read
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 SOURCE = "server"
 """The name of the only source there is with a server."""

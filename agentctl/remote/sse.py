@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Optional
 from urllib.parse import urlencode
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agentctl.net.response import Response
     from agentctl.remote.get import HttpGet
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 STATUS = "/api/agents/control-plane/status"
 STREAM = STATUS + "/stream"

@@ -7,15 +7,15 @@ streams are ended in good order and its outcome is the server's.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from agentctl.debug_log import DebugLog
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Outcome
 from agentctl.server.services import Services
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 END_S = 2.5
 """How long the streams may take to end, all transports together. The engine's sources have

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from argparse import Namespace
-from typing import Protocol, cast
+from typing import Optional, Protocol, cast
 
 from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
@@ -36,3 +36,16 @@ def commands() -> list[Command]:
     """All commands, by name."""
     modules = (importlib.import_module(f"{__name__}.{name}") for name in module_names(__path__))
     return sorted((cast(Command, module) for module in modules), key=lambda each: each.NAME)
+
+
+def command(name: str) -> Optional[Command]:
+    """The command of that name, and no other imported; None where there is none."""
+    if not name.isidentifier():
+        return None
+    try:
+        module = importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{name}":
+            raise
+        return None
+    return cast(Command, module) if getattr(module, "NAME", "") == name else None

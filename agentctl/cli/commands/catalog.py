@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from agentctl.cli.config.flags import add_choice, add_cluster
@@ -174,7 +173,7 @@ def _bytes(name: str) -> bytes:
 
     if is_piped(name):
         return read_piped(name, MAX_BYTES)
-    with Path(name).open("rb") as file:
+    with open(name, "rb") as file:
         return file.read(MAX_BYTES + 1)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from agentctl.cli.config.parser import guess
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS
-from agentctl.cli.host.atomic_write import write_whole
 from agentctl.errors import ConfigError, UsageError
 
 CONFIG_KEYS = tuple(key for key in BY_KEY if key not in TLS_PARTS)
@@ -123,6 +122,8 @@ def change(path: str, edit: Callable[[dict[str, Any]], None]) -> None:
     ``edit`` gets the content as it is, unknown keys included. What a symlink leads to is
     replaced, not the symlink. Of two changes at a time none is lost. Raises UsageError.
     """
+    from agentctl.cli.host.atomic_write import write_whole
+
     try:
         real = os.path.realpath(path)
         folder = os.path.dirname(real)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn, Optional
 
 from agentctl.cli.config.flag_words import FlagWords
@@ -18,7 +19,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, out: TextSink, **kwargs: Any) -> None:
         self._out = out
         kwargs.setdefault("allow_abbrev", False)  # a script must not break when a flag is added
-        kwargs.setdefault("formatter_class", _HelpFormatter)
+        # argparse makes one for each flag, too, which nobody sees: that need not ask the
+        # terminal how wide it is.
+        kwargs.setdefault("formatter_class", partial(_HelpFormatter, width=80))
         super().__init__(**kwargs)
         self._common: tuple[str, ...] = ()
         self._help_all = self.add_argument("--help-all", action=_HelpAll, help=argparse.SUPPRESS)
@@ -34,6 +37,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """What ``--help`` prints."""
+        self.formatter_class = _HelpFormatter
         if not self._common:
             return self.format_help_all()
         formatter = self._get_formatter()
@@ -51,6 +55,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help_all(self) -> str:
         """What ``--help-all`` prints: every flag, in groups."""
+        self.formatter_class = _HelpFormatter
         return super().format_help()
 
     def _short_usage(self, arguments: Iterable[argparse.Action]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from agentctl.cli.host.process import Process
 from agentctl.engine.policy import Outcome
 
@@ -33,11 +31,15 @@ def _write(process: Process, message: str) -> None:
 
 def debug_to(process: Process) -> None:
     """Send the debug log to stderr."""
+    import logging
+
     log_to(process, logging.DEBUG, "%(asctime)s %(name)s: %(message)s")
 
 
 def log_to(process: Process, level: int, form: str) -> None:
     """Send the log to stderr. A record is redacted whole before it is written."""
+    import logging
+
     from agentctl.redact import redact
 
     class Redacting(logging.Formatter):

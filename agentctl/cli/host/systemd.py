@@ -7,7 +7,6 @@ so: of data that are stale, or an engine that is stuck, no sign of life is given
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -17,11 +16,12 @@ from typing import Callable, Optional
 
 from agentctl.cli.host.process import Process
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import StreamPolicy, Vitals
 from agentctl.lazy_dataclass import replace
 from agentctl.redact import redact
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 LOOK_S = 1.0
 """How often the engine is looked at, and how often it looks around at least."""

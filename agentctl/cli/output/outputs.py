@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn, Optional
 
 from agentctl import renderers
-from agentctl.cli.host.atomic_write import check_place, write_whole
 from agentctl.cli.host.fd_output import END_S
 from agentctl.cli.host.output_thread import OutputThread, Waiting
 from agentctl.cli.host.process import Process
@@ -51,12 +50,16 @@ class OutputFile:
     """A file for one text. Raises UsageError for what cannot be such a file."""
 
     def __init__(self, path: str) -> None:
+        from agentctl.cli.host.atomic_write import check_place
+
         check_place(path)
         self._path = path
 
     def commit(self, text: str) -> None:
         """Put it in place; nothing happens where it is empty."""
         if text:
+            from agentctl.cli.host.atomic_write import write_whole
+
             write_whole(self._path, text, MODE)
 
 

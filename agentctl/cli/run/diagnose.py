@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from agentctl.cli.config.settings import Settings
 from agentctl.cli.output.access_report import summary
 from agentctl.cli.run.watched import Watched
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.diagnosis.events_lookup import EventsLookup
 from agentctl.diagnosis.explain import Explainer
 from agentctl.diagnosis.sink import Diagnosing, Diagnosis, Shell
@@ -22,7 +22,7 @@ from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
 from agentctl.kube.self_review import access
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 JOIN_S = 1.0
 

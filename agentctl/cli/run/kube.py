@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Optional
 
@@ -11,13 +10,14 @@ from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterPlace
 from agentctl.cli.run.watched import Watched, watched
 from agentctl.cursor import scope_of
+from agentctl.debug_log import DebugLog
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.state import Companion
 from agentctl.engine.stream import EventStream, Sink
 from agentctl.kube.access import ClusterAccess
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 def kube_engine(
@@ -39,7 +39,7 @@ def kube_engine(
 
         sink, lookups = diagnosing(settings, found, sink, process.clock)
         companions += lookups
-    if log.isEnabledFor(logging.DEBUG):
+    if log.on:
         from agentctl.cli.run.diagnose import AccessLog
 
         companions += [

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.errors import AgentctlError
 from agentctl.kube.client import ApiClient
 from agentctl.kube.components import Component
 from agentctl.kube.inhabited import inhabited
 from agentctl.kube.reader import ApiReader, reader
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 PATIENCE_S = 5.0
 """How long a cluster is waited for, of several: the others are not to wait for one."""

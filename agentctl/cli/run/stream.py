@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Optional
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
-from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain, tell_end
 from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
@@ -18,12 +16,13 @@ from agentctl.cli.recording.recorder import recorder
 from agentctl.cli.run.contexts import ClusterSelection, selection
 from agentctl.cli.run.runner import Last, Runner
 from agentctl.cli.run.transport import Build, way
+from agentctl.debug_log import DebugLog
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode
 from agentctl.threads import grpc_core_threads, require
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 SPARE_THREADS = 4
 """For outputs that are waited for, the service manager, an attempt that is slow to end."""
@@ -39,7 +38,10 @@ def stream(args: Namespace, process: Process, watch: bool) -> int:
     if chosen.settings.transport in ("kube", "auto"):
         chosen = selection(chosen.settings, process)
     build = way(args, chosen, process)
-    warn_of_token_file(args.token_file, process)
+    if args.token_file:
+        from agentctl.cli.host.secret_file import warn_of_token_file
+
+        warn_of_token_file(args.token_file, process)
     return show(args, chosen.settings, process, watch, build, chosen.greeting)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from agentctl.cli.config.settings import Settings
 from agentctl.cli.config.table import SETTINGS
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterSelection
+from agentctl.debug_log import DebugLog
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import Goal, StreamPolicy
 from agentctl.engine.stream import Sink
@@ -27,7 +27,7 @@ REMOTE = ("grpc", "sse")
 TRY_S = 5.0
 """How long ``auto`` waits for one transport's answer."""
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 def way(args: Namespace, chosen: ClusterSelection, process: Process) -> Build:

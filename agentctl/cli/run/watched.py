@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
@@ -11,6 +10,7 @@ from agentctl.catalog.loader import load_chosen
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.contexts import ClusterPlace
+from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Source
 from agentctl.engine.engine import Engine
 from agentctl.engine.policy import StreamPolicy
@@ -31,7 +31,7 @@ from agentctl.lazy_dataclass import replace
 from agentctl.model import ItemKey, Status
 from agentctl.redact import redact
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 
 class WatchedCluster(NamedTuple):

@@ -11,7 +11,6 @@ which is held for microseconds and never while anything else is called.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import NamedTuple, Optional, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream
 from agentctl.lazy_dataclass import replace
@@ -35,7 +35,7 @@ from agentctl.server.fanout.entry import Entry
 from agentctl.server.fanout.liveness import Liveness
 from agentctl.server.fanout.ring import Ring
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 MAX_KNOWN = 10_000
 """Names of items that are gone, kept so that a cursor that still has them can be resumed."""

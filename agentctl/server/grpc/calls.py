@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,11 +10,12 @@ from typing import Any, NamedTuple, Optional
 import grpc
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.server.auth import Ticket
 from agentctl.server.metrics import Metrics
 from agentctl.threads import refusal_of
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 REQUEST_S = 10.0
 """Time to send a request, and for a short answer also to take it."""

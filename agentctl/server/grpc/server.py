@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 from typing import Optional
 
 import grpc
 
+from agentctl.debug_log import DebugLog
 from agentctl.server.address import Address
 from agentctl.server.grpc.admission import NO_TOKEN, Admission
 from agentctl.server.grpc.calls import CallTimeouts
@@ -21,7 +21,7 @@ from agentctl.server.tls import ServerTls, TlsPem
 from agentctl.threads import grpc_core_threads, require
 from agentctl.wire.grpc_contract import SERVER_OPTIONS
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 MAX_STREAMS_OF_CONNECTION = 20_000
 """Beyond this a client waits, silently: above any limit that is told."""

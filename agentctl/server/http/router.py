@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Optional, Union
 
+from agentctl.debug_log import DebugLog
 from agentctl.server.cors import Headers
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.hosts import AllowedHosts
@@ -32,7 +32,7 @@ from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 FORMS = {
     ("json", True): StreamFormat("sse", sse_chunk, chunked=True, frames=True),
