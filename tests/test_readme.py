@@ -37,6 +37,7 @@ PAGES = (
     "docs/upgrading.md",
     "docs/events.md",
     "docs/flags.md",
+    "docs/control-planes.md",
 )
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINTED = re.compile(r"^```text\n.*?^```$", re.DOTALL | re.MULTILINE)

@@ -18,7 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
 
-from agentctl.catalog.loader import Catalog, load_default, load_file
+from agentctl.catalog.loader import Catalog, load_chosen, load_default
 from agentctl.errors import AgentctlError
 from agentctl.kube.rbac import describe
 
@@ -76,7 +76,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether it is current")
     parser.add_argument("--print", action="store_true", help="write to stdout")
-    parser.add_argument("--catalog", metavar="FILE", help="instead of the default")
+    parser.add_argument("--catalog", metavar="NAME|FILE", help="instead of the default")
     parser.add_argument("-n", "--namespace", action="append", help="served (may be repeated)")
     parser.add_argument("--account", metavar="NAMESPACE", help="where the server runs")
     parser.add_argument("--name", help=f"of the account and its roles (default {NAME})")
@@ -90,11 +90,11 @@ def main(argv: Sequence[str]) -> str:
     if not args.print and (args.catalog or args.namespace or args.account or args.name):
         parser.error("the file in deploy/ is for the default catalog: add --print for another")
     if args.print:
-        namespaces = args.namespace or [NAMESPACE]
         try:
-            catalog = load_file(args.catalog) if args.catalog else load_default()
+            catalog = load_chosen(args.catalog or "", probes=False)
         except AgentctlError as error:
             return error.message
+        namespaces = args.namespace or [catalog.namespace or NAMESPACE]
         documents = manifests(catalog, namespaces, args.account or namespaces[0], args.name or NAME)
         sys.stdout.write(render(documents, " " + shlex.join(argv)))
         return ""

@@ -87,12 +87,22 @@ def flags(command: str) -> str:
     return "\n".join(rows)
 
 
+def control_planes(table: str) -> str:
+    from tools import control_planes as tables
+
+    return str(getattr(tables, table)())
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"exit-codes": exit_codes},
     "docs/nagios.md": {"plugin-codes": plugin_codes},
     "docs/flags.md": {
         "flags": partial(flags, "status"),
         "serve-flags": partial(flags, "serve"),
+    },
+    "docs/control-planes.md": {
+        "catalogs": partial(control_planes, "catalogs"),
+        "rights": partial(control_planes, "rights"),
     },
 }
 """By page, and the name of the table in it."""

@@ -83,6 +83,19 @@ def test_a_catalog_of_ones_own_is_mounted_and_given(tree: Path) -> None:
 
 
 @needs_kubectl
+def test_a_catalog_that_ships_is_given_with_its_roles(tree: Path) -> None:
+    shell(marked("shipped-catalog"), tree)
+    built = kustomize(tree / "flux")
+    args = container_of(built)["args"]
+    assert args[-1] == "--catalog=flux"
+    assert [one for one in args if one.startswith("--namespace")] == ["--namespace=flux-system"]
+    rules = granted(built, ("agents", "agentctl"))
+    sources = "/apis/source.toolkit.fluxcd.io/v1/gitrepositories"
+    assert allowed(rules, asked("/apis/apps/v1/namespaces/flux-system/deployments", {}))
+    assert allowed(rules, asked(sources, {}))
+
+
+@needs_kubectl
 def test_the_overlay_of_the_first_steps_names_the_image(tree: Path) -> None:
     found = re.search(r"^mkdir mine\n.*?^END\n", README, re.DOTALL | re.MULTILINE)
     assert found

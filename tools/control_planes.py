@@ -1,0 +1,105 @@
+"""Tables of docs/control-planes.md, made of the catalogs that ship: see tools/readme.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentctl.catalog.loader import SHIPPED, Catalog, load_chosen
+from agentctl.kube.components import Component
+from agentctl.kube.resources import Need
+
+NAMED = tuple(name for name in SHIPPED if name != "auto")
+
+VIEW = frozenset(
+    (
+        *("namespaces", "pods", "services", "endpointslices.discovery.k8s.io"),
+        *("deployments.apps", "statefulsets.apps", "daemonsets.apps"),
+        *("jobs.batch", "cronjobs.batch"),
+    )
+)
+"""What Kubernetes' own ClusterRole ``view`` lets list and watch, of what catalogs look at."""
+
+AGGREGATED = (
+    *("serving.knative.dev", "keda.sh", "source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"),
+    *("kustomize.toolkit.fluxcd.io", "external-secrets.io"),
+)
+"""Groups that their projects add to ``view`` whole."""
+
+AGGREGATED_PARTS = (
+    *("certificates.cert-manager.io", "issuers.cert-manager.io", "cronworkflows.argoproj.io"),
+)
+
+
+def catalogs() -> str:
+    """One row a catalog."""
+    rows = ["| catalog | namespace | sees | of what users make |", "|---|---|---|---|"]
+    for name in NAMED:
+        one = load_chosen(name)
+        own, made = _parts(one)
+        rows.append(f"| `{name}` | `{one.namespace or 'agents'}` | {own} | {made or '-'} |")
+    return "\n".join(rows)
+
+
+def _parts(catalog: Catalog) -> tuple[str, str]:
+    """The control plane's own components, and those of what users make."""
+    own = [
+        one.name + (" (optional)" if one.presence else "")
+        for one in catalog.components
+        if not is_of_users(one)
+    ]
+    return ", ".join(own), ", ".join(one.name for one in catalog.components if is_of_users(one))
+
+
+def is_of_users(component: Component) -> bool:
+    """Whether it is about all objects of custom resources, and so about what users make."""
+    kinds = [check["kind"] for check in component.declared["checks"]]
+    return set(kinds) == {"resource"} and all(
+        "names" not in check and "." in check["of"] and not check["of"].endswith(".k8s.io")
+        for check in component.declared["checks"]
+    )
+
+
+def rights() -> str:
+    """One row a component: what it lists and watches, and what of that ``view`` does not grant."""
+    rows = ["| catalog | component | lists and watches | not in `view` |", "|---|---|---|---|"]
+    for name in NAMED:
+        for one in load_chosen(name).components:
+            needed = reads(one)
+            if not needed:
+                continue
+            missing = [noun for noun in judged_by(one) if not viewed(noun)]
+            cells = (f"`{name}`", one.name, _listed(needed), _listed(missing) or "-")
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def reads(component: Component) -> list[str]:
+    """The resources that it needs, by full name."""
+    return _nouns(component.needs("any"))
+
+
+def judged_by(component: Component) -> list[str]:
+    """Those without which it is unknown: where it cannot be seen whether it is installed, its
+    checks say how it is."""
+    return _nouns(need for check in component.checks for need in check.needs("any"))
+
+
+def _nouns(needs: Iterable[Need]) -> list[str]:
+    found = {need.resource for need in needs if need.resource.is_api}
+    return sorted(one.full_name for one in found)
+
+
+def viewed(noun: str) -> bool:
+    """Whether ``view`` lets list and watch it."""
+    group = noun.partition(".")[2]
+    return noun in VIEW or noun in AGGREGATED_PARTS or (group in AGGREGATED)
+
+
+def _listed(nouns: Iterable[str]) -> str:
+    return ", ".join(f"`{_short(noun)}`" for noun in nouns)
+
+
+def _short(noun: str) -> str:
+    """Without the group of what every cluster has."""
+    plural, _, group = noun.partition(".")
+    return plural if group.endswith(("apps", "batch", ".k8s.io")) else noun
