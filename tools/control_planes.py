@@ -1,13 +1,22 @@
-"""Tables of docs/control-planes.md, made of the catalogs that ship: see tools/readme.py."""
+"""Writes the tables of docs/control-planes.md from the catalogs that ship.
+
+Run it as python tools/control_planes.py; with --check it only tells whether they are current.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
 
 from agentctl.catalog.loader import SHIPPED, Catalog, load_chosen
 from agentctl.kube.components import Component
 from agentctl.kube.resources import Need
+from tools.readme import filled
 
+PAGE = Path(__file__).parent.parent / "docs" / "control-planes.md"
 NAMED = tuple(name for name in SHIPPED if name != "auto")
 
 VIEW = frozenset(
@@ -103,3 +112,18 @@ def _short(noun: str) -> str:
     """Without the group of what every cluster has."""
     plural, _, group = noun.partition(".")
     return plural if group.endswith(("apps", "batch", ".k8s.io")) else noun
+
+
+def main(check: bool) -> str:
+    """Do it; returns what is wrong, if anything."""
+    before = PAGE.read_text(encoding="utf-8")
+    after = filled(PAGE.name, before, {"catalogs": catalogs, "rights": rights})
+    if not check:
+        PAGE.write_text(after, encoding="utf-8")
+    elif before != after:
+        return f"{PAGE.name} is not current: run python tools/control_planes.py"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv) or 0)

@@ -87,12 +87,6 @@ def flags(command: str) -> str:
     return "\n".join(rows)
 
 
-def control_planes(table: str) -> str:
-    from tools import control_planes as tables
-
-    return str(getattr(tables, table)())
-
-
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"exit-codes": exit_codes},
     "docs/nagios.md": {"plugin-codes": plugin_codes},
@@ -100,17 +94,18 @@ TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "flags": partial(flags, "status"),
         "serve-flags": partial(flags, "serve"),
     },
-    "docs/control-planes.md": {
-        "catalogs": partial(control_planes, "catalogs"),
-        "rights": partial(control_planes, "rights"),
-    },
 }
 """By page, and the name of the table in it."""
 
 
 def generate(page: str, text: str) -> str:
     """The page with its tables as they should be."""
-    for name, make in TABLES[page].items():
+    return filled(page, text, TABLES[page])
+
+
+def filled(page: str, text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """The page with these tables, each between its marks."""
+    for name, make in tables.items():
         begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
         head, found, rest = text.partition(begin)
         _, closed, tail = rest.partition(end)

@@ -151,3 +151,7 @@ def test_the_tables_of_the_page_name_every_component() -> None:
     for name in NAMED:
         for one in load_chosen(name).components:
             assert ((name, one.name) in named) == bool(reads(one))
+
+
+def test_the_page_is_current() -> None:
+    assert control_planes.main(check=True) == ""
