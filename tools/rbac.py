@@ -18,7 +18,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
 
-from agentctl.catalog.loader import Catalog, load_chosen, load_default
+from agentctl.catalog.content import Catalog
+from agentctl.catalog.loader import load_chosen, load_default
 from agentctl.errors import AgentctlError
 from agentctl.kube.rbac import describe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from agentctl.catalog.loader import Catalog
+from agentctl.catalog.content import Catalog
 from agentctl.catalog.rules import rules_of_kind, shipped
 from agentctl.kube.checks.resource import ResourceCheck
 from agentctl.kube.cuts.resources import ResourceCut

@@ -38,6 +38,12 @@ class Component:
     """One of these must hold, or there is no such component; none: it is always there."""
     told: bool = False
     """Where none holds it is ``configured``, "not installed", and not left out."""
+    within: str = ""
+    """The catalog that it is a part of, where that need not be installed."""
+    scope: tuple[Condition, ...] = ()
+    """One of these must hold, or that catalog is not there, and nothing of it is told."""
+    speaks: bool = False
+    """It says then, in one line for all, that its catalog is not installed."""
     only: tuple[Status, ...] = ()
     """With which statuses it is shown; none: with all."""
     each: Optional[Each] = None
@@ -57,7 +63,7 @@ class Component:
     def _needs(self, namespace: str) -> Iterator[Need]:
         for check in self.checks:
             yield from check.needs(namespace)
-        for condition in (*chain(*self.conditions), *self.presence):
+        for condition in self.all_conditions:
             yield from condition.needs(namespace)
 
     def of(self, name: str) -> Component:
@@ -79,6 +85,16 @@ class Component:
         checks = (self.each.as_a_whole(),)
         return replace(self, name=self.each.noun, checks=checks, conditions=(), only=(), each=None)
 
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        return (*chain(*self.conditions), *self.presence, *self.scope)
+
+    def is_silent(self, scoped: bool, there: Optional[bool], was_told: bool) -> bool:
+        """Whether there is no such component, and nothing is told in its place."""
+        if not scoped or (self.speaks and not self.checks):
+            return scoped or not self.speaks
+        return not self.told and (there is False or (there is None and not was_told))
+
     def active(self, holds: Holds) -> Sequence[int]:
         """Which of the checks hold: those whose conditions do, or cannot be seen."""
         if not self.conditions:
@@ -95,10 +111,11 @@ class Component:
 
     def is_there(self, holds: Holds) -> Optional[bool]:
         """Whether there is such a component; None where that cannot be seen."""
-        if not self.presence:
-            return True
-        found = [holds(one) for one in self.presence]
-        return True if True in found else (None if None in found else False)
+        return _any(self.presence, holds)
+
+    def in_scope(self, holds: Holds) -> bool:
+        """Whether its catalog is there, or that cannot be seen."""
+        return _any(self.scope, holds) is not False
 
     def unseen_presence(self, context: Context, results: Sequence[Result]) -> Iterator[Need]:
         """What cannot be seen, where nothing but that says whether it is installed at all."""
@@ -113,6 +130,14 @@ class Component:
     def follows(self) -> tuple[str, ...]:
         """The components that must be judged before this one."""
         return tuple(dict.fromkeys(name for check in self.checks for name in check.follows()))
+
+
+def _any(conditions: Sequence[Condition], holds: Holds) -> Optional[bool]:
+    """Whether one of them holds; None where that cannot be seen, True where there are none."""
+    if not conditions:
+        return True
+    found = [holds(one) for one in conditions]
+    return True if True in found else (None if None in found else False)
 
 
 class CycleError(ValueError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from agentctl.debug_log import DebugLog
@@ -170,9 +169,7 @@ class Evaluator:
             for index, due in self._recheck.items():
                 if due <= now:
                     dirty.update(self._units[index].dependents)
-        judged: list[Place] = []
-        for index in sorted(dirty):
-            judged += self._judge(index, now)
+        judged = [place for index in sorted(dirty) for place in self._judge(index, now)]
         return self._unique(self._items[at] for at in sorted(judged) if at in self._items)
 
     def component(self, namespace: str, name: str) -> Optional[Component]:
@@ -198,7 +195,7 @@ class Evaluator:
         """A memo for each check, and one for all equal conditions."""
         conditions: dict[Condition, Memo[Optional[bool]]] = {}
         for component in components:
-            for condition in (*chain(*component.conditions), *component.presence):
+            for condition in component.all_conditions:
                 if condition not in conditions:
                     tables = self._tables(condition, namespace)
                     conditions[condition] = Memo(condition.holds, tables)
@@ -230,8 +227,9 @@ class Evaluator:
             self._results[namespace][component.name] = result
             self._expect(index, [result])
             return [Place(place)]
-        there = component.is_there(partial(self._holds, self.context(namespace, now)))
-        for name in members.clear() if there is False else members.refresh(self.view):
+        holds = partial(self._holds, self.context(namespace, now))
+        there = component.in_scope(holds) and component.is_there(holds) is not False
+        for name in members.refresh(self.view) if there else members.clear():
             at = Place(place, name)
             self._asks.pop(at, None)
             self._judged.pop(at, None)
@@ -267,9 +265,10 @@ class Evaluator:
         """Judge a component again, by those of its checks that hold, and keep its item."""
         context = self.context(namespace, now)
         holds = partial(self._holds, context)
-        there = component.is_there(holds)
-        absent = there is False and component.told
-        if not component.told and (there is False or (there is None and at not in self._items)):
+        scoped = component.in_scope(holds)
+        there = component.is_there(holds) if scoped else False
+        absent = there is False and (component.told or component.speaks)
+        if component.is_silent(scoped, there, at in self._items):
             self._hide(at)
             return Result(Status.CONFIGURED, "not there")
         if at not in self._asks:

@@ -162,7 +162,9 @@ def describe(catalog: Declared, namespaces: Sequence[str]) -> dict[str, Any]:
         "components": [
             dict(declared)
             for declared in {
-                id(one.declared): one.declared for one in catalog.components if one.shown
+                id(one.declared): one.declared
+                for one in catalog.components
+                if one.shown and one.declared
             }.values()
         ],
         "requires": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentctl.apidouble.store import Store
-from agentctl.catalog.loader import Catalog
+from agentctl.catalog.content import Catalog
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import SERVED, Seen
 from agentctl.model import Delta, Event, Item, ItemKey, Snapshot, fold

@@ -94,7 +94,7 @@ def test_claims_that_are_not_bound() -> None:
     )
     for one in ("new", "old"):
         assert cluster.says(f"persistentvolumeclaim/{one}")[0] == "unknown"
-    assert cluster.says("persistentvolumeclaim/gone") == ("degraded", ".status.phase=Lost")
+    assert cluster.says("persistentvolumeclaim/gone") == ("degraded", "its volume is lost")
     assert rows(cluster, 1301.0)[1:] == [
         ("persistentvolumeclaim/new", "degraded"),
         ("persistentvolumeclaim/old", "degraded"),

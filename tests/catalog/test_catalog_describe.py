@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agentctl.catalog.loader import check_kind, kinds, load, load_default
+from agentctl.catalog.loader import load, load_default
+from agentctl.catalog.parse_component import check_kind, kinds
 from agentctl.kube.rbac import describe
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "catalog.md"
@@ -50,6 +51,20 @@ def section(kind: str) -> str:
 def test_each_kind_is_documented_with_each_of_its_fields(kind: str) -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", section(kind), re.M))
     assert documented == set(check_kind(kind).fields)
+
+
+def test_each_key_of_a_catalog_and_of_a_component_is_documented() -> None:
+    from agentctl.catalog.include import INCLUDE_KEYS, KEYS
+    from agentctl.catalog.parse_component import COMPONENT_KEYS, EACH_KEYS
+
+    table = re.search(r"^\| key \| what it is \|(.*?)\n\n", DOCS.read_text(), re.S | re.M)
+    assert table
+    found = set(re.findall(r"^\| `([\w\[\].]+)` \|", table[1], re.M))
+    wanted = {f"components[].{key}" for key in (*COMPONENT_KEYS, *EACH_KEYS)}
+    assert found >= {*KEYS, *wanted}
+    listed = re.search(r"or a mapping:\n\n(.*?)\n\n", DOCS.read_text(), re.S)
+    assert listed
+    assert set(re.findall(r"^\| `(\w+)` \|", listed[1], re.M)) == set(INCLUDE_KEYS)
 
 
 def test_the_examples_of_the_documentation_load() -> None:

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.catalog import document
-from agentctl.catalog.loader import Catalog, check_kind, kinds, load, load_default, load_file
+from agentctl.catalog.content import Catalog
+from agentctl.catalog.loader import load, load_default, load_file
+from agentctl.catalog.parse_component import check_kind, kinds
 from agentctl.errors import CatalogError, UsageError
 from agentctl.kube import checks
 from agentctl.kube.checks.env import EnvCheck
@@ -158,7 +160,7 @@ ERRORS = [
      "expected a kind such as Deployment, or else plural.group, as 'kinds' in 'each', got "
      "'Deploymnt' (did you mean 'Deployment'?)"),
     ("components:\n  - each: {kinds: [Deployment]}\n    name: x\n", 3,
-     "expected as key each, checks, present, namespace or only in a component with 'each'"),
+     "expected as key each, checks, present, namespace, only or within in a component with 'each'"),
     ("components: [{each: {kinds: [Deployment, deployments.apps]}}]", 1, "is there twice"),
     ("components: [{each: {kinds: ['a b']}}]", 1, "got 'a b'"),
     ("components: [{each: {kinds: [Pod], selects: [Deployment]}}]", 1,

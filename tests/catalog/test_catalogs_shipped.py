@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import agentctl.catalog
-from agentctl.catalog.loader import SHIPPED, load, load_chosen, load_default
+from agentctl.catalog.files import SHIPPED
+from agentctl.catalog.loader import load, load_chosen, load_default
 from agentctl.errors import CatalogError
 from agentctl.kube.resources import DEPLOYMENTS
 from tests.cli.inprocess import call

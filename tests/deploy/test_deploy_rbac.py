@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from agentctl.apidouble.double import ApiDouble
-from agentctl.catalog.loader import Catalog, load, load_default
+from agentctl.catalog.content import Catalog
+from agentctl.catalog.loader import load, load_default
 from agentctl.clock import SystemClock
 from agentctl.demo import ControlPlane
 from agentctl.engine.attempt import Attempt

@@ -119,7 +119,8 @@ def _refuse_connection(args: Namespace) -> None:
 
 
 def _list(args: Namespace, process: Process) -> int:
-    from agentctl.catalog.loader import SHIPPED, load_chosen
+    from agentctl.catalog.files import SHIPPED
+    from agentctl.catalog.loader import load_chosen
     from agentctl.cli.config.table import BY_KEY
 
     usual = BY_KEY["namespace"].default

@@ -62,7 +62,7 @@ class LookUps:
 
     def catalogs(self, typed: Typed) -> Completion:
         """Those that ship; where none begins so, files."""
-        from agentctl.catalog.loader import SHIPPED
+        from agentctl.catalog.files import SHIPPED
 
         if typed.get("action") in (["show"], ["list"]) and "files" not in typed:
             return Completion()  # they take no file
@@ -70,7 +70,8 @@ class LookUps:
 
     def components(self, typed: Typed) -> Completion:
         """The names in the catalog that is asked for, or in the default one."""
-        from agentctl.catalog.loader import SHIPPED, load_chosen
+        from agentctl.catalog.files import SHIPPED
+        from agentctl.catalog.loader import load_chosen
 
         given = _last(typed, "catalog")
         path = self._expanded(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional, Union
 
 from agentctl.catalog.document import MAX_BYTES
-from agentctl.catalog.loader import SHIPPED, CatalogText
+from agentctl.catalog.files import SHIPPED, CatalogText
 from agentctl.cli.config.piped import is_piped, read_piped, told
 from agentctl.errors import CatalogError
 

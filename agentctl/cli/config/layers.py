@@ -15,7 +15,7 @@ from agentctl.cli.config.table import BY_KEY, TLS_PARTS, Setting
 from agentctl.cli.host.process import Process
 
 if TYPE_CHECKING:
-    from agentctl.catalog.loader import CatalogText
+    from agentctl.catalog.files import CatalogText
 
 CONFIG_FILE = "config file"
 

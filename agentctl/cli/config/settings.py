@@ -18,7 +18,7 @@ from agentctl.lazy_dataclass import dataclass, field
 from agentctl.model import Status
 
 if TYPE_CHECKING:
-    from agentctl.catalog.loader import CatalogText
+    from agentctl.catalog.files import CatalogText
 
 
 @dataclass(frozen=True)

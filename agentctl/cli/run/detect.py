@@ -8,7 +8,8 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentctl.catalog.loader import SHIPPED, load_chosen
+from agentctl.catalog.files import SHIPPED
+from agentctl.catalog.loader import load_chosen
 from agentctl.cli.config.catalog_file import given_catalog
 from agentctl.cli.config.layers import Layers
 from agentctl.cli.config.piped import is_piped

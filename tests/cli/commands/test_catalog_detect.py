@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from agentctl.catalog.loader import SHIPPED, load_chosen
+from agentctl.catalog.files import SHIPPED
+from agentctl.catalog.loader import load_chosen
 from tests.apidouble.faults import Fault, Reply
 from tests.apidouble.faulty import FaultyDouble
 from tests.catalog.planes import FACTS, install, objects
