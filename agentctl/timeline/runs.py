@@ -93,6 +93,24 @@ class CompactRuns:
         """Its code, if it was never anything else."""
         return self._runs[0] & _STATE if len(self._runs) == 1 else None
 
+    @property
+    def lasting(self) -> tuple[int, bool]:
+        """Since when it has been what it was seen to be last, and whether that beginning was seen.
+
+        What was hidden in between counts as more of the same; what was hidden before it hides
+        the beginning.
+        """
+        runs, found = self._runs, len(self._runs) - 1
+        while found and runs[found] & _STATE in _HIDDEN:
+            found -= 1
+        code = runs[found] & _STATE
+        for at in range(found - 1, -1, -1):
+            if runs[at] & _STATE == code:
+                found = at
+            elif runs[at] & _STATE not in _HIDDEN:
+                break
+        return runs[found] >> 3, found > 0 and runs[found - 1] & _STATE not in _HIDDEN
+
     def record(self, at: int, code: int, room: int) -> None:
         """What the component is from ``at`` on; ``room`` bounds what is kept (``fit``)."""
         runs = self._runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import shutil
@@ -30,45 +31,32 @@ def program() -> Optional[str]:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-class Page:
-    """One page of a browser of its own; ends with it."""
+class Tab:
+    """One page of a browser."""
 
-    def __init__(self, directory: Path, url: str, *flags: str) -> None:
+    def __init__(self, address: str) -> None:
         import websocket  # comes with the kubernetes client
 
-        found = program()
-        assert found is not None
-        self._process = subprocess.Popen(
-            [found, *FLAGS, *flags, f"--user-data-dir={directory}", url],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._socket = websocket.create_connection(address, timeout=PATIENCE_S)
         self._count = 0
-        try:
-            address = self._page_address(directory / "DevToolsActivePort")
-            self._socket = websocket.create_connection(address, timeout=PATIENCE_S)
-        except BaseException:
-            self._end()
-            raise
 
-    def __enter__(self) -> Page:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._socket.close()
-        self._end()
-
-    def evaluate(self, script: str) -> Any:
-        """The value of a JavaScript expression in the page."""
+    def call(self, method: str, **params: Any) -> Any:
+        """The result of a command of the protocol."""
         self._count += 1
-        params = {"expression": script, "returnByValue": True}
-        command = {"id": self._count, "method": "Runtime.evaluate", "params": params}
-        self._socket.send(json.dumps(command))
+        self._socket.send(json.dumps({"id": self._count, "method": method, "params": params}))
         while True:
             answer = json.loads(self._socket.recv())
             if answer.get("id") == self._count:
-                assert "exceptionDetails" not in answer["result"], answer
-                return answer["result"]["result"].get("value")
+                assert "error" not in answer, (method, answer["error"])
+                return answer["result"]
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression in the page; of a promise, what it comes to."""
+        found = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
 
     def wait_for(self, script: str) -> Any:
         """The value of an expression once it is true."""
@@ -78,6 +66,86 @@ class Page:
             time.sleep(0.02)
         return value
 
+    def before_scripts(self, script: str) -> None:
+        """Run this in each document to come, before its own scripts."""
+        self.call("Page.enable")
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def go(self, url: str) -> None:
+        self.call("Page.navigate", url=url)
+
+    def resize(self, width: int, height: int, dark: bool = False) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def press(self, key: str, code: int = 0) -> None:
+        for kind in ("rawKeyDown", "keyUp"):
+            event = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code}
+            self.call("Input.dispatchKeyEvent", **event)
+
+    def picture(self) -> bytes:
+        """What is to be seen, as a PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.call("Page.close")
+        self._socket.close()
+
+
+class Browser:
+    """A browser of its own, with one page; ends all its pages with it."""
+
+    def __init__(self, directory: Path, url: str, *flags: str) -> None:
+        found = program()
+        assert found is not None
+        self._process = subprocess.Popen(
+            [found, *FLAGS, *flags, f"--user-data-dir={directory}", url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self._port = self._announced(directory / "DevToolsActivePort")
+            self.first = Tab(self._pages()[0]["webSocketDebuggerUrl"])
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with contextlib.suppress(OSError):
+            self.first._socket.close()
+        self._end()
+
+    def tab(self, url: str = "about:blank") -> Tab:
+        """Another page."""
+        target = self.first.call("Target.createTarget", url=url)["targetId"]
+        return Tab(f"ws://127.0.0.1:{self._port}/devtools/page/{target}")
+
+    def _pages(self) -> Any:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError):
+                where = f"http://127.0.0.1:{self._port}/json"
+                with urllib.request.urlopen(where, timeout=5) as answer:
+                    pages = [one for one in json.load(answer) if one["type"] == "page"]
+                if pages:
+                    return pages
+            time.sleep(0.05)
+        raise AssertionError("the browser has no page")
+
+    def _announced(self, announcement: Path) -> int:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                return int(announcement.read_text().splitlines()[0])
+            time.sleep(0.05)
+        raise AssertionError("the browser does not come up")
+
     def _end(self) -> None:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -86,13 +154,12 @@ class Page:
         self._process.kill()
         self._process.wait()
 
-    def _page_address(self, announcement: Path) -> str:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                port = int(announcement.read_text().splitlines()[0])
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5) as answer:
-                    pages = [one for one in json.load(answer) if one["type"] == "page"]
-                return str(pages[0]["webSocketDebuggerUrl"])
-            time.sleep(0.05)
-        raise AssertionError("the browser does not come up")
+
+class Page(Browser):
+    """A browser for one page."""
+
+    def evaluate(self, script: str) -> Any:
+        return self.first.evaluate(script)
+
+    def wait_for(self, script: str) -> Any:
+        return self.first.wait_for(script)

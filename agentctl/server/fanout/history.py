@@ -119,6 +119,13 @@ class HistoryWindow:
     """Half of the spans that a row may have."""
     lock: threading.Lock
 
+    def beginning(self, row: RollingRow) -> tuple[datetime, bool]:
+        """Since when one of ``rows`` has been what it is, and whether that was seen to begin;
+        from before ``start`` as well."""
+        with self.lock:
+            at, seen = row.runs.lasting
+        return self.frame.at(at - self.start), seen
+
     def row(self, row: RollingRow, whole: bool = False) -> Row:
         """Of one of ``rows``; ``whole``: however many spans it has."""
         with self.lock:

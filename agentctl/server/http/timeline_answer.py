@@ -88,13 +88,16 @@ class _Pieces:
 
 def _json(window: HistoryWindow, width: int) -> Iterator[bytes]:
     frame = window.frame
+    kept = {one.key: one for one in window.rows}
 
     def parts(row: Row) -> dict[str, Any]:
         if not width:
             return {**frame.numbers_json(row), **frame.spans_json(row)}
         shown = groupby(columns(row.spans, frame.span, width))
         runs = [[state.value, len(list(same))] for state, same in shown]
-        return {**frame.numbers_json(row), "columns": runs}
+        since, seen = window.beginning(kept[row.key])
+        begun = {"since": format_time(since), "since_seen": seen}
+        return {**frame.numbers_json(row), **begun, "columns": runs}
 
     head, tail = _text(frame.head_json())[:-1], _text(frame.tail_json())[1:]
     yield f'{head},"components":['.encode()

@@ -23,6 +23,8 @@ const MAX_FEED = 200;
 const MAX_ROWS = 2000; // in the document, until more are asked for
 const MAX_TROUBLE = 12;
 const MAX_RUNS = 200; // that a strip keeps
+const MAX_NAMES = 60; // in one request for strips
+const MAX_QUERY = 6000; // characters of it: servers take 16 KB in all, some proxies 8
 
 const STATUSES = ["error", "degraded", "unknown", "configured", "healthy"];
 const SEVERITY = { healthy: 0, configured: 0, unknown: 2, degraded: 3, error: 4 };
@@ -126,7 +128,7 @@ class EventStreamDecoder {
     const name = colon < 0 ? line : line.slice(0, colon);
     let value = colon < 0 ? "" : line.slice(colon + 1);
     if (value.startsWith(" ")) value = value.slice(1);
-    if (name === "data") this._append(value, size);
+    if (name === "data") this._append(value, size - (line.length - value.length));
     else if (name === "event") this._type = value;
     else if (name === "id") {
       if (!value.includes("\0")) this._id = value;
@@ -137,9 +139,9 @@ class EventStreamDecoder {
 
   _append(value, size) {
     if (this._data === null) this._data = [];
+    this._size += size + (this._data.length ? 1 : 0); // what joins two lines counts
     this._data.push(value);
-    this._size += size;
-    if (this._size > this._limit + 6 * this._data.length) {
+    if (this._size > this._limit) {
       throw new EventTooLarge(`an event of more than ${this._limit} bytes`);
     }
   }
@@ -327,10 +329,12 @@ class Model {
     return clusters.has("") || clusters.has(row.cluster);
   }
 
+  // Returns whether that is news.
   setLost(lost, now) {
-    if (this.lost === lost) return;
+    if (this.lost === lost) return false;
     this.lost = lost;
     this._mark(this.serverNow(now));
+    return true;
   }
 
   // Write into the strips what is not seen from now on, and what is again.
@@ -761,6 +765,19 @@ function columnsOf(runs, from, to, count) {
   return out;
 }
 
+// Names for one request: as many as its line has room for.
+function firstNames(rows) {
+  const names = new Set();
+  let room = MAX_QUERY;
+  for (const { component } of rows) {
+    if (names.has(component)) continue;
+    room -= "&component=".length + encodeURIComponent(exactly(component)).length;
+    if (names.size && (room < 0 || names.size === MAX_NAMES)) break;
+    names.add(component);
+  }
+  return [...names];
+}
+
 // Fetches the strips of rows in view, a few names in a request, one request at a time.
 class StripLoader {
   constructor(hooks, env) {
@@ -802,7 +819,7 @@ class StripLoader {
 
   async _load() {
     const rows = [...this._wanted.values()];
-    const names = [...new Set(rows.map((row) => row.component))].slice(0, 12);
+    const names = firstNames(rows);
     const batch = rows.filter((row) => names.includes(row.component));
     if (!batch.length || !this.on) return;
     this._busy = true;
@@ -841,21 +858,15 @@ class StripLoader {
     row.loaded = true;
     if (!one || !Array.isArray(one.columns) || Number.isNaN(from)) return;
     const runs = runsOf(one.columns, from, to);
-    if (!row.began && typeof one.since === "string" && !Number.isNaN(Date.parse(one.since))) {
-      row.since = Date.parse(one.since);
-      row.began = one.since_known !== false;
-    } else if (!row.began && runs.length) {
-      const [last, before] = [runs[runs.length - 1], runs[runs.length - 2]];
-      if (last[1] === row.status && last[0] < row.since) {
-        row.since = last[0];
-        row.began = Boolean(before) && before[1] !== "unseen" && before[1] !== "stale";
-      }
+    const since = Date.parse(one.since);
+    if (!row.began && since <= row.since) {
+      row.since = since;
+      row.began = one.since_seen === true;
     }
-    const later = row.runs.filter(([at]) => at > to);
-    row.runs = [...runs, ...(later.length ? later : [])];
-    if (!row.runs.length) row.runs = [[to, row.status]];
-    const stale = this._hooks.stale(row);
-    remember(row, Math.max(to, row.runs[row.runs.length - 1][0]), stale ? "stale" : row.status);
+    row.runs = [...runs, ...row.runs.filter(([at]) => at > to)];
+    const state = this._hooks.stale(row) ? "stale" : row.status;
+    if (row.runs.length) remember(row, Math.max(to, row.runs[row.runs.length - 1][0]), state);
+    else row.runs = [[to, state]];
   }
 }
 
@@ -1253,6 +1264,7 @@ class View {
   strips(rows) {
     if (this._document.hidden) return;
     if (!rows) this._axis();
+    else this.schedule();
     for (const parts of rows ? rows.map((row) => this._elements.get(row.key)) : this._elements.values()) {
       if (!parts) continue;
       if (rows) this._fill(parts, parts.row);
@@ -1689,9 +1701,8 @@ class StatusPage {
     const now = this._env.now();
     const first = !this._model.begun;
     this._liveness.heard();
-    const live = this._liveness.state;
-    if (live !== "live") this._tick();
     const news = this._model.take(event, now);
+    if (this._liveness.state !== "live") this._tick();
     this._view.news(news);
     if (first && this._model.begun) this._view.flush();
     if (event.type === "snapshot") this._view.strips();
@@ -1720,12 +1731,14 @@ class StatusPage {
   // ----- who leads
 
   _leads() {
+    this._document.documentElement.dataset.leads = "";
     this._leaderHidden = false;
     this._paused = false;
     this._reader.start();
   }
 
   _follows() {
+    delete this._document.documentElement.dataset.leads;
     this._reader.stop();
     this._greet();
   }
@@ -1790,7 +1803,7 @@ class StatusPage {
     if (slept === "slept") this._tryNow();
     if (this._paused) return this._show();
     const { state, silentMs } = this._liveness;
-    this._model.setLost(state === "lost", this._env.now());
+    if (this._model.setLost(state === "lost", this._env.now())) this._view.redraw();
     if (this._tabs.leads) {
       const opened = this._reader.openedAt;
       const quiet = opened === null ? 0 : Math.min(silentMs || Infinity, this._env.now() - opened);
