@@ -29,8 +29,10 @@ NO_STREAM = (404, 405, 406, 501)
 """What servers and proxies without the stream answer."""
 
 
-def refusal(response: Response, clock: Clock, *, streaming: bool) -> SourceError:
-    """What a status that is not 200 means; takes the body for it."""
+def refusal(
+    response: Response, clock: Clock, *, streaming: bool, what: str = "status"
+) -> SourceError:
+    """What a status that is not 200 means; takes the body for it. ``what`` was asked for."""
     where, status = response.where, response.status
     body = _beginning(response, clock)
     said, ours = error_of(body.decode("utf-8", "replace"))
@@ -43,7 +45,7 @@ def refusal(response: Response, clock: Clock, *, streaming: bool) -> SourceError
     if status in NO_STREAM and streaming and ours != status:
         return StreamingUnsupported(f"{where}: no stream there ({phrase}); use --fallback-poll")
     if status == 404:
-        because = because or f": no status there ({phrase}); is it an agentctl server?"
+        because = because or f": no {what} there ({phrase}); is it an agentctl server?"
         return NotFoundError(where + because)
     if status == 407:
         because = ": the proxy wants a user and a password"

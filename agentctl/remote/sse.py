@@ -12,26 +12,23 @@ from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import (
-    ConfigError,
     DisconnectedError,
     ServerError,
     StreamingUnsupported,
-    UnauthorizedError,
 )
 from agentctl.model import Snapshot, StreamError
 from agentctl.net.failures import TimedOut
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.remote.access import ServerAccess
+from agentctl.remote.asking import ServerQuestions
 from agentctl.remote.http_failures import is_json, refusal, refuse_coding, wrong_type
 from agentctl.remote.poll import RemoteSource
 from agentctl.remote.receiver import Receiver
-from agentctl.requirements import require
 from agentctl.wire.sse_decode import EventStreamDecoder, EventTooLarge, ServerEvent
 from agentctl.wire.statusjson import Read, event_of, status_of
 
 if TYPE_CHECKING:
     from agentctl.net.response import Response
-    from agentctl.remote.get import HttpGet
 
 log = DebugLog(__name__)
 
@@ -39,10 +36,6 @@ STATUS = "/api/agents/control-plane/status"
 STREAM = STATUS + "/stream"
 
 EVENT_STREAM = "text/event-stream"
-
-ASK, CLUSTERS = "Agentctl-Ask", "clusters=1"
-"""How a server of several clusters says that it has to be asked with this. Only then it is:
-older servers may not know the parameter."""
 
 MAX_EVENT_BYTES = 16 << 20
 """Of an event and of a status: some 50,000 items."""
@@ -62,13 +55,11 @@ class SseSource(RemoteSource):
 
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         super().__init__(access, clock)
-        self._get = _http_get(access, clock)
+        self._questions = ServerQuestions(access, clock, "--transport sse")
         self._retry_s: Optional[float] = None
         """The reconnection time that the server asked for: it outlives connections."""
         self._sent_away = ""
         """Why the server does not want to be asked for the stream again."""
-        self._asked_for = ""
-        """What else it wants to be asked with; no server that wants nothing is asked so."""
 
     def watch(self, attempt: Attempt, receiver: Receiver) -> None:
         if self._sent_away:
@@ -179,42 +170,13 @@ class SseSource(RemoteSource):
 
     @contextlib.contextmanager
     def _open(self, attempt: Attempt, target: str, headers: dict[str, str]) -> Iterator[Response]:
-        """GET it; a token that is refused is read again, once, and tried at once."""
         switch = KillSwitch()
         attempt.on_stop(switch.kill)
         try:
-            with contextlib.ExitStack() as stack:
-
-                def get() -> Response:
-                    stack.close()
-                    more = f"&{self._asked_for}" if self._asked_for else ""
-                    found = self._get.open(target + more, headers, self._token(), switch)
-                    return stack.enter_context(found)
-
-                answer = get()
-                if answer.status == 401 and self._access.token is not None:
-                    log.debug("sse: unauthorized; reading the token again")
-                    answer = get()
-                if answer.status == 400 and answer.headers.get(ASK.lower()) == CLUSTERS:
-                    log.debug("sse: a server of several clusters")
-                    self._asked_for = CLUSTERS
-                    answer = get()
+            with self._questions.open(target, headers, switch) as answer:
                 yield answer
-        except ConfigError as error:
-            # Good at the start, or there would be no run: it is another's to mend.
-            raise UnauthorizedError(error.message) from error
         finally:
             attempt.on_stop(None)
-
-    def _token(self) -> str:
-        return self._access.token() if self._access.token is not None else ""
-
-
-def _http_get(access: ServerAccess, clock: Clock) -> HttpGet:
-    require("--transport sse", ["requests"])
-    from agentctl.remote.get import HttpGet
-
-    return HttpGet(access, clock)
 
 
 def _can_be_sent(cursor: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple, Optional
 
 from agentctl.lazy_dataclass import dataclass
@@ -93,16 +94,12 @@ class Row:
         whole = sum(self.totals.values())
         return self.totals[state] / whole if whole else 0.0
 
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """Availability, the parts in which it was unknown and unseen, and its transitions."""
-        unknown, unseen = self.share(SpanState.UNKNOWN), self.share(SpanState.UNSEEN)
-        return (
-            percent(self.availability),
-            percent(unknown) if unknown else "",
-            percent(unseen) if unseen else "",
-            str(self.transitions),
-        )
+    def numbers(self, stale: bool = False) -> tuple[str, ...]:
+        """Availability, the parts in which it was unknown, ``stale`` and unseen, transitions."""
+        parts = [SpanState.UNKNOWN, *([SpanState.STALE] if stale else []), SpanState.UNSEEN]
+        shares = (self.share(state) for state in parts)
+        told = (percent(share) if share else "" for share in shares)
+        return (percent(self.availability), *told, str(self.transitions))
 
 
 @dataclass(frozen=True)
@@ -122,6 +119,11 @@ class Timeline:
     generated_at: Optional[datetime] = None
     """When a server made it."""
 
+    @cached_property
+    def stale(self) -> bool:
+        """Whether anything in it was."""
+        return any(row.totals[SpanState.STALE] for row in self.rows)
+
     def at(self, moment: int) -> datetime:
         """The wall clock's time at so many milliseconds."""
         try:
@@ -131,9 +133,13 @@ class Timeline:
 
     def label(self, row: Row) -> str:
         """The component's name, with its cluster and its namespace where there are several."""
-        several = len({one.key.namespace for one in self.rows}) > 1
-        where = [row.key.cluster, row.key.namespace if several else "", row.key.component]
+        where = [row.key.cluster, row.key.namespace if self._several else "", row.key.component]
         return "/".join(part for part in where if part)
+
+    @cached_property
+    def _several(self) -> bool:
+        """Whether there is more than one namespace."""
+        return len({one.key.namespace for one in self.rows}) > 1
 
     def short_label(self, row: Row, ellipsis: str = "…") -> str:
         """The same, no longer than a picture has room for."""

@@ -44,6 +44,7 @@ _COLORS = {
 _RESET = "\x1b[0m"
 
 NUMBERS = ("AVAILABLE", "UNKNOWN", "UNSEEN", "CHANGES")
+WITH_STALE = ("AVAILABLE", "UNKNOWN", "STALE", "UNSEEN", "CHANGES")
 MIN_COLUMNS = 10
 MAX_GAPS = 8
 _BETWEEN_TICKS = 12
@@ -53,9 +54,10 @@ def draw(timeline: Timeline, width: int, *, color: bool, blocks: bool) -> list[s
     """The lines, at most ``width`` columns wide unless that leaves no room for anything."""
     ellipsis = "…" if blocks else "~"
     labels = [timeline.short_label(row, ellipsis) for row in timeline.rows]
-    numbers = [row.numbers for row in timeline.rows]
+    headings = WITH_STALE if timeline.stale else NUMBERS
+    numbers = [row.numbers(timeline.stale) for row in timeline.rows]
     name_width = max(map(len, ("COMPONENT", *labels)))
-    widths = [max(len(line[at]) for line in (NUMBERS, *numbers)) for at in range(len(NUMBERS))]
+    widths = [max(map(len, column)) for column in zip(headings, *numbers)]
     room = max(MIN_COLUMNS, width - name_width - 2 - sum(each + 2 for each in widths))
 
     def line(name: str, middle: str, rest: tuple[str, ...]) -> str:
@@ -64,7 +66,7 @@ def draw(timeline: Timeline, width: int, *, color: bool, blocks: bool) -> list[s
 
     out = [_title(timeline, room)]
     above, ruler = _axis(timeline, room, blocks)
-    out += [line("", above, ()), line("COMPONENT", ruler, NUMBERS)]
+    out += [line("", above, ()), line("COMPONENT", ruler, headings)]
     for label, row, cells in zip(labels, timeline.rows, numbers):
         shown = columns(row.spans, timeline.span, room)
         out.append(line(label, _paint(shown, color, blocks), cells))
@@ -127,6 +129,10 @@ def _notes(timeline: Timeline) -> list[str]:
         notes.append(f"unseen {times} ({lasted}): {gap.reason}")
     if len(timeline.gaps) > MAX_GAPS:
         notes.append(f"... and unseen {len(timeline.gaps) - MAX_GAPS} more times")
+    complete = timeline.complete_from
+    if complete is not None and complete > timeline.start:
+        when = complete.strftime("%Y-%m-%d %H:%M:%S")
+        notes.append(f"complete from {when} on; before, what was short is merged or unseen")
     if timeline.left_out:
         notes.append(f"{timeline.left_out} components were too many and are left out")
     if not timeline.rows:

@@ -30,6 +30,7 @@ _HEIGHTS = {
     SpanState.ERROR: 20,
 }
 _NUMBERS = (("available", 76), ("unknown", 72), ("unseen", 72), ("changes", 64))
+_WITH_STALE = (*_NUMBERS[:2], ("stale", 72), *_NUMBERS[2:])
 _TOLD = 6
 """Spans that one tooltip names."""
 
@@ -76,7 +77,7 @@ def draw(timeline: Timeline) -> str:
     labels = [timeline.short_label(row) for row in timeline.rows]
     left = SIDE + max([80, *(7.6 * len(label) + 16 for label in labels)])
     left = round(left)
-    width = left + PLOT + sum(each for _, each in _NUMBERS) + SIDE
+    width = left + PLOT + sum(each for _, each in _numbers(timeline)) + SIDE
     height = TOP + LANE * len(timeline.rows) + 76
     when = period(timeline.start, timeline.at(timeline.span))
     lasted = format_duration(round(timeline.span / 1000))
@@ -92,7 +93,7 @@ def draw(timeline: Timeline) -> str:
         f'<text class="title" x="{SIDE}" y="30">Status over time</text>',
         f'<text class="quiet" x="{SIDE}" y="50">{when}, {lasted}</text>',
         *_axis(timeline, left),
-        *_head(left),
+        *_head(timeline, left),
     ]
     for at, (label, row) in enumerate(zip(labels, timeline.rows)):
         parts += _row(timeline, row, label, left, TOP + LANE * at)
@@ -122,9 +123,14 @@ def _axis(timeline: Timeline, left: int) -> Iterator[str]:
         )
 
 
-def _head(left: int) -> Iterator[str]:
+def _numbers(timeline: Timeline) -> tuple[tuple[str, int], ...]:
+    """Headings of the numbers beside each lane, and their widths."""
+    return _WITH_STALE if timeline.stale else _NUMBERS
+
+
+def _head(timeline: Timeline, left: int) -> Iterator[str]:
     x = left + PLOT
-    for name, each in _NUMBERS:
+    for name, each in _numbers(timeline):
         x += each
         yield f'<text class="quiet" x="{x}" y="{TOP - 12}" text-anchor="end">{name}</text>'
 
@@ -139,7 +145,7 @@ def _row(timeline: Timeline, row: Row, label: str, left: int, top: int) -> Itera
         if run.state is not SpanState.ABSENT:
             yield _bar(timeline, run, left, top)
     x = left + PLOT
-    for (kind, each), text in zip(_NUMBERS, row.numbers):
+    for (kind, each), text in zip(_numbers(timeline), row.numbers(timeline.stale)):
         x += each
         bad = kind == "available" and row.availability is not None and row.availability < 1
         look = "number bad" if bad else "number"
@@ -168,7 +174,10 @@ def _sentence(timeline: Timeline, span: Span) -> str:
     start, end = timeline.at(span.start), timeline.at(span.end)
     lasted = format_duration(round((span.end - span.start) / 1000, 1))
     times = f"{format_time(start)} to {format_time(end)}, {lasted}"
-    return f"{span.state.value}: {times}" + (f": {span.message}" if span.message else "")
+    state = span.state.value
+    if span.rest is not None:
+        state = f"{state} for {percent(span.share)} of it, else {span.rest.value}"
+    return f"{state}: {times}" + (f": {span.message}" if span.message else "")
 
 
 def _legend(left: int, y: int) -> Iterator[str]:

@@ -110,7 +110,11 @@ def add_connection(parser: Parser) -> None:
             help=argparse.SUPPRESS,
         )
     add_cluster(group)
-    server = parser.add_argument_group("server connection (transports grpc and sse)")
+    add_server(parser.add_argument_group("server connection (transports grpc and sse)"))
+
+
+def add_server(server: argparse._ArgumentGroup) -> None:
+    """Where a server is, and who we are there."""
     add_setting(server, "address")
     token, tls = BY_KEY["token"], BY_KEY["tls"]
     better = f"bearer token; better {token.variables[0]} or {token.flags[1]}"
@@ -147,6 +151,10 @@ def add_cluster(group: argparse._ArgumentGroup, several: bool = True) -> None:
         add_setting(group, key)
     insecure = BY_KEY["insecure_skip_tls_verify"]
     group.add_argument(*insecure.flags, action="store_const", const=True, help=insecure.help)
+    add_plaintext_token(group)
+
+
+def add_plaintext_token(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--insecure-plaintext-token",
         action="store_true",

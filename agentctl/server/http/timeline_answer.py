@@ -7,11 +7,9 @@ answered meanwhile, and memory is that of one piece.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -27,11 +25,10 @@ from agentctl.server.http.answer import (
 from agentctl.server.http.request import Refusal, TimelineRequest
 from agentctl.server.services import Services
 from agentctl.timeline.buckets import columns
-from agentctl.timeline.facts import Row, Timeline
+from agentctl.timeline.csv_lines import heading, lines_of
+from agentctl.timeline.facts import Row
 
 CSV = "text/csv; charset=utf-8"
-
-HEADINGS = ("cluster", "namespace", "component", "from", "to", "status", "share", "message")
 
 MAX_AT_ONCE = 32
 """Answers that are being read; each has its piece in every turn of the acceptor."""
@@ -110,45 +107,9 @@ def _json(window: HistoryWindow, width: int) -> Iterator[bytes]:
 
 
 def _csv(window: HistoryWindow, width: int) -> Iterator[bytes]:
-    """A line for each span; of columns, for those beside each other that show the same."""
-    yield _lines([HEADINGS])
-    line: Callable[[Timeline, Row], list[tuple[Any, ...]]] = _span_lines
-    if width:
-
-        def line(frame: Timeline, row: Row) -> list[tuple[Any, ...]]:
-            return _column_lines(frame, row, width)
-
+    yield heading().encode()
     for rows in _portions(window, width):
-        yield _lines([each for row in rows for each in line(window.frame, row)])
-
-
-def _span_lines(frame: Timeline, row: Row) -> list[tuple[Any, ...]]:
-    return [
-        (
-            *_named(row),
-            format_time(frame.at(span.start)),
-            format_time(frame.at(span.end)),
-            span.state.value,
-            "" if span.rest is None else round(span.share, 4),
-            span.message,
-        )
-        for span in row.spans
-    ]
-
-
-def _column_lines(frame: Timeline, row: Row, width: int) -> list[tuple[Any, ...]]:
-    lines: list[tuple[Any, ...]] = []
-    at = 0
-    for state, same in groupby(columns(row.spans, frame.span, width)):
-        end = at + len(list(same))
-        times = (format_time(frame.at(frame.span * edge // width)) for edge in (at, end))
-        lines.append((*_named(row), *times, state.value, "", ""))
-        at = end
-    return lines
-
-
-def _named(row: Row) -> tuple[str, str, str]:
-    return row.key.cluster, row.key.namespace, row.key.component
+        yield lines_of(window.frame, rows, width).encode("utf-8", "replace")
 
 
 def _portions(window: HistoryWindow, width: int) -> Iterator[list[Row]]:
@@ -168,9 +129,3 @@ def _portions(window: HistoryWindow, width: int) -> Iterator[list[Row]]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _lines(rows: list[Any]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(rows)
-    return out.getvalue().encode("utf-8", "replace")
