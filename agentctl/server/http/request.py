@@ -45,6 +45,11 @@ CURSORS = ("since", EVENT_ID)
 
 NAMES = ("namespace", "heartbeat", "since", "format", COMPONENT)
 
+STREAM_NAMES = (*NAMES, EVENT_ID)
+STATUS_NAMES = ("namespace", COMPONENT)
+TIMELINE_NAMES = ("namespace", "since", "columns", "format", COMPONENT)
+"""Of each route, beside ``clusters``."""
+
 CLUSTERS = "clusters"
 """Says that the reader tells items of several clusters apart."""
 
@@ -175,7 +180,7 @@ def stream_request(
 
 def status_request(query: str, served: Container[str]) -> Union[StatusRequest, Refusal]:
     """What a one-shot request asks for."""
-    parameters = _parameters(query, ("namespace", COMPONENT), CLUSTERS)
+    parameters = _parameters(query, STATUS_NAMES, CLUSTERS)
     if isinstance(parameters, Refusal):
         return parameters
     namespace = parameters.found.get("namespace", "")
@@ -189,8 +194,7 @@ def status_request(query: str, served: Container[str]) -> Union[StatusRequest, R
 
 def timeline_request(query: str, served: Container[str]) -> Union[TimelineRequest, Refusal]:
     """What a request for the timeline asks for."""
-    known = ("namespace", "since", "columns", "format", COMPONENT)
-    parameters = _parameters(query, known, CLUSTERS)
+    parameters = _parameters(query, TIMELINE_NAMES, CLUSTERS)
     if isinstance(parameters, Refusal):
         return parameters
     found = parameters.found

@@ -21,13 +21,14 @@ from agentctl.server.http.answer import (
     warning,
 )
 from agentctl.server.http.h11_parser import RequestHead
+from agentctl.server.http.paths import STREAM
 from agentctl.server.http.request import (
     Refusal,
     RequestTarget,
     split_target,
     stream_request,
 )
-from agentctl.server.http.routes import ASK, HOW, STREAM, TOO_MANY_NARROWED, Routes
+from agentctl.server.http.routes import ASK, HOW, TOO_MANY_NARROWED, Routes
 from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain

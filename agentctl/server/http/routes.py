@@ -7,7 +7,7 @@ be long, and is made in pieces.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 from agentctl.server.component_series import ComponentSeries
 from agentctl.server.cors import Headers
@@ -21,14 +21,11 @@ from agentctl.server.http.answer import (
     text_answer,
     warning,
 )
+from agentctl.server.http.paths import STATUS, TIMELINE
 from agentctl.server.http.request import CLUSTERS, Refusal, status_request, timeline_request
 from agentctl.server.http.timeline_answer import TimelineAnswers
 from agentctl.server.page.status_page import PageFile
 from agentctl.server.services import Services
-
-STATUS = "/api/agents/control-plane/status"
-STREAM = STATUS + "/stream"
-TIMELINE = STATUS + "/timeline"
 
 HOW = f"{CLUSTERS}=1"
 """What readers of several clusters ask with."""
@@ -58,6 +55,7 @@ class Routes:
         self._services = services
         self._since = services.clock.monotonic()
         self._components = ComponentSeries(services)
+        self._described: Optional[HttpAnswer] = None
         self._timelines = TimelineAnswers(services)
         self.main: Mapping[str, Route] = {
             STATUS: self._status,
@@ -66,6 +64,7 @@ class Routes:
             "/livez": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
+            "/openapi.json": self._openapi,
         }
         page = services.page.answers(services.build) if services.page else {}
         self.open: Mapping[str, Route] = {path: _file_route(file) for path, file in page.items()}
@@ -129,6 +128,13 @@ class Routes:
     def _metrics(self, query: str) -> HttpAnswer:
         body, content_type = render(self._services, self._components)
         return HttpAnswer(200, content_type, body)
+
+    def _openapi(self, query: str) -> HttpAnswer:
+        if self._described is None:
+            from agentctl.server.http.openapi import description
+
+            self._described = json_answer(description(self._services.info.version))
+        return self._described
 
 
 def _file_route(file: PageFile) -> Route:
