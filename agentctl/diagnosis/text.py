@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from agentctl.duration import format_duration
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import Item
 
@@ -16,6 +17,9 @@ KEY = "diagnosis"
 """Where in an item's details the reasons are, as a list."""
 
 STEP = "  "
+MAX_S = 1e12
+"""What is longer is no duration that anybody measured."""
+
 _TOLD_APART = frozenset(
     (
         "apply",
@@ -175,8 +179,13 @@ def _event(event: Mapping[str, Any]) -> str:
 def _fact(key: str, value: Any) -> str:
     name = key.replace("_", " ")
     if name.endswith(" s"):
-        return f"{name[:-2]}: {value}s"
+        return f"{name[:-2]}: {_duration(value)}"
     return f"{name}: {_plain(value)}"
+
+
+def _duration(value: Any) -> str:
+    known = isinstance(value, (int, float)) and abs(value) < MAX_S
+    return format_duration(value) if known else f"{value}s"
 
 
 def _plain(value: Any) -> str:

@@ -18,6 +18,9 @@ from agentctl.threads import refusal_of
 
 log = DebugLog(__name__)
 
+UNREACHED = "check the address, the network, the proxy"
+"""What to do where a server does not answer."""
+
 PUT_POLL_S = 0.1
 """How soon a producer blocked on a full queue notices that it was stopped."""
 
@@ -145,6 +148,14 @@ class Source:
     def label(self) -> str:
         """What ``error.source`` says: its name among those of its cluster."""
         return self.name[len(self.cluster) + 1 :] if self.cluster else self.name
+
+    @property
+    def asked(self) -> str:
+        """Whom it asks and for what, where no answer comes."""
+        return self.label
+
+    advice = ""
+    """What to do where no answer comes."""
 
     def credentials(self) -> object:
         """What can be compared of the files that it authenticates with; never blocks."""

@@ -148,7 +148,8 @@ class SourceHealth:
     def silence(self, waited_s: float) -> str:
         """In words, that nothing at all has come of it for so long."""
         waited = format_duration(max(0.1, round(waited_s, 1)))
-        return f"no answer from {self.label} within {waited}"
+        advice = f"; {self.stream.advice}" if self.stream.advice else ""
+        return f"no answer from {self.stream.asked} within {waited}{advice}"
 
     @property
     def refusal(self) -> Optional[SourceError]:

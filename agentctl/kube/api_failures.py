@@ -16,7 +16,14 @@ from agentctl.errors import (
     SourceError,
     UnauthorizedError,
 )
-from agentctl.net.failures import capped, retry_after, status_line, visible_text
+from agentctl.net.failures import (
+    USE_HTTPS,
+    capped,
+    retry_after,
+    status_line,
+    visible_text,
+    wants_tls,
+)
 
 MAX_MESSAGE = 300
 
@@ -46,8 +53,8 @@ def failure_of(
         return ForbiddenError(words, _denied(message))
     if status == 404:
         return NotFoundError(f"{what}: not found{because}")
-    if b"HTTP request to an HTTPS server" in body:
-        return ServerError(f"{what}: the server speaks TLS; its URL must begin with https://")
+    if status == 400 and wants_tls(body):
+        return ServerError(f"{what}: {USE_HTTPS}")
     wait = retry_after(headers, now)
     if wait is None and details is not None:
         wait = capped(str(details.get("retryAfterSeconds", "")))

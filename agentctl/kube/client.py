@@ -50,6 +50,12 @@ class ApiClient:
         self._lock = threading.Lock()
         self._endpoint = None if provider.waits else self._make_endpoint(*provider.current())
 
+    @property
+    def where(self) -> str:
+        """The server's address; empty while the credentials that name it are waited for."""
+        endpoint = self._endpoint
+        return "" if endpoint is None else endpoint.where
+
     def session(self) -> ApiSession:
         """One thread's way in; keeps one connection alive between its requests."""
         return ApiSession(self, self._clock)

@@ -63,6 +63,11 @@ class KubeContext:
         """For one source: what it can tell of its server's start."""
         return Startup(self.clock, self.anonymous, waits)
 
+    def asked(self, noun: str) -> str:
+        """The server, and what it was asked for, where no answer comes."""
+        where = self.client.where
+        return f"{where}, asked for {noun}," if where else noun
+
     def credentials(self) -> object:
         """What can be compared of the files that the credentials come from."""
         return self.client.provider.fingerprint()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.attempt import UNREACHED, Attempt, Source
 from agentctl.engine.messages import Pending, Replaced
 from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
@@ -38,6 +38,12 @@ class DiscoverySource(Source):
         self._absent = frozenset[str]()
         """What a server that was ready did not name."""
         self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
+
+    advice = UNREACHED
+
+    @property
+    def asked(self) -> str:
+        return self._context.asked(self.noun)
 
     def credentials(self) -> object:
         return self._context.credentials()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agentctl.duration import format_duration
 from agentctl.errors import ConfigError
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.kube.kubeconfig_yaml import first_document
@@ -150,6 +151,7 @@ def _read(handle: int, path: str) -> bytes:
             events = poller.poll(left * 1000)
             if not events:
                 raise ConfigError(
-                    f"{path}: this pipe was not written to its end in {PIPE_S:g}s; name a file"
+                    f"{path}: this pipe was not written to its end in {format_duration(PIPE_S)}; "
+                    "name a file"
                 )
             hung_up = not events[0][1] & select.POLLIN

@@ -15,6 +15,7 @@ from typing import Any
 
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
+from agentctl.duration import format_duration
 from agentctl.engine.messages import Change
 from agentctl.errors import (
     DisconnectedError,
@@ -156,9 +157,8 @@ class ListWatch:
             if token == before:
                 raise ServerError(f"listing {self._noun}: the same page comes again and again")
             if self._clock.monotonic() >= give_up_at:
-                raise ServerError(
-                    f"listing {self._noun}: has not ended after {self._settings.list_total_s:g}s"
-                )
+                waited = format_duration(self._settings.list_total_s)
+                raise ServerError(f"listing {self._noun}: has not ended after {waited}")
 
     def _add_page(
         self, query: Mapping[str, str], changes: MutableSequence[Change], kept: Share

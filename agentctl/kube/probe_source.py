@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Optional, Union
 
+from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Change, Changed, ObjectKey
 from agentctl.kube.check import Context, Result
@@ -16,6 +18,9 @@ from agentctl.probe.address import HostPort
 from agentctl.probe.answer import Answer, Cause, ProbeError
 from agentctl.probe.prober import Prober
 from agentctl.probe.target import Target
+
+NAMED = 3
+"""Components that are named where no answer comes."""
 
 SPREAD = 0.15
 """How much earlier than its time a probe may come, as a share of ``every``; never later."""
@@ -43,6 +48,20 @@ class ProbeSource(Source):
         self._aim: Optional[Aim] = None
         self._aimed = threading.Event()
         self._attempt: Optional[Attempt] = None
+        self.components: Sequence[str] = ()
+        """Those that it is asked for, by name."""
+
+    advice = (
+        "it hangs, or what is sent is dropped on the way: see its log and firewalls, or give it "
+        "longer (--timeout)"
+    )
+
+    @property
+    def asked(self) -> str:
+        aim, protocol = self._aim, self._plan.question.protocol
+        whose = f" of {', '.join(self.components[:NAMED])}" if self.components else ""
+        where = f" at {aim}" if isinstance(aim, HostPort) else ", whose address is not known yet"
+        return f"the {protocol}{whose}{where},"
 
     def aim_by(self, context: Context) -> None:
         """Ask where its plan says in this context; from the engine's thread."""
@@ -120,7 +139,7 @@ class ProbeSource(Source):
             answer = prober.ask(Target(plan.question, before.address), plan.timeout)
             if plan.slow is not None and answer.latency_ms > plan.slow * 1000:
                 cause, answer = Cause.SLOW, None
-                message = f"answers, but not within {plan.slow * 1000:g} ms"
+                message = f"answers, but not within {format_duration(plan.slow)}"
         except ProbeError as error:
             cause, message = error.cause, error.message
         if answer is not None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from agentctl.debug_log import DebugLog
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.attempt import UNREACHED, Attempt, Source
 from agentctl.engine.messages import Alive
 from agentctl.errors import (
     DisconnectedError,
@@ -77,6 +77,12 @@ class ProofSource(Source):
         """Where the last answer came from."""
         self._attempt: Optional[Attempt] = None
         self._wanted = False
+
+    advice = UNREACHED
+
+    @property
+    def asked(self) -> str:
+        return self._context.asked(self.noun)
 
     def credentials(self) -> object:
         return self._context.credentials()

@@ -12,7 +12,8 @@ from typing import Optional, TypeVar
 
 from agentctl.cursor import is_older
 from agentctl.debug_log import DebugLog
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.duration import format_duration
+from agentctl.engine.attempt import UNREACHED, Attempt, Source
 from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
 from agentctl.errors import (
     STARTING,
@@ -74,6 +75,12 @@ class ResourceSource(Source):
         self._listed = False
         self._unrenewed = False
         """The first list held something that has ended since its server began."""
+
+    advice = UNREACHED
+
+    @property
+    def asked(self) -> str:
+        return self._context.asked(self.noun)
 
     def credentials(self) -> object:
         return self._context.credentials()
@@ -212,7 +219,8 @@ class KubeSource(ResourceSource):
         if lasted < settings.short_watch_s:
             if not sent:
                 raise DisconnectedError(
-                    f"the server closed the watch of {self.noun} after {lasted:.1f}s without a word"
+                    f"the server closed the watch of {self.noun} after "
+                    f"{format_duration(round(lasted, 1))} without a word"
                 )
             attempt.wait(settings.short_watch_s - lasted)
         return version

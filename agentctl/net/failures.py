@@ -74,6 +74,20 @@ def capped(seconds: str) -> Optional[float]:
     return min(float(match[1]), MAX_RETRY_AFTER_S) if match else None
 
 
+def wants_tls(body: bytes) -> bool:
+    """Whether an answer (400) says that its port speaks TLS: Go's, nginx's, Apache's, ours."""
+    return any(words in body for words in _WANT_TLS)
+
+
+_WANT_TLS = (
+    b"HTTP request to an HTTPS server",
+    b"HTTP request was sent to HTTPS port",
+    b"speaking plain HTTP to an SSL-enabled",
+    b"this port speaks TLS",
+)
+USE_HTTPS = "the server speaks TLS; its URL must begin with https://"
+
+
 def visible_text(body: bytes) -> str:
     """What a person would see of a body: a page's title, or its text; it may have lines."""
     text = body[:20_000].decode("utf-8", "replace")
@@ -100,8 +114,13 @@ class TimedOut(DisconnectedError):
     """Nothing came for as long as was to be waited."""
 
 
-def explain(error: BaseException, where: str, timeouts: str, tls: TlsSettings) -> AgentctlError:
-    """Map what a connection died of; ``where`` is host:port, ``timeouts`` what took too long."""
+def explain(
+    error: BaseException, where: str, timeouts: str, tls: TlsSettings, plain: bool = False
+) -> AgentctlError:
+    """Map what a connection died of; ``where`` is host:port, ``timeouts`` what took too long.
+
+    ``plain``: it was asked without TLS, which some servers of TLS just hang up on.
+    """
     if isinstance(error, AgentctlError):
         return error
     reason = _tls_reason(error, tls)
@@ -109,6 +128,8 @@ def explain(error: BaseException, where: str, timeouts: str, tls: TlsSettings) -
         reason = f"timed out {timeouts}".rstrip() + "; check the address, the network, the proxy"
         return TimedOut(f"{where}: {reason}")
     reason = reason or _reason(error)
+    if plain and isinstance(error, NoAnswer):
+        reason = reason.replace("behind it?", "behind it, or does it speak TLS (https://)?")
     if "(through proxy " in where and isinstance(error, _NOT_REACHED):
         reason = reason.replace("server", "proxy")  # which is what was dialled
     return DisconnectedError(f"{where}: {reason}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
+from agentctl.duration import format_duration
 from agentctl.errors import DisconnectedError, ServerError
 from agentctl.net.failures import TimedOut, explain, http_date
 from agentctl.net.http1 import CutShort, Head
@@ -52,12 +53,13 @@ class Response:
         self._switch = switch
         self._clock = clock
         self._body_timeout = body_timeout
-        self._step = "" if body_timeout is None else f"after {body_timeout:g}s without data"
+        self._step = ""
         # On a busy watch a read brings many chunks, an event each: they come out at once.
         self._chunks = ChunkDecoder() if head.chunked else None
         self._server_time: Optional[float] = None
         self._read_server_time = False
         if body_timeout is not None:
+            self._step = f"after {format_duration(body_timeout)} without data"
             # In all as well: bytes that are no data (trailers without end) come out of no read.
             self._limit(clock.monotonic() + body_timeout + GRACE_S)
 
@@ -115,7 +117,7 @@ class Response:
                 if self._clock.monotonic() < deadline:
                     raise
                 raise ServerError(
-                    f"{self.where}: the answer took longer than {timeout:g}s"
+                    f"{self.where}: the answer took longer than {format_duration(timeout)}"
                 ) from error
             if not data:
                 return b"".join(chunks)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
+from agentctl.duration import format_duration
 from agentctl.net.endpoint import HttpEndpoint, Timeouts
 from agentctl.net.failures import explain
 from agentctl.net.http1 import NoAnswer
@@ -47,12 +48,12 @@ class Session:
         switch.check()
         while True:
             conn, fresh = self._connection(endpoint)
-            step = f"after {timeouts.connect:g}s connecting"
+            step = f"after {format_duration(timeouts.connect)} connecting"
             try:
                 if fresh:
                     conn.dial(timeouts.connect, switch)
                     self.connected_at = self._clock.monotonic()
-                step = f"after {timeouts.header:g}s waiting for an answer"
+                step = f"after {format_duration(timeouts.header)} waiting for an answer"
                 answer = conn.ask(endpoint.prefix + target, headers, timeouts.header, switch, body)
             except Exception as error:
                 conn.end()
@@ -60,7 +61,8 @@ class Session:
                 if not fresh and _may_be_stale(error):
                     log.debug("%s: the kept connection was closed", endpoint.where)
                     continue
-                raise explain(error, endpoint.where, step, endpoint.tls) from error
+                plain = endpoint.route.tls is None
+                raise explain(error, endpoint.where, step, endpoint.tls, plain) from error
             except BaseException:
                 conn.end()
                 raise

@@ -8,7 +8,7 @@ from agentctl.net.tls_settings import TlsSettings
 
 NOT_VALID_YET = "the server's certificate is not valid yet; check this machine's clock"
 EXPIRED = "the server's certificate has expired; renew it, or check this machine's clock"
-NO_TLS = "it does not speak TLS; is its URL meant to be http://?"
+NO_TLS = "it does not speak TLS; if it answers plain HTTP: use http://"
 
 
 def untrusted(settings: TlsSettings) -> str:

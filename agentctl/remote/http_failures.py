@@ -14,7 +14,7 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
-from agentctl.net.failures import retry_after, status_line, visible_text
+from agentctl.net.failures import USE_HTTPS, retry_after, status_line, visible_text, wants_tls
 from agentctl.net.response import Response
 from agentctl.redact import redact
 from agentctl.wire.statusjson import error_of
@@ -49,6 +49,8 @@ def refusal(
         return NotFoundError(where + because)
     if status == 407:
         because = ": the proxy wants a user and a password"
+    elif status == 400 and wants_tls(body):
+        return ServerError(f"{where}: {USE_HTTPS}")
     elif not said:
         shown = seen_in(body)
         because = f": {shown}" if shown else ""

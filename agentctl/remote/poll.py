@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Callable, Optional
 
 from agentctl.clock import Clock
-from agentctl.engine.attempt import Attempt, Source
+from agentctl.engine.attempt import UNREACHED, Attempt, Source
 from agentctl.model import Snapshot, StreamError
 from agentctl.remote.access import ServerAccess
 from agentctl.remote.receiver import CATCH_UP_S, SOURCE, Receiver
@@ -49,6 +49,12 @@ class RemoteSource(Source):
         self._clock = clock
         self._patient_until: Optional[float] = None
         self._complaints: set[str] = set()
+
+    advice = UNREACHED
+
+    @property
+    def asked(self) -> str:
+        return f"{SOURCE} {self._access.address}"
 
     def credentials(self) -> object:
         return self._access.credentials()

@@ -105,7 +105,7 @@ class TableRenderer:
         parts = ["ERROR", at, *_sources(event)]
         parts.append(f"code={event.code.value}")
         if event.retry_in is not None:
-            parts.append(f"retry_in={event.retry_in:.1f}s")
+            parts.append(f"retry_in={format_duration(round(event.retry_in, 1))}")
         parts.append(f"message={quoted(event.message)}")
         return " ".join(parts)
 

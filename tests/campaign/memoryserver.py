@@ -24,6 +24,7 @@ from agentctl.apidouble.reading import Watch
 from agentctl.apidouble.store import Store
 from agentctl.apidouble.weather import Start
 from agentctl.apidouble.wire import Request
+from agentctl.duration import format_duration
 from agentctl.kube.proof import NAME as PROOF
 from agentctl.net.endpoint import Timeouts
 from agentctl.net.failures import explain
@@ -190,11 +191,11 @@ class MemorySession:
         switch.check()
         line: Any = _Lifeline(self._server.time)
         switch.attach(line)
-        step = f"after {timeouts.connect:g}s connecting"
+        step = f"after {format_duration(timeouts.connect)} connecting"
         try:
             if self._life != self._server.life:
                 self._dial(timeouts.connect, switch, line)
-            step = f"after {timeouts.header:g}s waiting for an answer"
+            step = f"after {format_duration(timeouts.header)} waiting for an answer"
             request = Request("GET", path, dict(query), {"accept": accept}, b"")
             answer = self._ask(request, timeouts.header, switch, line)
         except OSError as error:
@@ -320,7 +321,7 @@ class MemoryResponse:
         try:
             return self._next()
         except (OSError, http.client.HTTPException) as error:
-            step = f"after {self._body_timeout:g}s without data"
+            step = f"after {format_duration(self._body_timeout)} without data"
             raise explain(error, ADDRESS, step, TlsSettings("none")) from error
 
     def _next(self) -> bytes:

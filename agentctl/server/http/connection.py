@@ -10,6 +10,7 @@ from datetime import datetime
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Optional, Union
 
+from agentctl.duration import format_duration
 from agentctl.server.http.answer import HttpAnswer
 from agentctl.server.http.deadlines import NEVER
 from agentctl.server.http.h11_parser import H11Parser, RequestHead
@@ -124,7 +125,7 @@ class HttpConnection:
         parser = self._parser
         if self.lingering or self.answering or parser is None or not parser.begun:
             raise ConnectionEnded
-        refusal = Refusal(408, f"expected a whole request within {REQUEST_S:g} s")
+        refusal = Refusal(408, f"expected a whole request within {format_duration(REQUEST_S)}")
         self._say(self._refuse(refusal), now, today, last=True)
         return self._write(now)
 
