@@ -10,12 +10,14 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
+from typing import Any, NamedTuple, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass, field
-from agentctl.model import Item, ItemKey
+from agentctl.model import Item, ItemKey, replaced
 
 MAX_LENGTH = 1024
 """Characters of an encoded cursor: it goes into URLs, headers and shell variables."""
@@ -92,21 +94,51 @@ def scope_of(
 
 
 class ItemHashes:
-    """The hashes of items, worked out once for each item that stays the same."""
+    """The hashes of a state's items; of the next state only those of other items are made."""
 
     def __init__(self) -> None:
-        self._known: dict[ItemKey, tuple[Item, int, int]] = {}
+        self.several = False
+        """Whether the items are of several clusters."""
+        self._items: Sequence[Item] = ()
+        self._keys: list[int] = []
+        self._known: dict[int, int] = {}
+        self._sorted: Optional[tuple[bytearray, dict[int, int]]] = None
 
-    def of(self, items: Iterable[Item]) -> dict[int, int]:
-        """Key hash to content hash, in the items' order; forgets all other items."""
-        known = {}
-        for item in items:
-            before = self._known.get(item.key)
-            if before is None or before[0] is not item:
-                before = (item, key_hash(item.key), item_hash(item))
-            known[item.key] = before
-        self._known = known
-        return {key: content for _, key, content in known.values()}
+    def of(self, items: Sequence[Item]) -> Mapping[int, int]:
+        """Key hash to content hash, in the items' order; good until it is called again."""
+        places = replaced(self._items, items)
+        if places is None or len(self._known) != len(items):
+            self._make(items)
+            return self._known
+        for place in places:
+            key, content = self._keys[place], item_hash(items[place])
+            self._known[key] = content
+            if self._sorted is not None:
+                packed, at = self._sorted
+                packed[at[key] : at[key] + HASH_BYTES] = content.to_bytes(HASH_BYTES, "big")
+        self._items = items
+        return self._known
+
+    def digest(self) -> int:
+        """What ``digest_of`` makes of them."""
+        if self._sorted is None:
+            pairs = sorted(self._known.items())
+            places = range(HASH_BYTES, 2 * HASH_BYTES * len(pairs), 2 * HASH_BYTES)
+            at = {key: place for (key, _), place in zip(pairs, places)}
+            self._sorted = bytearray(_packed(pairs)), at
+        return _digest(self._sorted[0])
+
+    def _make(self, items: Sequence[Item]) -> None:
+        """All anew, but for what is known of the very same items."""
+        distinct = len(self._known) == len(self._items)
+        before = {id(item): key for item, key in zip(self._items, self._keys) if distinct}
+        keys = [before.get(id(item)) or key_hash(item.key) for item in items]
+        self._known = {
+            key: self._known[key] if id(item) in before else item_hash(item)
+            for key, item in zip(keys, items)
+        }
+        self.several = any(item.cluster for item in items)
+        self._items, self._keys, self._sorted = items, keys, None
 
 
 def make(
@@ -117,12 +149,11 @@ def make(
     known: Optional[ItemHashes] = None,
 ) -> Cursor:
     """The cursor of a state; ``known`` spares the hashing of what has not changed."""
-    items = list(items)
-    hashes = (known or ItemHashes()).of(items)
-    several = any(item.cluster for item in items)
+    known = known or ItemHashes()
+    hashes = known.of(items if isinstance(items, Sequence) else list(items))
     if len(hashes) > MAX_ITEMS:
-        return Cursor(position, scope, versions, {}, digest_of(hashes), several)
-    return Cursor(position, scope, versions, hashes, None, several)
+        return Cursor(position, scope, versions, {}, known.digest(), known.several)
+    return Cursor(position, scope, versions, dict(hashes), None, known.several)
 
 
 def key_hash(key: ItemKey) -> int:
@@ -133,14 +164,23 @@ def key_hash(key: ItemKey) -> int:
 
 def item_hash(item: Item) -> int:
     """32 bits of what a reader sees of an item beside its key."""
-    return _hash32(_canonical([item.status.value, item.lasting_message, item.lasting]))
+    details = _ENCODER.encode(item.lasting) if item.lasting else "{}"
+    message = encode_basestring_ascii(item.lasting_message)
+    return _hash32(f'["{item.status.value}",{message},{details}]'.encode("ascii"))
 
 
 def digest_of(hashes: Mapping[int, int]) -> int:
     """64 bits of all hashes together, whatever their order."""
-    pairs = sorted(key << 32 | value for key, value in hashes.items())
-    data = struct.pack(f">{len(pairs)}Q", *pairs)
-    return int.from_bytes(sha256(data)[:DIGEST_BYTES], "big")
+    return _digest(_packed(sorted(hashes.items())))
+
+
+def _packed(pairs: Iterable[tuple[int, int]]) -> bytes:
+    numbers = [number for pair in pairs for number in pair]
+    return struct.pack(f">{len(numbers)}I", *numbers)
+
+
+def _digest(packed: Union[bytes, bytearray]) -> int:
+    return int.from_bytes(sha256(packed)[:DIGEST_BYTES], "big")
 
 
 def encode(cursor: Cursor) -> str:
@@ -190,29 +230,30 @@ def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) 
         cursor.scope[:SCOPE_BYTES].ljust(SCOPE_BYTES, b"\0"),
     ]
     kept = list(_that_fit(versions))
-    parts.append(_varint(len(kept)))
-    for text in (text for pair in kept for text in pair):
-        parts += [_varint(len(text)), text]
+    parts += [_varint(len(kept)), *kept]
     if digest is not None:
         parts += [bytes([_DIGEST_FOLLOWS]), digest.to_bytes(DIGEST_BYTES, "big")]
     else:
-        parts.append(bytes([len(cursor.hashes)]))
-        parts += [_pair(key, value) for key, value in cursor.hashes.items()]
-    body = b"".join(parts)
-    return sealed(body)
+        parts += [bytes([len(cursor.hashes)]), _packed(cursor.hashes.items())]
+    return sealed(b"".join(parts))
 
 
 def _all_fit(versions: Mapping[str, str]) -> bool:
     return len(list(_that_fit(versions))) == len(versions)
 
 
-def _that_fit(versions: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:
-    pairs = []
-    for source, version in versions.items():
-        pair = (source.encode("utf-8", "replace"), version.encode("utf-8", "replace"))
-        if max(map(len, pair)) <= MAX_VERSION_BYTES:
-            pairs.append(pair)
-    return pairs[:MAX_SOURCES]
+def _that_fit(versions: Mapping[str, str]) -> Sequence[bytes]:
+    pairs = map(_version, versions.items())
+    return [pair for pair in pairs if pair is not None][:MAX_SOURCES]
+
+
+@lru_cache(maxsize=1024)
+def _version(pair: tuple[str, str]) -> Optional[bytes]:
+    """A source's name and its resourceVersion; None where either is too long."""
+    source, version = (text.encode("utf-8", "replace") for text in pair)
+    if max(len(source), len(version)) > MAX_VERSION_BYTES:
+        return None
+    return b"".join((_varint(len(source)), source, _varint(len(version)), version))
 
 
 class _ByteReader:
@@ -273,17 +314,13 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _pair(key: int, value: int) -> bytes:
-    return key.to_bytes(HASH_BYTES, "big") + value.to_bytes(HASH_BYTES, "big")
-
-
 def sealed(body: bytes) -> str:
     """The text of a body, with its checksum."""
     data = body + sha256(body)[:_CHECKSUM_BYTES]
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def sha256(data: bytes) -> bytes:
+def sha256(data: Union[bytes, bytearray]) -> bytes:
     return hashlib.sha256(data).digest()
 
 

@@ -12,8 +12,9 @@ from typing import Optional
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
 from agentctl.kube.components import Component
-from agentctl.kube.evaluate import Evaluator, verdict
+from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
+from agentctl.kube.judged import verdict
 from agentctl.kube.resources import SERVED, WatchSpec
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Item, Status

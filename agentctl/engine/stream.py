@@ -21,10 +21,9 @@ from agentctl.model import (
     Event,
     Heartbeat,
     Item,
-    ItemKey,
     Snapshot,
     StreamError,
-    diff,
+    difference,
 )
 from agentctl.redact import redact
 
@@ -72,7 +71,8 @@ class EventStream:
     """An outlet that turns states into events for one sink.
 
     ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
-    ``versions`` below is each source's resourceVersion, for the cursor. It begins after
+    ``versions`` below is each source's resourceVersion, for the cursor; a state, once given,
+    stays as it is. It begins after
     the cursor ``since``, if any; with ``follow_only`` without what there is.
     """
 
@@ -92,7 +92,8 @@ class EventStream:
         self._positions = cursors.CursorClock()
         self._hashes = cursors.ItemHashes()
         self._cursor = ""
-        self._emitted: dict[ItemKey, Item] = {}
+        self._shown: Sequence[Item] = ()
+        """The state as the last cursor has it."""
         self._looked_at: Sequence[Item] = ()
         self._held: list[StreamError] = []
         self.begun = False
@@ -100,7 +101,7 @@ class EventStream:
     def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
         """The first event: a snapshot, what changed since a cursor, or none at all."""
         self.begun = True
-        self._emitted = {item.key: item for item in items}
+        self._shown = items
         cursor = self._move(versions)
         if self._since is not None:
             self._resume(self._since, items, cursor)
@@ -115,18 +116,15 @@ class EventStream:
         if items is self._looked_at:
             return False
         self._looked_at = items
-        current = {item.key: item for item in items}
-        found = diff(self._emitted, current)
+        found = difference(self._shown, items)
         if found:
-            self._emitted = current
+            self._shown = items
             cursor = self._move(versions)
             self._emit(Delta(self._clock.now(), found.changes, found.removed, cursor))
         return bool(found)
 
     def differs(self, items: Sequence[Item]) -> bool:
-        return items is not self._looked_at and bool(
-            diff(self._emitted, {item.key: item for item in items})
-        )
+        return items is not self._looked_at and bool(difference(self._shown, items))
 
     def tell(self, notice: Notice) -> None:
         """An error event; before the beginning it is kept for after it."""
@@ -182,10 +180,10 @@ class EventStream:
             log.debug("resumed from the cursor: nothing changed")
 
     def _move(self, versions: Mapping[str, str]) -> str:
-        """Take the next cursor, for the state in ``_emitted``."""
+        """Take the next cursor, for the state in ``_shown``."""
         position = self._positions.next(self._clock.now())
         self._cursor = cursors.encode(
-            cursors.make(position, self._scope, versions, self._emitted.values(), self._hashes)
+            cursors.make(position, self._scope, versions, self._shown, self._hashes)
         )
         return self._cursor
 

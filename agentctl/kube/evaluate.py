@@ -1,35 +1,39 @@
 """Evaluator: which components have to be judged again, and their items.
 
-A component is judged again when a source it rests on has news, when its own verdict
-said that it may change by now, or when a component it follows is judged again. Of that
-only the checks and conditions are asked whose own tables have changed.
+A component is judged again when something that its checks or conditions have read is another
+now, when its own verdict said that it may change by now, or when a component it follows is
+judged again. Of those checks and conditions only the ones are asked that have read it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
+from functools import lru_cache, partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
-from agentctl.debug_log import DebugLog
 from agentctl.engine.messages import ObjectKey
-from agentctl.kube.check import Check, Context, Result, blind, worst
+from agentctl.kube.check import Context, Result
 from agentctl.kube.components import Component, evaluation_order
-from agentctl.kube.conditions import Condition
 from agentctl.kube.cuts.objects import cut_namespace
-from agentctl.kube.memo import Memo
+from agentctl.kube.judged import ConditionMemos, JudgedComponent, Memo
+from agentctl.kube.rechecks import Rechecks
 from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
-from agentctl.kube.view import SourceView, View
+from agentctl.kube.view import View
 from agentctl.lazy_dataclass import replace
-from agentctl.model import Item, ItemKey, Status
+from agentctl.model import Item, ItemKey
 
 if TYPE_CHECKING:
     from agentctl.kube.members import Members
 
-log = DebugLog(__name__)
-
 Redact = Callable[[str], str]
-Ask = Callable[[Context], Result]
+
+REMEMBERED = 256
+"""Characters of a text whose redaction is remembered."""
+
+WHOLE, FOUND = "", "?"
+"""In the place of a member's name: the unit and all its members; which members it has."""
 
 
 class Place(NamedTuple):
@@ -68,7 +72,7 @@ class Evaluator:
         closer: Optional[Mapping[Cut, Cut]] = None,
         cluster: str = "",
     ) -> None:
-        self._redact = redact
+        self._redact = _remembered(redact)
         self._cluster = cluster
         self.several = len(namespaces) > 1
         """Whether more than one namespace is watched."""
@@ -95,15 +99,19 @@ class Evaluator:
             for need in wanted:
                 source = self.view.source_of(need.resource, need.namespace).spec.name
                 self._resting[source].update(self._units[index].dependents)
-        self._memos: dict[tuple[str, int], Memo[Optional[bool]]] = {}
-        for namespace in namespaces:
-            self._remember(components, namespace)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
+        self._dirty: set[tuple[int, str]] = set()
+        self._conditions = {name: ConditionMemos(self.view) for name in namespaces}
         self._members = self._members_of(components)
-        self._asks: dict[Place, list[Ask]] = {}
-        self._judged: dict[Place, Result] = {}
+        self._found = {index: self._found_by(index) for index in self._members}
+        self._components: dict[int, dict[str, JudgedComponent]] = {
+            index: {} if index in self._members else {WHOLE: self._component(index, WHOLE)}
+            for index in range(len(self._units))
+        }
         self._items: dict[Place, Item] = {}
-        self._recheck: dict[int, float] = {}
+        self._places: list[Place] = []
+        self._shown: Optional[list[Item]] = []
+        self._rechecks = Rechecks()
         self.gone = False
         """Whether the last evaluation took an item away."""
 
@@ -123,7 +131,7 @@ class Evaluator:
     @property
     def next_recheck(self) -> Optional[float]:
         """When (monotonic seconds) to evaluate again even if nothing is heard."""
-        return min(self._recheck.values(), default=None)
+        return self._rechecks.next
 
     def missing_namespaces(self) -> list[str]:
         """Those watched that the API says do not exist; none if no check looks at them."""
@@ -153,24 +161,42 @@ class Evaluator:
         return Context(self.view, namespace, now, self._results[namespace])
 
     def items(self) -> list[Item]:
-        """All that has been evaluated, in output order."""
-        return self._unique(self._items[at] for at in sorted(self._items))
+        """All that has been evaluated, in output order; the same list while it is the same."""
+        if self._shown is None:
+            known: set[ItemKey] = set()
+            self._places = []
+            self._shown = []
+            for at in sorted(self._items):
+                item = self._items[at]
+                # ``each`` may have found it before.
+                if not self._members or item.key not in known:
+                    known.add(item.key)
+                    self._places.append(at)
+                    self._shown.append(item)
+        return self._shown
 
     def evaluate(self, sources: Optional[Iterable[str]], now: float) -> list[Item]:
-        """Judge again what rests on ``sources`` (None for everything) or is due by ``now``.
+        """Judge again what has read anything that is another now, or is due by ``now``.
 
-        Returns the items judged, changed or not, in output order.
+        And all that rests on ``sources``; None for everything. Returns the items judged,
+        changed or not, in output order.
         """
         self.gone = False
         if sources is None:
-            dirty = set(range(len(self._units)))
+            self._dirty.update((index, WHOLE) for index in range(len(self._units)))
         else:
-            dirty = set[int]().union(*(self._resting[source] for source in sources))
-            for index, due in self._recheck.items():
-                if due <= now:
-                    dirty.update(self._units[index].dependents)
-        judged = [place for index in sorted(dirty) for place in self._judge(index, now)]
-        return self._unique(self._items[at] for at in sorted(judged) if at in self._items)
+            units = set[int]().union(*(self._resting[source] for source in sources))
+            self._dirty.update((index, WHOLE) for index in units)
+        for index, member in self._rechecks.due(now):
+            self._soil(index, member)
+        if not self._dirty:
+            return []
+        dirty, self._dirty = self._dirty, set()
+        judged: list[Place] = []
+        for index, seats in groupby(sorted(dirty), key=lambda seat: seat[0]):
+            judged += self._judge(index, {member for _, member in seats}, now)
+        items = (self._items[at] for at in sorted(judged) if at in self._items)
+        return list({item.key: item for item in items}.values())
 
     def component(self, namespace: str, name: str) -> Optional[Component]:
         """The one of this name as it is now; None where there is none."""
@@ -182,117 +208,88 @@ class Evaluator:
                     return self._members[index].now[name]
         return None
 
-    def _unique(self, items: Iterable[Item]) -> list[Item]:
-        """Without those that ``each`` has found before."""
-        if not self._members:
-            return list(items)
-        found: dict[ItemKey, Item] = {}
-        for item in items:
-            found.setdefault(item.key, item)
-        return list(found.values())
+    def _component(self, index: int, member: str) -> JudgedComponent:
+        """The one of a unit, or of one of its members, from now on."""
+        component, namespace, _, _ = self._units[index]
+        if member:
+            component = self._members[index].now[member]
+        tell = partial(self._soil, index, member)
+        return JudgedComponent(component, self.view, self._conditions[namespace], tell)
 
-    def _remember(self, components: Sequence[Component], namespace: str) -> None:
-        """A memo for each check, and one for all equal conditions."""
-        conditions: dict[Condition, Memo[Optional[bool]]] = {}
-        for component in components:
-            for condition in component.all_conditions:
-                if condition not in conditions:
-                    tables = self._tables(condition, namespace)
-                    conditions[condition] = Memo(condition.holds, tables)
-                self._memos[namespace, id(condition)] = conditions[condition]
+    def _found_by(self, index: int) -> Memo[tuple[str, ...]]:
+        """The names of a unit's members, worked out anew when they may be others."""
+        memo = Memo(self._members[index].wanted, self.view)
+        memo.tells[index] = partial(self._soil, index, FOUND)
+        return memo
 
-    def _asked(self, component: Component, namespace: str) -> list[Ask]:
-        """How its checks are asked: only where something has changed."""
-        asks: list[Ask] = []
-        for check in component.checks:
-            ask = partial(verdict, check)
-            # What it follows is judged right before it, and costs it nothing to read.
-            asks.append(ask if check.follows() else Memo(ask, self._tables(check, namespace)))
-        return asks
+    def _soil(self, index: int, member: str) -> None:
+        """Have a unit judged again, or one of its members, and what follows it."""
+        self._dirty.add((index, member))
+        for other in self._units[index].dependents:
+            if other != index:
+                self._dirty.add((other, WHOLE))
 
-    def _tables(
-        self, part: Union[Check, Condition], namespace: str
-    ) -> list[tuple[SourceView, Cut]]:
-        return [
-            (self.view.source_of(need.resource, need.namespace), need.cut)
-            for need in part.needs(namespace)
-        ]
-
-    def _judge(self, index: int, now: float) -> list[Place]:
-        """Judge a unit again; returns the places of its items."""
-        component, namespace, place, _ = self._units[index]
-        members = self._members.get(index)
-        if members is None:
-            result = self._judge_one(component, namespace, Place(place), now)
-            self._results[namespace][component.name] = result
-            self._expect(index, [result])
-            return [Place(place)]
-        holds = partial(self._holds, self.context(namespace, now))
-        there = component.in_scope(holds) and component.is_there(holds) is not False
-        for name in members.refresh(self.view) if there else members.clear():
+    def _judge(self, index: int, members: set[str], now: float) -> list[Place]:
+        """Judge a unit again, or some of its members; returns the places of their items."""
+        _, namespace, place, _ = self._units[index]
+        context = self.context(namespace, now)
+        names: Iterable[str] = (WHOLE,)
+        if index in self._members:
+            names = self._judged_of(index, members, context)
+        places = []
+        for name in names:
             at = Place(place, name)
-            self._asks.pop(at, None)
-            self._judged.pop(at, None)
-            self._hide(at)
-        places = {name: Place(place, name) for name in members.now}
-        self._expect(
-            index,
-            [
-                self._judge_one(one, namespace, places[name], now)
-                for name, one in members.now.items()
-            ],
-        )
-        return list(places.values())
+            result = self._judge_one(self._components[index][name], namespace, at, context)
+            self._rechecks.set((index, name), result.recheck_at)
+            if not name:
+                self._results[namespace][self._units[index].component.name] = result
+            places.append(at)
+        return places
 
-    def _expect(self, index: int, results: Iterable[Result]) -> None:
-        """Judge a unit again when the first of these verdicts may change by itself."""
-        moments = (one.recheck_at for one in results)
-        first = min((one for one in moments if one is not None), default=None)
-        if first is None:
-            self._recheck.pop(index, None)
-        else:
-            self._recheck[index] = first
+    def _judged_of(self, index: int, dirty: set[str], context: Context) -> Iterable[str]:
+        """The members to be judged, once those that are gone are."""
+        members, judged = self._members[index], self._components[index]
+        gone = members.take(self._found[index](context))
+        if gone is None:
+            return list(members.now) if WHOLE in dirty else dirty & judged.keys()
+        for name in gone:
+            judged.pop(name).drop()
+            self._rechecks.set((index, name), None)
+            self._hide(Place(self._units[index].place, name))
+        new = [name for name in members.now if name not in judged]
+        for name in new:
+            judged[name] = self._component(index, name)
+        return list(members.now) if WHOLE in dirty else {*new, *(dirty & judged.keys())}
+
+    def _judge_one(
+        self, one: JudgedComponent, namespace: str, at: Place, context: Context
+    ) -> Result:
+        """Judge a component again, and keep its item."""
+        result, shown = one.judge(context)
+        if not shown:
+            self._hide(at)
+            one.item = None
+        elif one.item is None or one.result != result:
+            one.item = self._item(one.component, namespace, result)
+            self._show(at, one.item)
+        one.result = result
+        return result
+
+    def _show(self, at: Place, item: Item) -> None:
+        """An item in its place. A list that was given away stays as it is."""
+        if at not in self._items:
+            self._shown = None
+        elif self._shown is not None:
+            index = bisect_left(self._places, at)
+            if self._places[index : index + 1] == [at]:
+                self._shown = self._shown.copy()
+                self._shown[index] = item
+        self._items[at] = item
 
     def _hide(self, at: Place) -> None:
         if self._items.pop(at, None) is not None:
             self.gone = True
-
-    def _holds(self, context: Context, condition: Condition) -> Optional[bool]:
-        memo = self._memos.get((context.namespace, id(condition)))
-        return condition.holds(context) if memo is None else memo(context)
-
-    def _judge_one(self, component: Component, namespace: str, at: Place, now: float) -> Result:
-        """Judge a component again, by those of its checks that hold, and keep its item."""
-        context = self.context(namespace, now)
-        holds = partial(self._holds, context)
-        scoped = component.in_scope(holds)
-        there = component.is_there(holds) if scoped else False
-        absent = there is False and (component.told or component.speaks)
-        if component.is_silent(scoped, there, at in self._items):
-            self._hide(at)
-            return Result(Status.CONFIGURED, "not there")
-        if at not in self._asks:
-            self._asks[at] = self._asked(component, namespace)
-        active = () if absent else component.active(holds)
-        results_of = [self._asks[at][place](context) for place in active]
-        if any(one.asked for one in results_of):
-            told = [one for one in results_of if one.status is not Status.CONFIGURED]
-            results_of = sorted(told, key=lambda one: not one.asked)
-        results_of = [one for one in results_of if not one.nothing] or results_of
-        result = worst(results_of)
-        if there is None and result.status.severity > Status.UNKNOWN.severity:
-            for need in component.unseen_presence(context, results_of):
-                reason = self.view.blind(need.resource, need.namespace)
-                result = blind(f"whether it is installed cannot be seen: {reason}")
-        if not active:
-            why = "not installed" if absent else "none of its checks holds"
-            result = Result(Status.CONFIGURED, why)
-        if not component.shows(result) or any(one.early for one in results_of):
-            self._hide(at)
-        elif at not in self._items or self._judged[at] != result:
-            self._items[at] = self._item(component, namespace, result)
-        self._judged[at] = result
-        return result
+            self._shown = None
 
     def _item(self, component: Component, namespace: str, result: Result) -> Item:
         details = {key: self._redacted(value) for key, value in result.details.items()}
@@ -319,12 +316,10 @@ class Evaluator:
         return value
 
 
-def verdict(check: Check, context: Context) -> Result:
-    try:
-        return check.evaluate(context)
-    except Exception as error:  # a broken check must not end the stream
-        log.debug("check %r failed", check, exc_info=True)
-        return Result(Status.UNKNOWN, f"internal error: {type(error).__name__}: {error}")
+def _remembered(redact: Redact) -> Redact:
+    """The same texts come again and again: short ones are redacted once."""
+    known = lru_cache(maxsize=1024)(redact)
+    return lambda text: known(text) if len(text) <= REMEMBERED else redact(text)
 
 
 def _units(components: Sequence[Component], namespaces: Sequence[str]) -> list[_Unit]:

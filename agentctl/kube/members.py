@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Optional
 
+from agentctl.kube.check import Context
 from agentctl.kube.components import Component
+from agentctl.kube.conditions import Condition
 from agentctl.kube.view import View
 
 
@@ -21,26 +23,30 @@ class Members:
         self._each = template.each
         self._namespace = namespace
         self._taken = taken
-        self._seen: Optional[list[int]] = None
         self.now: dict[str, Component] = {}
+        self._names: Sequence[str] = ()
 
-    def refresh(self, view: View) -> tuple[str, ...]:
-        """Take what is there now; returns the names that are gone."""
-        needs = self._each.needs(self._namespace)
-        at = [(view.source_of(need.resource, need.namespace), need.cut) for need in needs]
-        seen = [source.changes[cut] for source, cut in at]
-        if seen == self._seen:
-            return ()
-        self._seen = seen
-        return self._take(list(self._wanted(view)))
+    def wanted(self, context: Context) -> tuple[str, ...]:
+        """The names there should be now."""
+        template = self._template
 
-    def clear(self) -> tuple[str, ...]:
-        """There is none now; returns the names that are gone."""
-        self._seen = None
-        return self._take(())
+        def holds(condition: Condition) -> Optional[bool]:
+            return condition.holds(context)
+
+        there = template.in_scope(holds) and template.is_there(holds) is not False
+        return tuple(self._wanted(context.view)) if there else ()
+
+    def take(self, names: Sequence[str]) -> Optional[tuple[str, ...]]:
+        """Have these from now on; returns the names that are gone, None where all is as it was."""
+        if names is self._names:
+            return None
+        self._names = names
+        before, whole = self.now, self._each.noun
+        self.now = {name: before.get(name) or self._made(name, whole) for name in names}
+        return tuple(name for name in before if name not in self.now)
 
     def _wanted(self, view: View) -> Iterable[str]:
-        """The names there should be; that of the kind stands for what is not told by itself."""
+        """Of what is there; that of the kind stands for what is not told by itself."""
         whole = self._each.noun
         found = self._each.found(view, self._namespace)
         listed = [name for name in self.now if name != whole]
@@ -52,11 +58,6 @@ class Members:
         if found.left_out:
             names.append(whole)
         return [name for name in names if name not in self._taken]
-
-    def _take(self, names: Iterable[str]) -> tuple[str, ...]:
-        before, whole = self.now, self._each.noun
-        self.now = {name: before.get(name) or self._made(name, whole) for name in names}
-        return tuple(name for name in before if name not in self.now)
 
     def _made(self, name: str, whole: str) -> Component:
         if name == whole:

@@ -7,13 +7,14 @@ row of RBAC. Each distinct cut of a resource becomes one table of its watch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Callable, ClassVar, NamedTuple, Optional
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import dataclass
-from agentctl.lenient_json import text
+from agentctl.lenient_json import mapping, text
 
 
 class Seen(NamedTuple):
@@ -158,6 +159,44 @@ class Need:
         return self.labels.matches(labels if isinstance(labels, dict) else {})
 
 
+class NeedIndex:
+    """Needs by the name or the label that an object must have: of a thousand few are looked at.
+
+    Each comes with the place of its table.
+    """
+
+    def __init__(self, needs: Iterable[tuple[int, Need]]) -> None:
+        self._by_name: dict[str, list[tuple[int, Need]]] = {}
+        self._by_label: dict[str, dict[str, list[tuple[int, Need]]]] = {}
+        self._others: list[tuple[int, Need]] = []
+        for one in needs:
+            for those in self._lists(one[1]):
+                those.append(one)
+
+    def of(self, metadata: Mapping[str, Any]) -> Iterator[tuple[int, Need]]:
+        """Those that may mean this object."""
+        yield from self._by_name.get(text(metadata, "name"), ())
+        labels = mapping(metadata, "labels")
+        for label, by_value in self._by_label.items():
+            yield from by_value.get(text(labels, label), ())
+        yield from self._others
+
+    def _lists(self, need: Need) -> Iterator[list[tuple[int, Need]]]:
+        """Where it is to stand."""
+        if need.names is not None:
+            for name in need.names:
+                yield self._by_name.setdefault(name, [])
+            return
+        terms = need.labels.requirements if need.labels is not None else ()
+        for term in terms:
+            if term.operator == "In" and "" not in term.values:
+                by_value = self._by_label.setdefault(term.key, {})
+                for value in term.values:
+                    yield by_value.setdefault(value, [])
+                return
+        yield self._others
+
+
 @dataclass(frozen=True)
 class WatchSpec:
     """One watch: what to ask the API for and what to keep of the answers.
@@ -205,12 +244,15 @@ class WatchSpec:
                 self.key(metadata), (need.cut(item, seen) if need.matches(metadata) else None,)
             )
         values: list[Any] = [None] * len(self.tables)
-        for need in needs:
-            if need.matches(metadata):
-                index = self.tables.index(need.cut)
-                if values[index] is None:
-                    values[index] = need.cut(item, seen)
+        for place, need in self._index.of(metadata):
+            if values[place] is None and need.matches(metadata):
+                values[place] = need.cut(item, seen)
         return Change(self.key(metadata), tuple(values))
+
+    @cached_property
+    def _index(self) -> NeedIndex:
+        place = {cut: place for place, cut in enumerate(self.tables)}
+        return NeedIndex((place[need.cut], need) for need in self.needs)
 
     def absence(self) -> tuple[Change, ...]:
         """A list of nothing but the word that the resource is not served."""

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Optional
 
 from agentctl.kube.resources import SERVICES, WORKLOADS, Need, Seen
 from agentctl.kube.selectors import Labels, labels_of
-from agentctl.kube.view import Table, View
+from agentctl.kube.source_view import Table
+from agentctl.kube.view import View
 from agentctl.lenient_json import mapping, number
 
 

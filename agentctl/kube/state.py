@@ -49,8 +49,7 @@ class KubeState:
         for probe in probes:
             if not probe.rests_on:
                 probe.look(evaluator)
-        self._dirty: Optional[set[str]] = None  # None: judge everything
-        self._items: Sequence[Item] = ()
+        self._begun = False
 
     def apply(self, message: News) -> None:
         assert not isinstance(message, Received), "no server between us and the cluster"
@@ -63,16 +62,16 @@ class KubeState:
 
     def _take(self, name: str, changes: Sequence[Change], whole: bool) -> None:
         view = self._evaluator.view
-        saw = view.mark_seeing(name)
-        differs = view.replace(name, changes) if whole else view.apply(name, changes)
-        if (saw or differs) and self._dirty is not None:
-            self._dirty.add(name)
+        view.mark_seeing(name)
+        if whole:
+            view.replace(name, changes)
+        else:
+            view.apply(name, changes)
         self._aim_probes(name)
 
     def blind(self, source: str, reason: str) -> None:
         for name in self._names(source):
-            if self._evaluator.view.mark_blind(name, reason) and self._dirty is not None:
-                self._dirty.add(name)
+            self._evaluator.view.mark_blind(name, reason)
             if name in self._heard:  # before any answer it is blind as a matter of course
                 self._aim_probes(name)
             self._heard.add(name)
@@ -89,8 +88,7 @@ class KubeState:
 
     def found(self, source: str, now: float) -> None:
         for name in self._names(source):
-            if self._evaluator.view.mark_found(name, now) and self._dirty is not None:
-                self._dirty.add(name)
+            self._evaluator.view.mark_found(name, now)
 
     def _names(self, source: str) -> Collection[str]:
         """What the evaluator knows of what a source brings."""
@@ -99,17 +97,14 @@ class KubeState:
 
     def proven(self, now: Optional[float], cluster: str = "") -> Collection[str]:
         waited = self._evaluator.view.prove(now)
-        if self._dirty is not None:
-            self._dirty |= waited
         return waited | {self._whole[name] for name in waited if name in self._whole}
 
     def items(self, now: float) -> Sequence[Item]:
-        if self._evaluator.evaluate(self._dirty, now) or self._evaluator.gone:
-            self._items = self._evaluator.items()
-            if self._evaluator.view.unproven:
-                self._prove()
-        self._dirty = set()
-        return self._items
+        judged = self._evaluator.evaluate(() if self._begun else None, now)
+        if (judged or self._evaluator.gone) and self._evaluator.view.unproven:
+            self._prove()
+        self._begun = True
+        return self._evaluator.items()
 
     def absent(self) -> str:
         missing = self._evaluator.missing_namespaces()

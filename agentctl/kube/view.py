@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import inf
-from typing import Any, Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import Cut, Resource, WatchSpec
-from agentctl.lazy_dataclass import dataclass, field
+from agentctl.kube.source_view import Read, Reader, SourceView, Table
 
-Table = dict[ObjectKey, Any]
 T = TypeVar("T")
 
 RENEWED_WITHIN_S = 10.0
@@ -19,95 +19,6 @@ leaders try each 2 s, and give up after 10."""
 
 RENEWED_AT_FIRST_S = 8.0
 """The same of what was never seen before that: a one-shot has 10 s for all that it does."""
-
-RENEWED_SOON_S = 3.0
-"""The same where nobody noticed: what hung for want of storage goes on as soon as it answers,
-and what a watch on a dead connection missed is read anew."""
-
-READ_WITHIN_S = 2.0
-"""Read again, the same end may be so much sooner or later: a server's clock tells seconds."""
-
-KEPT_S = 60.0
-"""How long it is remembered that something was to end."""
-
-
-class TableFold(Protocol):
-    """What is worked out of a table change by change. A cut with ``fold`` makes its own."""
-
-    def update(self, key: ObjectKey, value: Any, listed: bool) -> None:
-        """One object's new value, None for gone; ``listed``: of a list, not as it happened."""
-
-
-@dataclass
-class SourceView:
-    """One watch's objects. ``blind`` says why nothing can be said on them, or is empty."""
-
-    spec: WatchSpec
-    tables: dict[Cut, Table] = field(default_factory=dict)
-    blind: str = "no answer yet"
-    lost_at: Optional[float] = None
-    """When (monotonic) its connection was last lost; it may be back since."""
-    noticed_at: float = inf
-    """When that was noticed."""
-    back_at: Optional[float] = None
-    ends: dict[float, Optional[float]] = field(default_factory=dict)
-    """What was seen to end at a time (monotonic), and when its storage had answered after it."""
-    derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
-    """What was worked out of the tables since they last changed."""
-    folds: dict[Cut, TableFold] = field(default_factory=dict)
-    changes: dict[Cut, int] = field(default_factory=dict)
-    """For each table how often what it says may have become another."""
-
-    def __post_init__(self) -> None:
-        for cut in self.spec.tables:
-            self.tables[cut] = {}
-            self.changes[cut] = 0
-            fold = getattr(cut, "fold", None)
-            if fold is not None:
-                self.folds[cut] = fold()
-
-    def refold(self, fresh: Mapping[Cut, Table]) -> None:
-        """Tell the folds what differs in a list that takes the tables' place."""
-        for cut, fold in self.folds.items():
-            old, new = self.tables[cut], fresh[cut]
-            for key in old.keys() - new.keys():
-                fold.update(key, None, listed=True)
-            for key, value in new.items():
-                if old.get(key) != value:
-                    fold.update(key, value, listed=True)
-
-    def touch(self) -> None:
-        """What it says of all its objects may be another now."""
-        for cut in self.changes:
-            self.changes[cut] += 1
-
-    def expect(self, end: float, now: float) -> None:
-        """Something on it is to end, unless it is renewed."""
-        recent = {one: proven for one, proven in self.ends.items() if one > now - KEPT_S}
-        self.ends = {**recent, end: None}
-
-    def confirm(self, end: float, proven_at: float) -> bool:
-        """Storage answered after this end; True if that is news of one that was expected."""
-        known = self._known(end)
-        news = known is not None and self.ends[known] is None
-        if known is not None and news:
-            self.ends[known] = proven_at
-        return news
-
-    def confirm_all(self, now: float) -> None:
-        """Storage answered now."""
-        for end in self.ends:
-            if end <= now:
-                self.confirm(end, now)
-
-    def told_at(self, end: float) -> Optional[float]:
-        """When an expected end counts; None before it is confirmed."""
-        known = self._known(end)
-        proven_at = None if known is None else self.ends[known]
-        return None if proven_at is None else proven_at + RENEWED_SOON_S
-
-    def _known(self, end: float) -> Optional[float]:
-        return next((one for one in self.ends if abs(one - end) < READ_WITHIN_S), None)
 
 
 class View:
@@ -124,10 +35,32 @@ class View:
         self._related: dict[Hashable, tuple[list[int], Any]] = {}
         self.unproven: set[str] = set()
         """The watches on which something has ended, unless it is their storage that has."""
+        self._reading: Optional[set[Read]] = None
 
-    def source_of(self, resource: Resource, namespace: str) -> SourceView:
-        """The watch of a resource; KeyError if no check asked for it."""
-        return self._by_place[(resource, namespace if resource.namespaced else "")]
+    @contextmanager
+    def recording(self) -> Iterator[set[Read]]:
+        """What is read meanwhile."""
+        outer, self._reading = self._reading, set()
+        try:
+            yield self._reading
+        finally:
+            self._reading = outer
+
+    def follow(self, reader: Reader, before: set[Read], now: set[Read]) -> None:
+        """Tell a reader of ``before`` from now on of what changes in what it has read ``now``."""
+        for name, place in before - now:
+            self.sources[name].unfollow(reader, place)
+        for name, place in now - before:
+            self.sources[name].readers.setdefault(place, {})[reader] = None
+
+    def source_of(self, resource: Resource, namespace: str, *place: object) -> SourceView:
+        """The watch of a resource, for who reads ``place`` of it; KeyError if there is none."""
+        source = self._by_place[(resource, namespace if resource.namespaced else "")]
+        if self._reading is not None:
+            self._reading.add((source.spec.name, None))
+            if place:
+                self._reading.add((source.spec.name, place))
+        return source
 
     def blind(self, resource: Resource, namespace: str) -> str:
         """Why nothing can be said of this resource; empty when it can."""
@@ -135,22 +68,35 @@ class View:
 
     def objects(self, resource: Resource, namespace: str, cut: Cut) -> Mapping[ObjectKey, Any]:
         """What one table holds, by key."""
-        return self.source_of(resource, namespace).tables[cut]
+        return self.source_of(resource, namespace, cut, None).tables[cut]
 
     def get(self, resource: Resource, namespace: str, cut: Cut, name: str) -> Optional[Any]:
         """One object of a table, None if it is not there."""
-        where = namespace if resource.namespaced else ""
-        return self.objects(resource, namespace, cut).get(ObjectKey(where, name))
+        key = ObjectKey(namespace if resource.namespaced else "", name)
+        return self.source_of(resource, namespace, cut, name).tables[cut].get(key)
 
-    def fold(self, resource: Resource, namespace: str, cut: Cut) -> Any:
-        """What the cut's own ``fold`` has made of its table."""
-        return self.source_of(resource, namespace).folds[cut]
+    def group(
+        self,
+        resource: Resource,
+        namespace: str,
+        cut: Cut,
+        group_of: Callable[[Any], object],
+        group: object,
+    ) -> Mapping[ObjectKey, Any]:
+        """The objects of a table of which ``group_of`` makes ``group``."""
+        source = self.source_of(resource, namespace, cut, group_of, group)
+        return source.group(cut, group_of, group)
+
+    def fold(self, resource: Resource, namespace: str, cut: Cut, name: Optional[str] = None) -> Any:
+        """What the cut's own ``fold`` has made of its table, for who reads one object of it
+        alone by its name, or all."""
+        return self.source_of(resource, namespace, cut, name).folds[cut]
 
     def derive(
         self, resource: Resource, namespace: str, cut: Cut, reduce: Callable[[Table], T]
     ) -> T:
         """What ``reduce`` makes of a table, worked out once for as long as it stays the same."""
-        source = self.source_of(resource, namespace)
+        source = self.source_of(resource, namespace, cut, None)
         key = (cut, reduce)
         if key not in source.derived:
             source.derived[key] = reduce(source.tables[cut])
@@ -164,7 +110,7 @@ class View:
         reduce: Callable[..., T],
     ) -> T:
         """The same of several tables together; ``key`` is what it is known by."""
-        at = [(self.source_of(resource, where), cut) for resource, where, cut in tables]
+        at = [(self.source_of(one, where, cut, None), cut) for one, where, cut in tables]
         seen = [source.changes[cut] for source, cut in at]
         known = self._related.get(key)
         if known is None or known[0] != seen:
@@ -194,7 +140,7 @@ class View:
             view.lost_at, view.back_at = since, None
             view.noticed_at = since if now is None else now
         view.lost_at = since if view.lost_at is None else min(since, view.lost_at)
-        view.touch()
+        view.touch(quietly=True)  # what follows is due once it is found, or at its time
 
     def mark_found(self, source: str, now: float) -> bool:
         """It is connected; True if it was lost before."""
@@ -273,6 +219,7 @@ class View:
             view.refold(fresh)
             view.tables = fresh
             view.derived.clear()
+            view.groups.clear()
             view.touch()
         return self.mark_seeing(source) or differs
 
@@ -282,19 +229,8 @@ class View:
         changed: set[Cut] = set()
         for key, values in changes:
             for cut, value in zip(view.spec.tables, values):
-                table = view.tables[cut]
-                if value is None:
-                    if table.pop(key, None) is None:
-                        continue
-                elif table.get(key) != value:
-                    table[key] = value
-                else:
-                    continue
-                changed.add(cut)
-                if cut in view.folds:
-                    view.folds[cut].update(key, value, listed=False)
-        for cut in changed:
-            view.changes[cut] += 1
-        if changed:
+                if view.put(cut, key, value):
+                    changed.add(cut)
+        if changed and view.derived:
             view.derived = {at: it for at, it in view.derived.items() if at[0] not in changed}
         return bool(changed)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Optional
 
-from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place, worst
 from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds, subject_of
 from agentctl.kube.checks.env import setting
@@ -150,17 +148,17 @@ def count(context: Context, where: str, service: str) -> Optional[tuple[int, int
     A dual-stack Service lists each pod once for each address family: the family that
     is served best counts.
     """
-    known = context.view.derive(ENDPOINTSLICES, where, cut_endpoints, _counted)
-    return known.get(service)
+    slices = context.view.group(ENDPOINTSLICES, where, cut_endpoints, service_of, service)
+    families: dict[str, tuple[int, int]] = {}
+    one: Endpoints
+    for one in slices.values():
+        ready, total = families.get(one.family, (0, 0))
+        families[one.family] = (ready + one.ready, total + one.total)
+    return max(families.values(), default=None)
 
 
-def _counted(table: Mapping[ObjectKey, Endpoints]) -> dict[str, tuple[int, int]]:
-    families: dict[str, dict[str, tuple[int, int]]] = {}
-    for one in table.values():
-        mine = families.setdefault(one.service, {})
-        ready, total = mine.get(one.family, (0, 0))
-        mine[one.family] = (ready + one.ready, total + one.total)
-    return {service: max(mine.values()) for service, mine in families.items()}
+def service_of(one: Endpoints) -> str:
+    return one.service
 
 
 def parse(fields: Fields) -> Check:

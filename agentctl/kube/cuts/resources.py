@@ -70,7 +70,7 @@ class ResourceCut:
     found: Optional[FoundCut] = None
     """Under ``each``: which objects that finds."""
     fold: Callable[[], Any] = field(default=lambda: None)
-    """Makes what is kept up with its table, change by change (see ``view.TableFold``)."""
+    """Makes what is kept up with its table, change by change (see ``source_view.TableFold``)."""
 
     @cached_property
     def closer(self) -> ResourceFactsCut:

@@ -1,0 +1,186 @@
+"""Judged component: the verdict on it, by those of its checks that hold.
+
+Each is asked again when what it has read is another, or it is due (``Memo``).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable, Generic, NamedTuple, Optional, TypeVar
+
+from agentctl.debug_log import DebugLog
+from agentctl.kube.check import Check, Context, Result, blind, worst
+from agentctl.kube.components import Component
+from agentctl.kube.conditions import Condition
+from agentctl.kube.source_view import Read
+from agentctl.kube.view import View
+from agentctl.model import Item, Status
+
+log = DebugLog(__name__)
+
+T = TypeVar("T")
+Ask = Callable[[Context], Result]
+
+
+class Memo(Generic[T]):
+    """What a check or condition said last, for as long as what it has read stays the same.
+
+    Each of ``tells`` is called once when that is over, until it is asked again.
+    """
+
+    def __init__(self, ask: Callable[[Context], T], view: View) -> None:
+        self.tells: dict[object, Callable[[], None]] = {}
+        """By whose they are."""
+        self._ask = ask
+        self._view = view
+        self._read: set[Read] = set()
+        self._fresh = self._told = False
+        self._said: T
+
+    def __call__(self, context: Context) -> T:
+        if not self._fresh or self._is_due(context.now):
+            with self._view.recording() as read:
+                self._said = self._ask(context)
+            self._follow(read)
+            self._fresh, self._told = True, False
+        return self._said
+
+    def outdate(self, quietly: bool) -> None:
+        """Something that it has read is another now."""
+        self._fresh = False
+        if not (quietly or self._told):
+            self._told = True
+            for tell in self.tells.values():
+                tell()
+
+    def drop(self, owner: object) -> bool:
+        """It is of no more use to one of ``tells``; True if it is of none to anybody."""
+        del self.tells[owner]
+        if not self.tells:
+            self._follow(set())
+        return not self.tells
+
+    def _follow(self, read: set[Read]) -> None:
+        if read != self._read:
+            self._view.follow(self, self._read, read)
+            self._read = read
+
+    def _is_due(self, now: float) -> bool:
+        recheck_at = self._said.recheck_at if isinstance(self._said, Result) else None
+        return recheck_at is not None and now >= recheck_at
+
+
+class ConditionMemos:
+    """The memos of the conditions in one namespace: one for all equal ones."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._memos: dict[Condition, Memo[Optional[bool]]] = {}
+
+    def of(
+        self, condition: Condition, owner: object, tell: Callable[[], None]
+    ) -> Memo[Optional[bool]]:
+        """``tell`` is called when it may be another; see ``drop``."""
+        memo = self._memos.get(condition)
+        if memo is None:
+            memo = self._memos[condition] = Memo(condition.holds, self._view)
+        memo.tells[owner] = tell
+        return memo
+
+    def drop(self, condition: Condition, owner: object) -> None:
+        memo = self._memos.get(condition)
+        if memo is not None and owner in memo.tells and memo.drop(owner):
+            del self._memos[condition]
+
+
+class _Gate(NamedTuple):
+    """What the conditions say, until one of them says something else."""
+
+    scoped: bool
+    there: Optional[bool]
+    active: tuple[Ask, ...]
+
+
+class JudgedComponent:
+    """The verdict on one component in one namespace. ``tell`` is called when there is to be
+    another."""
+
+    def __init__(
+        self, component: Component, view: View, conditions: ConditionMemos, tell: Callable[[], None]
+    ) -> None:
+        self.component = component
+        self.result: Optional[Result] = None
+        """The last verdict."""
+        self.item: Optional[Item] = None
+        """What is shown of it; None for nothing."""
+        self._tell = tell
+        self._conditions = conditions
+        self._memos = {
+            id(one): conditions.of(one, self, self._reopen) for one in component.all_conditions
+        }
+        self._asks = [self._asked(check, view) for check in component.checks]
+        self._gate: Optional[_Gate] = None
+
+    def judge(self, context: Context) -> tuple[Result, bool]:
+        """The verdict now, and whether it is one to be shown."""
+        if self._gate is None:
+            self._gate = self._opened(context)
+        scoped, there, active = self._gate
+        component = self.component
+        if component.is_silent(scoped, there, self.item is not None):
+            return Result(Status.CONFIGURED, "not there"), False
+        results = [ask(context) for ask in active]
+        if any(one.asked for one in results):
+            told = [one for one in results if one.status is not Status.CONFIGURED]
+            results = sorted(told, key=lambda one: not one.asked)
+        results = [one for one in results if not one.nothing] or results
+        result = worst(results)
+        if there is None and result.status.severity > Status.UNKNOWN.severity:
+            for need in component.unseen_presence(context, results):
+                reason = context.view.blind(need.resource, need.namespace)
+                result = blind(f"whether it is installed cannot be seen: {reason}")
+        if not active:
+            absent = there is False and (component.told or component.speaks)
+            why = "not installed" if absent else "none of its checks holds"
+            result = Result(Status.CONFIGURED, why)
+        return result, component.shows(result) and not any(one.early for one in results)
+
+    def drop(self) -> None:
+        """There is no such component any more."""
+        for ask in self._asks:
+            if isinstance(ask, Memo):
+                ask.drop(self)
+        for condition in self.component.all_conditions:
+            self._conditions.drop(condition, self)
+
+    def _asked(self, check: Check, view: View) -> Ask:
+        ask = partial(verdict, check)
+        # What it follows is judged right before it, and costs it nothing to read.
+        if check.follows():
+            return ask
+        memo = Memo(ask, view)
+        memo.tells[self] = self._tell
+        return memo
+
+    def _reopen(self) -> None:
+        self._gate = None
+        self._tell()
+
+    def _opened(self, context: Context) -> _Gate:
+        def holds(condition: Condition) -> Optional[bool]:
+            return self._memos[id(condition)](context)
+
+        component = self.component
+        scoped = component.in_scope(holds)
+        there = component.is_there(holds) if scoped else False
+        absent = there is False and (component.told or component.speaks)
+        active = () if absent else component.active(holds)
+        return _Gate(scoped, there, tuple(self._asks[place] for place in active))
+
+
+def verdict(check: Check, context: Context) -> Result:
+    try:
+        return check.evaluate(context)
+    except Exception as error:  # a broken check must not end the stream
+        log.debug("check %r failed", check, exc_info=True)
+        return Result(Status.UNKNOWN, f"internal error: {type(error).__name__}: {error}")
