@@ -53,13 +53,11 @@ class Response:
         self._switch = switch
         self._clock = clock
         self._body_timeout = body_timeout
-        self._step = ""
         # On a busy watch a read brings many chunks, an event each: they come out at once.
         self._chunks = ChunkDecoder() if head.chunked else None
         self._server_time: Optional[float] = None
         self._read_server_time = False
         if body_timeout is not None:
-            self._step = f"after {format_duration(body_timeout)} without data"
             # In all as well: bytes that are no data (trailers without end) come out of no read.
             self._limit(clock.monotonic() + body_timeout + GRACE_S)
 
@@ -190,4 +188,6 @@ class Response:
         self.close()
         if self._switch.killed:
             return DisconnectedError("stopped")
-        return explain(error, self.where, self._step, self.endpoint.tls)
+        limit_s = self._body_timeout
+        step = "" if limit_s is None else f"after {format_duration(limit_s)} without data"
+        return explain(error, self.where, step, self.endpoint.tls)

@@ -48,12 +48,12 @@ class Session:
         switch.check()
         while True:
             conn, fresh = self._connection(endpoint)
-            step = f"after {format_duration(timeouts.connect)} connecting"
+            limit_s, doing = timeouts.connect, "connecting"
             try:
                 if fresh:
                     conn.dial(timeouts.connect, switch)
                     self.connected_at = self._clock.monotonic()
-                step = f"after {format_duration(timeouts.header)} waiting for an answer"
+                limit_s, doing = timeouts.header, "waiting for an answer"
                 answer = conn.ask(endpoint.prefix + target, headers, timeouts.header, switch, body)
             except Exception as error:
                 conn.end()
@@ -62,6 +62,7 @@ class Session:
                     log.debug("%s: the kept connection was closed", endpoint.where)
                     continue
                 plain = endpoint.route.tls is None
+                step = f"after {format_duration(limit_s)} {doing}"
                 raise explain(error, endpoint.where, step, endpoint.tls, plain) from error
             except BaseException:
                 conn.end()
