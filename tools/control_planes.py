@@ -11,7 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # this checkout, whatever is installed
 
-from agentctl.catalog.loader import SHIPPED, Catalog, load_chosen
+from agentctl.catalog.content import Catalog
+from agentctl.catalog.files import SHIPPED
+from agentctl.catalog.loader import load_chosen
 from agentctl.kube.components import Component
 from agentctl.kube.resources import Need
 from tools.readme import filled

@@ -33,6 +33,11 @@ to be turned into RBAC. Start a catalog of your own from it:
   agentctl catalog show > mine.yaml
   agentctl status --catalog mine.yaml
 
+Or from what runs in a namespace, written out with a comment for each part:
+
+  agentctl catalog generate -n shop > shop.yaml
+  agentctl status watch --catalog shop.yaml
+
 Or see what a catalog's rules make of saved objects, and which rule decided:
 
   kubectl get certificates -A -o yaml > certificates.yaml
@@ -45,6 +50,7 @@ FORMS = {
     "list": ("table", "json"),
     "test": ("table", "json"),
     "detect": ("table", "json"),
+    "generate": ("yaml", "json"),
 }
 """How each action shows what it found, the usual form first."""
 
@@ -53,12 +59,12 @@ ACTIONS = tuple(FORMS)
 
 def configure(parser: Parser) -> None:
     about = "print it ('show'), name those that ship ('list') or that a cluster has ('detect'), "
-    about += "or try its rules ('test')"
+    about += "try its rules ('test'), or write out what runs in a namespace ('generate')"
     parser.add_argument("action", type=one_of(*ACTIONS), metavar="|".join(ACTIONS), help=about)
     about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them; of "
     about += "'detect': the catalogs to look for (default all that ship)"
     parser.add_argument("files", nargs="*", metavar="FILE", help=about)
-    about = "show this one instead of the default"
+    about = "show this one instead of the default; of 'generate' what finds (default auto)"
     parser.add_argument("--catalog", metavar="NAME|FILE", help=about)
     parser.add_argument(
         "-n",
@@ -66,12 +72,13 @@ def configure(parser: Parser) -> None:
         action="append",
         metavar="NAME",
         help="the namespaces that permissions are for (default the catalog's, else agents), or "
-        "that 'detect' looks in (default all); may be repeated",
+        "that 'detect' looks in (default all), or 'generate'; may be repeated",
     )
-    about = "a catalog file, a table, or the same for programs (default yaml of 'show', else table)"
+    about = "a catalog file, a table, or the same for programs (default yaml of 'show' and "
+    about += "'generate', else table)"
     add_choice(parser, "-o", "--output", of=("yaml", "table", "json"), help=about)
     parser.set_defaults(output=None)
-    add_cluster(parser.add_argument_group("connection (of 'detect')"), several=False)
+    add_cluster(parser.add_argument_group("connection (of 'detect' and 'generate')"), several=False)
 
 
 def run(args: Namespace, process: Process) -> int:
@@ -83,6 +90,12 @@ def run(args: Namespace, process: Process) -> int:
         from agentctl.cli.run.detect import detect
 
         return detect(args, process)
+    if args.action == "generate":
+        if args.files:
+            raise UsageError(f"catalog generate takes no file: --catalog {args.files[0]}")
+        from agentctl.cli.run.generate import generate
+
+        return generate(args, process)
     _refuse_connection(args)
     if args.action == "test":
         return _test(args, process)
@@ -115,7 +128,9 @@ def _refuse_connection(args: Namespace) -> None:
 
     for one in SETTINGS:
         for said in flagged(args, one) if one.key != "namespace" else ():
-            raise UsageError(f"{said.by} is for 'catalog detect': {args.action} asks no cluster")
+            raise UsageError(
+                f"{said.by} is for 'catalog detect' and 'generate': {args.action} asks no cluster"
+            )
 
 
 def _list(args: Namespace, process: Process) -> int:

@@ -121,7 +121,7 @@ def test_all_that_takes_a_file_completes_files(
         ("status -n --col", ""),
         ("nonsense --col", ""),
         ("completion ", "bash zsh fish"),
-        ("catalog ", "show list test detect"),
+        ("catalog ", "show list test detect generate"),
         ("config ", "view get set unset path"),
         ("config set m", "mode"),
         ("config set mode ", "kube grpc sse auto"),
