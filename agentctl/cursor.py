@@ -9,7 +9,7 @@ text; here is what they are compared with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 
 from agentctl.cursortext import (
     MAX_ITEMS,
@@ -27,6 +27,7 @@ from agentctl.cursortext import (
     make,
     scope_of,
 )
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, ItemKey
 
 __all__ = [

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, ItemKey, replaced
 
 MAX_LENGTH = 1024

@@ -25,8 +25,9 @@ caller needs to import the library to handle its failures.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ErrorCode
 
 

@@ -13,9 +13,10 @@ from enum import Enum
 from functools import cached_property
 from itertools import compress, count
 from operator import is_not
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 
 JSONObject = dict[str, Any]
 

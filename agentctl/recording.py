@@ -16,9 +16,10 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Event, JSONObject, parse_time
 from agentctl.redact import redact
 from agentctl.sanitize import harmless, name

@@ -17,6 +17,8 @@ ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
     "lazy_dataclass",
+    "lazy_namedtuple",
+    "lazy_regex",
     "debug_log",
     "package",
     "clock",
@@ -227,9 +229,17 @@ def test_the_environment_and_the_streams_are_read_in_cli_only() -> None:
     assert [name for name in readers if not name.startswith("cli")] == []
 
 
-def test_dataclasses_are_those_that_compile_late() -> None:
+def test_what_is_compiled_is_compiled_late() -> None:
     found = [name for name, path in modules() if "dataclasses" in packages(path)]
     assert found == ["lazy_dataclass"]
+    assert [name for name, path in modules() if defines_at_once(path)] == []
+
+
+def defines_at_once(path: Path) -> bool:
+    """Whether it takes the standard NamedTuple, or compiles a pattern while it is imported."""
+    text = path.read_text(encoding="utf-8")
+    takes = re.search(r"^from typing import [^()\n]*\bNamedTuple\b", text, re.MULTILINE)
+    return bool(takes or re.search(r"^\S.* = re\.compile\(", text, re.MULTILINE))
 
 
 HEAVY = ("kubernetes", "grpc", "requests", "google.protobuf", "h11", "prometheus_client")

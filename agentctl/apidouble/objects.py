@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.apidouble.kinds import NAMESPACES, Kind
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject
 
 _METADATA_ORDER = (

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 from agentctl.apidouble.failures import ApiFailure
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject, format_time
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"

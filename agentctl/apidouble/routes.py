@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.apidouble.discovery import REVIEWS
 from agentctl.apidouble.kinds import NAMESPACES, Kind
 from agentctl.apidouble.wire import Request
+from agentctl.lazy_namedtuple import NamedTuple
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _TRUE = {"true", "1"}

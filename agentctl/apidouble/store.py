@@ -15,7 +15,7 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from agentctl.apidouble import failures
 from agentctl.apidouble.kinds import BUILT_IN, CRDS, Kind, kinds_of_crd
@@ -28,6 +28,7 @@ from agentctl.apidouble.objects import (
     normal,
 )
 from agentctl.clock import Clock, SystemClock
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject, format_time
 
 HISTORY = 1000

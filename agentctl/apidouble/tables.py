@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Union
+from typing import Any, Callable, Union
 
 from agentctl.apidouble.kinds import Kind
 from agentctl.kube.selectors import LabelSelector
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject, parse_time
 
 NONE = "<none>"

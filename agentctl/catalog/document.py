@@ -8,21 +8,21 @@ so that ``on`` and ``1:30`` are text.
 
 from __future__ import annotations
 
-import re
 from typing import Any, NoReturn, Optional, Union
 
 import yaml
 
 from agentctl.errors import CatalogError
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_regex import regex
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
 MAX_NODES = 100_000
 """With every alias counted as large as what it stands for."""
 
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,40}|[0-9]{1,40}\.[0-9]{0,40})(?:[eE][-+]?[0-9]{1,3})?\Z")
+_INTEGER = regex(r"[-+]?[0-9]{1,18}\Z")
+_FLOAT = regex(r"[-+]?(?:\.[0-9]{1,40}|[0-9]{1,40}\.[0-9]{0,40})(?:[eE][-+]?[0-9]{1,3})?\Z")
 _CONSTANTS = {
     "": None,
     "~": None,
@@ -37,7 +37,7 @@ _CONSTANTS = {
     "FALSE": False,
 }
 
-_TOO_DEEP = re.compile(rf"(?:[\[{{]\s{{0,100}}){{{MAX_DEPTH + 1}}}")
+_TOO_DEEP = regex(rf"(?:[\[{{]\s{{0,100}}){{{MAX_DEPTH + 1}}}")
 
 _NO_TAG_END = "whitespace or line break"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from agentctl.catalog.document import Node
 from agentctl.catalog.fields import NodeFields
 from agentctl.catalog.kinds import NamedKind, kind_named, nearest
@@ -11,6 +9,7 @@ from agentctl.kube.checks._workloads import KINDS
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.each import MOST, Each
 from agentctl.kube.resources import SERVICES, resource_of
+from agentctl.lazy_regex import regex
 
 FIELDS = (
     *("kinds", "labels", "names", "exclude", "where", "unless"),
@@ -19,8 +18,8 @@ FIELDS = (
 MAX_KINDS = 50
 MAX_MOST = 5000
 
-_FULL_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!:]+\Z")
+_FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!:]+\Z")
 
 DEFAULT_CHECKS = {**dict.fromkeys(KINDS, "workload"), "CronJob": "cronjob", "Service": "endpoints"}
 """What judges an object where the catalog has no ``checks``; of all other kinds ``resource``."""

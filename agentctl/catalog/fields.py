@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, Optional
@@ -14,6 +13,7 @@ from agentctl.errors import CatalogError
 from agentctl.kube.check import NAME, Subject, fill
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import replace
+from agentctl.lazy_regex import regex
 
 if TYPE_CHECKING:
     from agentctl.rules.atom import Atom
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 500
 DAY_S = 86400.0
-_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_DNS_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
 class NodeFields:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from agentctl import package
 from agentctl.catalog.document import MAX_BYTES, short
 from agentctl.catalog.wording import guess
 from agentctl.errors import CatalogError
+from agentctl.lazy_namedtuple import NamedTuple
 
 SHIPPED = (
     *("agents", "argo-workflows", "argocd", "auto", "cert-manager", "cloudnative-pg"),

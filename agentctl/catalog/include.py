@@ -7,14 +7,15 @@ had been written in one file.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.catalog.document import Node, parse, short
 from agentctl.catalog.fields import NodeFields
 from agentctl.catalog.files import SHIPPED, CatalogText, file_text, near, shipped_text
 from agentctl.errors import CatalogError
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 
 KEYS = ("name", "namespace", "include", "present", "components", "requires")
 """``requires`` is what ``agentctl catalog show`` adds, passed over when read again."""
@@ -23,8 +24,8 @@ INCLUDE_KEYS = ("catalog", "as", "namespace")
 MAX_INCLUDED = 50
 MAX_COMPONENTS = 1000
 
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
-_NO_NAME = re.compile(r"[^A-Za-z0-9:._/-]+")
+_PREFIX = regex(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
+_NO_NAME = regex(r"[^A-Za-z0-9:._/-]+")
 
 
 class Part(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.catalog.wording import guess
+from agentctl.lazy_namedtuple import NamedTuple
 
 KNOWN = {
     "Deployment": "deployments.apps",

@@ -6,10 +6,9 @@ The kinds of check are the modules of ``agentctl.kube.checks``.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl import package
 from agentctl.catalog.document import Node, short
@@ -26,6 +25,8 @@ from agentctl.kube.conditions import (
     parse_present,
     parse_when,
 )
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 COMPONENT_KEYS = ("name", "checks", "present", "optional", "namespace", "only", "within")
@@ -36,7 +37,7 @@ MAX_CONDITIONS = 10
 MAX_NAME = 320
 """Characters of a component's name: a kind, a slash, and an object's name of 253."""
 
-_COMPONENT_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9:._/-]{{0,{MAX_NAME - 1}}}\Z")
+_COMPONENT_NAME = regex(rf"[A-Za-z0-9][A-Za-z0-9:._/-]{{0,{MAX_NAME - 1}}}\Z")
 
 
 class Followed(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple, NoReturn, Optional
+from typing import NoReturn, Optional
 
 from agentctl import package
 from agentctl.catalog.document import Node, parse, short
 from agentctl.catalog.wording import MAX_TEXT, guess, listed
 from agentctl.errors import CatalogError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.rules.atom import Atom
 from agentctl.rules.judge import ELSE, STATUSES, Rule, RuleList
 from agentctl.rules.named import NAMES, named

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from agentctl.catalog.content import Catalog
 from agentctl.catalog.rules import rules_of_kind, shipped
 from agentctl.kube.checks.resource import ResourceCheck
 from agentctl.kube.cuts.resources import ResourceCut
 from agentctl.kube.tally import SHOWN_AS
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import JSONObject
 from agentctl.rules.atom import path_text

@@ -6,8 +6,9 @@ Pure: everything that differs between objects comes in, times as RFC 3339 text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject
 
 INSTANCE = "app.kubernetes.io/instance"

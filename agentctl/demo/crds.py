@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject
 
 DOMAIN = "proompteng.ai"

@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Optional
 
 from agentctl.clock import Clock, SystemClock
 from agentctl.demo.controlplane import ControlPlane
 from agentctl.demo.dependencies import Dependencies
+from agentctl.lazy_namedtuple import NamedTuple
 
 log = logging.getLogger(__name__)
 

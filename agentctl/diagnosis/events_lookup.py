@@ -7,7 +7,7 @@ and what failed is left alone for a while. ``stop`` frees it from any wait.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
@@ -17,6 +17,7 @@ from agentctl.kube.explain.finding import Ref
 from agentctl.kube.rbac import Permission
 from agentctl.kube.reader import ApiReader, json_object, refusal
 from agentctl.kube.self_review import Access, access
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.net.endpoint import Timeouts
 

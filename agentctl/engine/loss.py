@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.engine.health import SourceHealth
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ErrorCode
 
 SETTLE_S = 0.5

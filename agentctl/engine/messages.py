@@ -6,10 +6,11 @@ earlier epoch, so an attempt that could not be stopped in time can do no harm.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from agentctl.errors import SourceError
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ErrorCode, Event
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Optional
@@ -16,6 +15,7 @@ from agentctl.errors import (
     SourceError,
     UnauthorizedError,
 )
+from agentctl.lazy_regex import regex
 from agentctl.net.failures import (
     USE_HTTPS,
     capped,
@@ -61,7 +61,7 @@ def failure_of(
     return ServerError(f"{what}: {status_line(status)}{because}", wait, put_off=bool(wait))
 
 
-_RBAC = re.compile(
+_RBAC = regex(
     r'User "(?P<user>[^"]{1,253})" cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 
 class Console(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.errors import ConfigError, UsageError
 from agentctl.kube.kubeconfig import Kubeconfig
 from agentctl.kube.overrides import Overrides
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.net.token import fingerprint
 
 MAX_NAME = 253

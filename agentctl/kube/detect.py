@@ -7,7 +7,7 @@ components that must be there. Only names and labels of workloads are read, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, Optional, Protocol
 
 from agentctl.clock import Clock
 from agentctl.errors import ForbiddenError, NotFoundError
@@ -16,6 +16,7 @@ from agentctl.kube.discovery import served
 from agentctl.kube.inhabited import ANY, WORKLOADS, listed
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import CRDS, Need, Resource
+from agentctl.lazy_namedtuple import NamedTuple
 
 INSTALLED, PARTLY, CRDS_ALONE = "installed", "partly", "CRDs alone"
 """All that must be there is; some of it is; its custom resources are served, and no more."""

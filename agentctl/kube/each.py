@@ -7,10 +7,9 @@ whatever comes and goes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from agentctl.kube.check import NAME, Check, Context, Result, blind, place
 from agentctl.kube.cuts.found import FoundCut
@@ -19,6 +18,8 @@ from agentctl.kube.selectors import LabelSelector, Requirement
 from agentctl.kube.selects import needs_of_selection, selecting
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass, field_names, replace
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 KIND = "each"
@@ -26,7 +27,7 @@ KIND = "each"
 MOST = 1000
 """How many components one kind may have; the rest are one line that says how many."""
 
-_WILD = re.compile(r"[*?\[]")
+_WILD = regex(r"[*?\[]")
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Context, Result
@@ -22,6 +22,7 @@ from agentctl.kube.rechecks import Rechecks
 from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import replace
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, ItemKey
 
 if TYPE_CHECKING:

@@ -15,13 +15,14 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.duration import format_duration
 from agentctl.errors import ConfigError
 from agentctl.kube.console import Console
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.kube.plugin_output import Overflow, PluginOutput
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import parse_time
 from agentctl.net.token import checked_token
 

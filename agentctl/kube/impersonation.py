@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from agentctl.errors import ConfigError
+from agentctl.lazy_regex import regex
 
 KEYS = ("as", "as-uid", "as-groups", "as-user-extra")
 """Of a kubeconfig's user."""
@@ -14,7 +14,7 @@ KEYS = ("as", "as-uid", "as-groups", "as-user-extra")
 _TOKEN_CHARACTERS = "!#$&'*+-.^_`|~"
 """What a header's name may have besides letters and digits (RFC 9110, 5.6.2), but for ``%``."""
 
-_NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_NO_VALUE = regex(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def impersonation_headers(

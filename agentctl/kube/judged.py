@@ -6,7 +6,7 @@ Each is asked again when what it has read is another, or it is due (``Memo``).
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Generic, NamedTuple, Optional, TypeVar
+from typing import Callable, Generic, Optional, TypeVar
 
 from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Check, Context, Result, blind, worst
@@ -14,6 +14,7 @@ from agentctl.kube.components import Component
 from agentctl.kube.conditions import Condition
 from agentctl.kube.source_view import Read
 from agentctl.kube.view import View
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, Status
 
 log = DebugLog(__name__)

@@ -10,8 +10,9 @@ from typing import Any
 
 from agentctl.errors import ConfigError
 from agentctl.lazy_dataclass import dataclass, replace
+from agentctl.lazy_regex import regex
 
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
+_BASE64 = regex(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", re.ASCII)
 
 
 @dataclass(frozen=True)

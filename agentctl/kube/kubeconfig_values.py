@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from agentctl.errors import ConfigError
 from agentctl.kube.impersonation import impersonation_headers
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.net.origin import Origin
 from agentctl.net.proxies import Proxy
 from agentctl.net.token import checked_token, read_token
 
-_BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
+_BAD_ESCAPE = regex(r"%(?![\da-fA-F]{2})")
 
 
 class ServerUrl(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import functools
-import re
 from typing import Any
 
 from agentctl.errors import ConfigError
+from agentctl.lazy_regex import regex
 
 MAX_ALIASED = 1_000_000
 """Values that aliases may make of a file, where they make ten times what is written."""
@@ -31,9 +31,9 @@ _WORDS: dict[str, Any] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([\da-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9]\d*))")
+_INTEGER = regex(r"([-+]?)(?:0[xX]([\da-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9]\d*))")
 _BASES = (16, 2, 8, 10)
-_FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+_FLOAT = regex(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
 
 
 def first_document(content: bytes, path: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 
 
 class Probed(NamedTuple):

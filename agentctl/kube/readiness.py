@@ -24,6 +24,7 @@ from agentctl.errors import (
     UnauthorizedError,
 )
 from agentctl.kube.reader import ApiReader
+from agentctl.lazy_regex import regex
 from agentctl.net.endpoint import Timeouts
 
 log = DebugLog(__name__)
@@ -38,7 +39,7 @@ AGAIN_S = 2.0
 UNKNOWN_FOR_S = 30.0
 """How long a server that does not tell may be starting, from the connect."""
 
-_FAILING = re.compile(rb"^\[-\](\S+)", re.MULTILINE)
+_FAILING = regex(rb"^\[-\](\S+)", re.MULTILINE)
 _STORAGE = {b"etcd", b"etcd-readiness"}
 """What fails at a server that has started long ago, when its storage does not answer."""
 

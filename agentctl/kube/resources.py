@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Callable, ClassVar, NamedTuple, Optional
+from typing import Any, Callable, ClassVar, Optional
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, text
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Optional
 
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_regex import regex
 from agentctl.lenient_json import mapping
 
 Labels = tuple[tuple[str, str], ...]
@@ -27,9 +27,9 @@ workload share one set of labels."""
 
 _KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
-_SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
-_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
-_EXISTS = re.compile(rf"(!?)\s*({_KEY})")
+_SET = regex(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
+_EQUAL = regex(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
+_EXISTS = regex(rf"(!?)\s*({_KEY})")
 
 
 def labels_of(metadata: Mapping[str, Any]) -> Labels:

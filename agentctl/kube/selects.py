@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.resources import SERVICES, WORKLOADS, Need, Seen
 from agentctl.kube.selectors import Labels, labels_of
 from agentctl.kube.source_view import Table
 from agentctl.kube.view import View
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, number
 
 

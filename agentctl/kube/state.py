@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.engine.messages import Change, News, Received, Replaced
 from agentctl.engine.policy import Notice
 from agentctl.kube.check import Context
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.wide import WideSpec, split
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ from datetime import datetime, timezone
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import chain, count
 from math import inf
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.duration import format_duration
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.cuts.resources import HEALTHY, Judged
 from agentctl.kube.resources import NOT_SERVED
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Status, format_time
 
 HOLD_S = 2.0

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.engine.losses import Losses, cause
 from agentctl.engine.verdict import GOOD
 from agentctl.lazy_dataclass import dataclass, replace
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.live.text import Piece, clean, cut, line, width, wrapped
 from agentctl.model import (
     Delta,

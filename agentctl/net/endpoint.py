@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Optional
 
 from agentctl import __version__
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.net.origin import Origin
 from agentctl.net.tls_settings import TlsSettings
 

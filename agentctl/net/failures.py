@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Optional, Union
 
 from agentctl.errors import AgentctlError, DisconnectedError
+from agentctl.lazy_regex import regex
 from agentctl.net.http1 import CutShort, NoAnswer, NotHttp
 from agentctl.net.timed_stream import ChunkError
 from agentctl.net.tls_settings import TlsSettings
@@ -17,13 +18,13 @@ from agentctl.net.tls_settings import TlsSettings
 MAX_RETRY_AFTER_S = 300.0
 """Longest wait that a server may ask for; who asks for more is asked again by then."""
 
-_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_DATE = regex(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-_SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
-_NOT_SHOWN = re.compile(
+_SECONDS = regex(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
+_NOT_SHOWN = regex(
     r"<(script|style|head)\b[^>]{0,500}>.*?</\1\s*>|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE
 )
-_TITLE = re.compile(r"<title[^>]{0,100}>([^<]{1,300})", re.IGNORECASE)
+_TITLE = regex(r"<title[^>]{0,100}>([^<]{1,300})", re.IGNORECASE)
 
 
 def status_line(status: int) -> str:

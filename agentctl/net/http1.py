@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, Optional
+from typing import Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 
 MAX_HEAD = 256 * 1024
 """Of an answer's status line and headers."""
 
-_STATUS = re.compile(rb"HTTP/1\.([01]) +([1-9]\d\d)(?: +(.*))?")
-_FIELD = re.compile(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)", re.ASCII)
-_END = re.compile(rb"\r?\n\r?\n")
-_NO_TARGET = re.compile(r"[^!-~]")
-_NO_FIELD = re.compile(r"[\r\n\0]")
+_STATUS = regex(rb"HTTP/1\.([01]) +([1-9]\d\d)(?: +(.*))?")
+_FIELD = regex(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)", re.ASCII)
+_END = regex(rb"\r?\n\r?\n")
+_NO_TARGET = regex(r"[^!-~]")
+_NO_FIELD = regex(r"[\r\n\0]")
 
 
 class NotHttp(Exception):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 
 PORTS = {"http": 80, "https": 443}
 
 MAX_LABEL, MAX_NAME = 63, 253
 """Characters of a host's name, and of what stands between two dots (RFC 1035, 2.3.4)."""
 
-_HOST = re.compile(r"[\w.:%~-]+", re.ASCII)
+_HOST = regex(r"[\w.:%~-]+", re.ASCII)
 
 
 class Origin(NamedTuple):

@@ -7,7 +7,9 @@ import binascii
 import re
 from collections.abc import Iterator
 
-_CERTIFICATE = re.compile(
+from agentctl.lazy_regex import regex
+
+_CERTIFICATE = regex(
     rb"^-----BEGIN CERTIFICATE-----[ \t\r]*\n([\w+/=\s]*)^-----END CERTIFICATE-----[ \t\r]*$",
     re.MULTILINE,
 )

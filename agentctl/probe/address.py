@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 from urllib.parse import urlsplit
 
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.net.origin import is_ip
 from agentctl.probe.answer import Cause, ProbeError
 
@@ -32,7 +33,7 @@ _METADATA = frozenset(
 """Where clouds answer questions about a machine, beside 169.254.169.254, which is link-local."""
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-_HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?\.?\Z")
+_HOST = regex(r"[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?\.?\Z")
 
 IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 

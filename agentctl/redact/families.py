@@ -7,7 +7,7 @@ have been cut. A prefix that could begin a pod's name asks for what no name hold
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from agentctl.lazy_namedtuple import NamedTuple
 
 ALPHABETS = {
     "alnum": "[A-Za-z0-9]",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.redact.patterns import pattern
 from agentctl.redact.printable import ELLIPSIS, MARK
 from agentctl.redact.spans import Span

@@ -10,7 +10,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Callable, NamedTuple, Optional, Protocol, Union
+from typing import Callable, Optional, Protocol, Union
 from urllib.parse import quote
 
 import grpc
@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from agentctl import __version__
 from agentctl.engine.attempt import Attempt
 from agentctl.errors import ConfigError, DisconnectedError, LimitError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.net.tls import server_context, trust_certificates
 from agentctl.net.tls_settings import TlsSettings
 from agentctl.remote.access import ServerAccess, ServerAddress

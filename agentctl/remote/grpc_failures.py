@@ -7,7 +7,6 @@ those here are of 1.59 to 1.85. What is not recognised is told as it is.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from agentctl.errors import (
     DisconnectedError,
@@ -18,6 +17,8 @@ from agentctl.errors import (
     StreamingUnsupported,
     UnauthorizedError,
 )
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.net import tls_words
 from agentctl.redact import redact
 from agentctl.remote.access import client_tls
@@ -117,11 +118,11 @@ _MEANINGS: dict[str, tuple[type[SourceError], str]] = {
 }
 """Of those codes that mean the same whatever was asked."""
 
-_REMOVED = re.compile(r"Stream removed \((.*)\)", re.DOTALL)
+_REMOVED = regex(r"Stream removed \((.*)\)", re.DOTALL)
 """What newer releases put around it."""
 
-_HTTP = re.compile(r"http2 header with status: (\d+)")
-_TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
+_HTTP = regex(r"http2 header with status: (\d+)")
+_TOO_LARGE = regex(r"message larger than max", re.IGNORECASE)
 
 
 class Asked(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from agentctl.diagnosis.text import reasons, sections
 from agentctl.duration import format_duration
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import (
     Delta,
     ErrorCode,

@@ -6,10 +6,9 @@ REASON the one word of Kubernetes for why it is not well. What is not known is a
 
 from __future__ import annotations
 
-import re
-
 from agentctl.diagnosis.text import KEY
 from agentctl.engine.verdict import GOOD
+from agentctl.lazy_regex import regex
 from agentctl.lenient_json import mappings, text
 from agentctl.live.board import age
 from agentctl.model import Item, parse_time
@@ -18,10 +17,10 @@ from agentctl.renderers.table import TableRenderer
 
 HELP = "the table, with AGE and REASON"
 
-_POD = re.compile(r"; [^;]+: (\S+)$")
+_POD = regex(r"; [^;]+: (\S+)$")
 """``1/2 ready; agents-7x: Error``: what a workload's message ends with."""
 
-_REASON = re.compile(r"(?:^|[;:] |\()([A-Z]\w*[a-z][A-Z]\w*)(?=$|[;:)])")
+_REASON = regex(r"(?:^|[;:] |\()([A-Z]\w*[a-z][A-Z]\w*)(?=$|[;:)])")
 """``ProgressDeadlineExceeded``: where a message puts its reason, and no word of prose."""
 
 NOT_KNOWN = "-"

@@ -5,21 +5,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_regex import regex
 from agentctl.rules import scope as scopes
 from agentctl.rules.scope import CONDITIONS, Path, Scope, is_there, scalar, told
 
 PRESENT, ABSENT, IS, IS_NOT = "", "!", "=", "!="
 EACH, AT, INSIDE = "[*]", "", ".**"
 
-_PLAIN = re.compile(r"[^\s|'\"()](?:[^|'\"()]*[^\s|'\"()])?\Z")
-_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\Z")
-_KEY_ESCAPED = re.compile(r"([^A-Za-z0-9_/-])")
+_PLAIN = regex(r"[^\s|'\"()](?:[^|'\"()]*[^\s|'\"()])?\Z")
+_UTC = regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\Z")
+_KEY_ESCAPED = regex(r"([^A-Za-z0-9_/-])")
 
 
 class Atom:

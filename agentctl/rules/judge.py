@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.rules import scope as scopes
 from agentctl.rules.atom import (
     ABSENT,

@@ -6,7 +6,9 @@ is not there.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 Path = tuple[str, ...]
 """The keys from an object to a field."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Union
 
+from agentctl.lazy_regex import regex
 from agentctl.rules.atom import (
     ABSENT,
     AT,
@@ -28,10 +29,10 @@ MAX_DEPTH = 8
 
 EXAMPLES = "such as Ready=True, Ready=False(Reason), !Stalled, .status.phase=Failed or any=Unknown"
 
-_TYPE = re.compile(r"[A-Za-z0-9*][A-Za-z0-9*._/-]*")
-_SEGMENT = re.compile(r"\.((?:[A-Za-z0-9_/-]|\\.)+)", re.DOTALL)
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_TYPE = regex(r"[A-Za-z0-9*][A-Za-z0-9*._/-]*")
+_SEGMENT = regex(r"\.((?:[A-Za-z0-9_/-]|\\.)+)", re.DOTALL)
+_NUMBER = regex(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")
+_ESCAPE = regex(r"\\(.)", re.DOTALL)
 
 
 class AtomError(ValueError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import NamedTuple
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 
 class Address(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.engine.policy import Vitals
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Delta, Item, ItemKey, Status, parse_time
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.services import Services

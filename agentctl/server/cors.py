@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from agentctl.lazy_regex import regex
 from agentctl.net.origin import PORTS, Origin
 
 FLAG = "--cors-origin"
@@ -29,7 +30,7 @@ MAX_AGE_S = 7200
 
 Headers = tuple[tuple[str, str], ...]
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = regex(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ECHOED = 80
 """Characters of an origin that are told back."""
 

@@ -7,17 +7,17 @@ names that nobody has vouched for get no answer. An address in figures cannot be
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
+from agentctl.lazy_regex import regex
 from agentctl.net.origin import is_ip
 
 FLAG = "--allowed-host"
 
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
-_HOST = re.compile(r"(\[[^\]]*\]|[^\[\]:]*)(?::[0-9]*)?")
+_NAME = regex(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_HOST = regex(r"(\[[^\]]*\]|[^\[\]:]*)(?::[0-9]*)?")
 """A host and its port, as Host has them (RFC 9110, 7.2)."""
 
 _ECHOED = 80

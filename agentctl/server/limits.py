@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import NamedTuple, Optional
+from typing import Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 
 class StreamLimits(NamedTuple):

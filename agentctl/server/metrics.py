@@ -10,7 +10,8 @@ import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """From one reader alone (under 1 ms) to a reader that is about to be cut."""

@@ -12,10 +12,11 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
+from agentctl.lazy_namedtuple import NamedTuple
 
 log = logging.getLogger(__name__)
 

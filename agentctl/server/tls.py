@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.clock import Clock
 from agentctl.errors import ConfigError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import format_time
 from agentctl.net.der import validity
 from agentctl.server.reloading import Named, Reloading

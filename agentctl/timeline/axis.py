@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 STEPS_S = (

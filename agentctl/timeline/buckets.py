@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.timeline.facts import Span, SpanState
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ItemKey, JSONObject, Status, format_time
 
 MAX_LABEL = 32

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.timeline.row import MESSAGE
 
 MOST = 100

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.clock import Clock
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Delta, Item, ItemKey, Status
 from agentctl.timeline.facts import Gap, SpanState
 from agentctl.timeline.last_messages import LastMessages

@@ -11,8 +11,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.timeline.facts import SpanState
 
 STATES = tuple(SpanState)

@@ -7,8 +7,8 @@ the textfile of ``-o prom`` have the same names from here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import LATENCY, Item, ItemKey, Status
 
 Labels = Sequence[tuple[str, str]]

@@ -7,7 +7,9 @@ ends them is there. Linear in the bytes fed however they are split, in bounded m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 MAX_BYTES = 16 << 20
 """Of one line, and of one event's data. Fifty thousand items fit."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mappings, text, texts
 from agentctl.model import (
     Delta,

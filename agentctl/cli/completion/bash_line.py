@@ -7,9 +7,8 @@ Completion" and COMP_WORDBREAKS in bash(1), and rl_completer_quote_characters in
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from agentctl.cli.completion.candidates import Completion
+from agentctl.lazy_namedtuple import NamedTuple
 
 REDIRECTIONS = "<>"
 PLAIN = frozenset("%+,-./:=@_")

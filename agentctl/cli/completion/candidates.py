@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntFlag
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.cli.config.parser import boolean
+from agentctl.lazy_namedtuple import NamedTuple
 
 HELP_WIDTH = 90
 """A description is cut there: a terminal shows it beside its word."""

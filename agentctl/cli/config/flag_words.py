@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, NoReturn, Optional
+from typing import NoReturn, Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 MAY_BE_EMPTY = ("--since",)
 """The cursor of a script that has none yet."""

@@ -7,12 +7,13 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from agentctl.cli.config.file import config_path, read_config
 from agentctl.cli.config.parser import boolean
 from agentctl.cli.config.table import BY_KEY, TLS_PARTS, Setting
 from agentctl.cli.host.process import Process
+from agentctl.lazy_namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from agentctl.catalog.files import CatalogText

@@ -6,12 +6,12 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from agentctl.cli.config.layers import Layers, Said
 from agentctl.cli.config.table import SETTINGS, TRANSPORTS, Setting
 from agentctl.cli.host.process import Process
 from agentctl.errors import AgentctlError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.redact import MARK, redact
 from agentctl.remote.access import ServerAddress
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from agentctl.cli.config.parser import guess
 from agentctl.errors import UsageError
+from agentctl.lazy_namedtuple import NamedTuple
 
 TRANSPORTS = ("kube", "grpc", "sse", "auto")
 

@@ -7,7 +7,9 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple, Optional
+from typing import Optional
+
+from agentctl.lazy_namedtuple import NamedTuple
 
 OTHERS_S = 5.0
 """A longer sleep before our first instruction was not this interpreter's."""

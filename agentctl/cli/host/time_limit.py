@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from argparse import Namespace
 from collections.abc import Callable
-from typing import NamedTuple, Optional, TypeVar
+from typing import Optional, TypeVar
 
 from agentctl.cli.host.fd_output import END_S
 from agentctl.cli.host.process import Process
 from agentctl.clock import Clock
 from agentctl.duration import format_duration
 from agentctl.errors import DisconnectedError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.renderers import timeout_s
 
 T = TypeVar("T")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from agentctl.cli.config.settings import Settings
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
 from agentctl.kube.access import ClusterAccess
 from agentctl.lazy_dataclass import replace
+from agentctl.lazy_namedtuple import NamedTuple
 
 CONNECTIONS = 16
 """Of one cluster: one for each watch, and those that come and go."""

@@ -6,7 +6,7 @@ import json
 import shlex
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from agentctl.catalog.files import SHIPPED
 from agentctl.catalog.loader import load_chosen
@@ -24,6 +24,7 @@ from agentctl.errors import ExitCode, UsageError
 from agentctl.kube.components import Component
 from agentctl.kube.detect import CRDS_ALONE, PARTLY, Detected, Sight, detected, look
 from agentctl.kube.reader import reader
+from agentctl.lazy_namedtuple import NamedTuple
 
 HEADER = ("CATALOG", "NAMESPACE", "FOUND", "COMMAND")
 KNOWN = tuple(one for one in SHIPPED if one != "auto")

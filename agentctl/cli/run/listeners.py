@@ -7,10 +7,11 @@ import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.cli.host.process import Process
 from agentctl.errors import UsageError
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.requirements import GRPC, lacking, require
 from agentctl.server.address import Address
 from agentctl.server.app import Transport

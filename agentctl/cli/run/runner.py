@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NamedTuple, Optional, Protocol
+from typing import Optional, Protocol
 
 from agentctl.engine.policy import Outcome
 from agentctl.errors import ExitCode
+from agentctl.lazy_namedtuple import NamedTuple
 
 STOP_S = 1.5
 """How long an engine may take to end once it was told to: its threads get a second."""

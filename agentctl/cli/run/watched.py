@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.catalog.loader import load_chosen
 from agentctl.cli.config.settings import Settings
@@ -28,6 +28,7 @@ from agentctl.kube.overrides import Overrides
 from agentctl.kube.sources import cluster_sources, cluster_state
 from agentctl.kube.wide import WideSpec, widened
 from agentctl.lazy_dataclass import replace
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ItemKey, Status
 from agentctl.redact import redact
 

@@ -6,7 +6,6 @@ moves that time and nothing else.
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Optional
@@ -16,12 +15,13 @@ from agentctl.kube.cuts.objects import Lease, cut_lease
 from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import LEASES, Need
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 KIND = "lease"
 FIELDS = ("name", "names", "max_age", "namespace", "absent")
 
-_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!{}]+\Z")
+_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!{}]+\Z")
 
 ABSENT = ("error", "degraded", "configured", "healthy")
 """``healthy``: where no leader is elected, none is missed."""

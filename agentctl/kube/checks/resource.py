@@ -5,7 +5,6 @@ Many are counted, and the worst three named. Nothing of them is kept but their v
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Optional
 
@@ -16,6 +15,7 @@ from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import Need, Resource, resource_of
 from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 from agentctl.rules.scope import Path
 from agentctl.rules.syntax import AtomError, parse_path
@@ -32,9 +32,9 @@ NAMED = 3
 MAX_WHY = 120
 """Characters of what is told of each, where several are."""
 
-_FULL_NAME = re.compile(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!:]+\Z")
-_GLOB = re.compile(r"[*?\[]")
+_FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!:]+\Z")
+_GLOB = regex(r"[*?\[]")
 
 
 @dataclass(frozen=True)

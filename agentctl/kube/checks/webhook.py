@@ -6,10 +6,9 @@ is asked about are refused, or with ``failurePolicy: Ignore`` go through unseen.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks.endpoints import ABSENT, count
@@ -24,14 +23,16 @@ from agentctl.kube.resources import (
     Resource,
 )
 from agentctl.lazy_dataclass import dataclass
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 KIND = "webhook"
 FIELDS = ("names", "kinds", "namespace", "absent")
 
 KINDS = {"Validating": VALIDATING_WEBHOOKS, "Mutating": MUTATING_WEBHOOKS}
-_GLOB = re.compile(r"[*?\[]")
-_NAME_GLOB = re.compile(r"[-a-z0-9.*?\[\]!{}]+\Z")
+_GLOB = regex(r"[*?\[]")
+_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!{}]+\Z")
 
 
 class Trouble(NamedTuple):

@@ -7,14 +7,15 @@ of it. What is well leaves nothing, and texts are cut, so that memory stays in b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.cuts.objects import cut_crd, cut_endpoints, cut_namespace, cut_workload
 from agentctl.kube.cuts.pods import cut_pod
 from agentctl.kube.resources import Cut, Seen
 from agentctl.kube.selectors import Labels
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import JSONObject
 
@@ -23,7 +24,7 @@ MAX_CONDITIONS = 8
 MAX_CONTAINERS = 8
 MAX_UNREADY = 10
 
-_REPLICASET = re.compile(r'[Rr]eplica ?[Ss]et "([a-z0-9.-]{1,253})"')
+_REPLICASET = regex(r'[Rr]eplica ?[Ss]et "([a-z0-9.-]{1,253})"')
 
 
 class ConditionFacts(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import format_time, parse_time
 from agentctl.rules.scope import told

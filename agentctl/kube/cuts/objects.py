@@ -7,13 +7,14 @@ keeps the value of an env variable. That of pods is in ``pods``.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import Labels, LabelSelector, labels_of
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import format_time, parse_time
 
@@ -27,7 +28,7 @@ SWITCH_VALUES = ("0", "1", "true", "false")
 """Of a variable that is a switch: no other value is ever looked at."""
 
 
-_POD_NAME = re.compile(r'(?i)^pods? "[^"]*" is (?:forbidden|invalid): ')
+_POD_NAME = regex(r'(?i)^pods? "[^"]*" is (?:forbidden|invalid): ')
 MAX_REFUSAL = 300
 """Characters of an API server's reason."""
 

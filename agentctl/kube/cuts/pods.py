@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import Labels, labels_of
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, number, text
 
 MAX_REASON = 80

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.cuts.facts import MAX_CONDITIONS, ConditionFacts
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, text
 from agentctl.model import parse_time
 from agentctl.rules.judge import OLDER, RuleList

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, text
 
 MAX_WEBHOOKS = 100

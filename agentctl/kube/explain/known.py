@@ -5,7 +5,7 @@ What no row is about is told by its conditions, its events and its controller's 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from agentctl.lazy_namedtuple import NamedTuple
 
 Words = tuple[str, ...]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
 from agentctl.kube.cuts.objects import Lease
 from agentctl.kube.explain.finding import Finding, Ref, kubectl
+from agentctl.lazy_regex import regex
 
-_POD = re.compile(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")
+_POD = regex(r"[a-z0-9][-a-z0-9.]*-(?:[a-z0-9]{5}|\d{1,4})")
 """A name as Deployments, DaemonSets, Jobs and StatefulSets give their pods."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.kube.check import Context
 from agentctl.kube.cuts.facts import ContainerFacts, PodFacts, WorkloadFacts, cut_pod_facts
 from agentctl.kube.cuts.objects import Workload
 from agentctl.kube.explain.finding import Finding, Kubectl, Ref, kubectl
 from agentctl.kube.resources import PODS
+from agentctl.lazy_namedtuple import NamedTuple
 
 SHOWN_PODS = 5
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
@@ -22,6 +22,7 @@ from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream
 from agentctl.lazy_dataclass import replace
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import (
     Delta,
     ErrorCode,

@@ -7,7 +7,6 @@ readers, and a little longer; a cursor needs it no longer than that.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from weakref import WeakSet
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Notice
+from agentctl.lazy_regex import regex
 from agentctl.model import Item
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.fanout.subscription import Subscription
@@ -28,7 +28,7 @@ IDLE_S = 60.0
 """How long one without readers is kept: for a reader that comes back, and for who polls."""
 
 _MAX_NAMES = 20_000
-_MAGIC = re.compile(r"[*?\[]")
+_MAGIC = regex(r"[*?\[]")
 
 Wake = Callable[[Channel], None]
 Globs = tuple[str, ...]

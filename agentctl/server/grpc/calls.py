@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import grpc
 
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.auth import Ticket
 from agentctl.server.metrics import Metrics
 from agentctl.threads import refusal_of

@@ -8,10 +8,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, Optional, Protocol
+from typing import Optional, Protocol
 
 import grpc
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.auth import Ticket
 
 NEVER = float("inf")

@@ -12,9 +12,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from agentctl.clock import Clock
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.grpc.ready_queue import Farewell, GrpcReader, ReadyQueue
 from agentctl.server.metrics import Metrics
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 from urllib.parse import quote
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.cors import Headers
 from agentctl.server.http.request import Refusal
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import NamedTuple, Union
+from typing import Union
 
 import h11
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.http.answer import HttpAnswer
 from agentctl.server.http.request import Refusal
 

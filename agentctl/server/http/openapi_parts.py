@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.cors import ALLOWED_HEADERS, ALLOWED_METHODS, EXPOSED_HEADERS, MAX_AGE_S
 from agentctl.server.http.request import (
     FORMATS,

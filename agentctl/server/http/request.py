@@ -14,10 +14,12 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 from urllib.parse import unquote_plus
 
 from agentctl.duration import format_duration, parse_duration
+from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.model import parse_time
 from agentctl.server.services import HEARTBEAT_S, MAX_HEARTBEAT_S, MIN_HEARTBEAT_S
 
@@ -56,7 +58,7 @@ CLUSTERS = "clusters"
 _NEARNESS = 0.8
 """Of difflib: ``since`` and ``sicne``, but not ``once``."""
 
-_DAMAGED = re.compile("%(?![0-9A-Fa-f]{2})")
+_DAMAGED = regex("%(?![0-9A-Fa-f]{2})")
 
 _ECHOED = 40
 """Characters of a bad value that are told back."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.fanout.entry import Encode
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.http.deadlines import NEVER

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.package import data
 
 PACKAGE = "agentctl.server.page"
