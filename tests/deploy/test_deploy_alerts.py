@@ -23,11 +23,16 @@ from agentctl.model import Status
 from tests.campaign.test_replicas import free_ports
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
-from tests.deploy.shipped import DEPLOY, parsed, the
+from tests.deploy.shipped import DEPLOY, ROOT, parsed, the
 
 PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL, SERVER = shutil.which("promtool"), shutil.which("prometheus")
 PATIENCE_S = 30.0
+
+DOCS = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"^```promql\n(.*?)^```$", DOCS, re.DOTALL | re.MULTILINE)
+QUIET = "> 120|agentctl_source_up\\) == 0"
+"""Those that find nothing while all is well."""
 
 
 def documents() -> dict[str, Any]:
@@ -194,6 +199,13 @@ def test_a_real_prometheus_fires_for_a_component_and_is_quiet_otherwise(tmp_path
             evaluated.add(until(seen.evaluations))
             assert seen.alerts() == {}
         demo.plane.grpc_degrades(2)
+        until(lambda: seen.get("query", query=QUERIES[0])["result"])
+        for query in QUERIES:
+            found = seen.get("query", query=query)["result"]
+            assert bool(found) != bool(re.search(QUIET, query)), (query, found)
+            named = [one["metric"].get("component") for one in found]
+            if query == QUERIES[0]:
+                assert named == ["grpc"], "runtime:custom is only declared as unknown"
         fired = until(seen.alerts)
         told = {(name, labels["component"]) for name, labels in fired.items()}
         assert told == {("AgentComponentBroken", "grpc")}
