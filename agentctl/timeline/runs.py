@@ -133,8 +133,24 @@ class CompactRuns:
                 grain *= 2
                 self._fold(0, len(detail) // 2, grain)
 
+    def thin(self, room: int) -> None:
+        """As ``fit``, but at once: of runs that are many times too many."""
+        runs, coarse = self._runs, len(self._detail)
+        exact = len(runs) - coarse
+        if exact > room:
+            last = len(runs) - (room - room // 4)
+        elif coarse > room:
+            last = coarse
+        else:
+            return
+        lasted = (runs[last] >> 3) - (runs[0] >> 3)
+        grain = MINUTE
+        while grain * (room // 2 - 1) < lasted:
+            grain *= 2
+        self._fold(0, last, grain)
+
     def exact_from(self, room: int) -> int:
-        """From when on nothing would be coarse, were it made to ``fit``."""
+        """From when on nothing would be coarse, were it made to ``fit`` or to be ``thin``."""
         kept = room - room // 4
         if len(self._runs) - len(self._detail) <= room:
             return self.coarse_until

@@ -131,7 +131,7 @@ class HistoryWindow:
         with self.lock:
             runs, said = row.runs.since(self.start), row.said.read()
         if not whole:
-            runs.fit(self.room)
+            runs.thin(self.room)
         return row_of(row.key, runs, said, self.start, self.end, self.heard)
 
 
