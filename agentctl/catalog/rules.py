@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NoReturn, Optional
 
@@ -15,7 +16,7 @@ from agentctl.rules.judge import ELSE, STATUSES, Rule, RuleList
 from agentctl.rules.named import NAMES, named
 from agentctl.rules.syntax import EXAMPLES, AtomError, parse_atom
 
-SHIPPED = "health.yaml"
+SHIPPED = ("health.yaml", "operators/health.yaml")
 MAX_RULES = 200
 MAX_ATOMS = 20
 SAYS = "says"
@@ -47,26 +48,48 @@ def parse_atoms(node: Node, source: str) -> tuple[Atom, ...]:
 @cache
 def shipped() -> tuple[ShippedRules, ...]:
     """The rules that ship, kind by kind."""
-    top = parse(package.data("agentctl.catalog", SHIPPED), SHIPPED)
-    found = []
-    for entry in top.value["kinds"].value:
-        for kind, of in entry.value["of"].value.items():
-            name = f"{kind} of {SHIPPED}"
-            found.append(
-                ShippedRules(of.value, kind, parse_rules(entry.value["rules"], SHIPPED, name))
-            )
-    return tuple(found)
+    return tuple(one for file in SHIPPED for one in _of_file(file))
+
+
+def _of_file(file: str) -> Iterator[ShippedRules]:
+    return (_read(file, of, kind) for of, kind in _written(file))
+
+
+@cache
+def _written(file: str) -> dict[tuple[str, str], Node]:
+    """The rules of a file as they are written, by full name and kind: few are ever wanted."""
+    top = parse(package.data("agentctl.catalog", file), file)
+    return {
+        (of.value, kind): entry.value["rules"]
+        for entry in top.value["kinds"].value
+        for kind, of in entry.value["of"].value.items()
+    }
+
+
+@cache
+def _read(file: str, of: str, kind: str) -> ShippedRules:
+    rules = parse_rules(_written(file)[of, kind], file, f"{kind} of {file}")
+    return ShippedRules(of, kind, rules)
+
+
+def _first(wanted: Callable[[str, str], bool]) -> RuleList:
+    """The rules whose full name and kind are wanted, or else ``default``."""
+    for file in SHIPPED:
+        for of, kind in _written(file):
+            if wanted(of, kind):
+                return _read(file, of, kind).rules
+    return named("default")
 
 
 def rules_of(resource: str) -> RuleList:
     """The rules for a resource by its full name: those that ship for it, or else ``default``."""
-    return next((one.rules for one in shipped() if one.of == resource), named("default"))
+    return _first(lambda of, kind: of == resource)
 
 
 def rules_of_kind(group: str, kind: str) -> RuleList:
     """The same by group and kind, as an object has them."""
-    found = (one.rules for one in shipped() if (one.group, one.kind) == (group, kind))
-    return next(found, named("default"))
+    wanted = (group, kind)
+    return _first(lambda of, one: (of.partition(".")[2], one) == wanted)
 
 
 class _RulesReader:

@@ -15,9 +15,10 @@ from agentctl.rules import scope as scopes
 from agentctl.rules.scope import CONDITIONS, Path, Scope, is_there, scalar, told
 
 PRESENT, ABSENT, IS, IS_NOT = "", "!", "=", "!="
+STATUS: Path = ("status",)
 EACH, AT, INSIDE = "[*]", "", ".**"
 
-_PLAIN = regex(r"[^\s|'\"()](?:[^|'\"()]*[^\s|'\"()])?\Z")
+_PLAIN = regex(r"[^\s|'\"()=](?:[^|'\"()]*[^\s|'\"()])?\Z")
 _UTC = regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\Z")
 _KEY_ESCAPED = regex(r"([^A-Za-z0-9_/-])")
 
@@ -154,7 +155,7 @@ class FieldAtom(Atom):
     def why(self, scope: Scope) -> str:
         value = scopes.field(scope.item, self.path)
         if not is_there(value):
-            return f"no {path_text(self.path)}"
+            return "no status yet" if self.path == STATUS else f"no {path_text(self.path)}"
         if self.path == CONDITIONS and (worst := unwell(scope)):
             return worst
         text = scalar(value)
@@ -180,8 +181,8 @@ class FieldAtom(Atom):
 
 @dataclass(frozen=True)
 class LessAtom(Atom):
-    """``.path<.path`` or ``.path<number``: numbers, of which what is missing counts as 0, or
-    two times in UTC."""
+    """``.path<.path`` or ``.path<number``: numbers, also as texts, of which what is missing counts
+    as 0 and a list as its length, or two times in UTC."""
 
     path: Path
     limit: Union[Path, int, float]
@@ -190,7 +191,8 @@ class LessAtom(Atom):
         mine, limit = self._sides(scope)
         if isinstance(mine, str) or isinstance(limit, str):
             times = _time(mine), _time(limit)
-            return times[0] is not None and times[1] is not None and times[0] < times[1]
+            if times[0] is not None and times[1] is not None:
+                return times[0] < times[1]
         left, right = _number(mine), _number(limit)
         return left is not None and right is not None and left < right
 
@@ -200,8 +202,8 @@ class LessAtom(Atom):
         return scopes.field(scope.item, self.path), other
 
     def why(self, scope: Scope) -> str:
-        mine, limit = self._sides(scope)
-        return f"{path_text(self.path)}={scalar(mine) or 0}, less than {scalar(limit) or 0}"
+        mine, limit = (_counted(one) for one in self._sides(scope))
+        return f"{path_text(self.path)}={mine}, less than {limit}"
 
     def paths(self) -> Iterator[Path]:
         yield self.path
@@ -211,6 +213,35 @@ class LessAtom(Atom):
     def __str__(self) -> str:
         limit = path_text(self.limit) if isinstance(self.limit, tuple) else str(self.limit)
         return f"{path_text(self.path)}<{limit}"
+
+
+@dataclass(frozen=True)
+class SameAtom(Atom):
+    """``.path==.path``: both are there and alike; ``.path!==.path``: they are not alike.
+
+    What is missing on both sides is neither.
+    """
+
+    path: Path
+    other: Path
+    op: str = IS
+
+    def holds(self, scope: Scope) -> bool:
+        mine, other = (_text_of(scope, one) for one in (self.path, self.other))
+        if mine is None or other is None:
+            return self.op == IS_NOT and mine is not other
+        return (mine == other) == (self.op == IS)
+
+    def why(self, scope: Scope) -> str:
+        mine, other = (_text_of(scope, one) or "none" for one in (self.path, self.other))
+        beside = f"{'as' if self.op == IS else 'but'} {path_text(self.other)}={told(other)}"
+        return f"{path_text(self.path)}={told(mine)}, {beside}"
+
+    def paths(self) -> Iterator[Path]:
+        yield from (self.path, self.other)
+
+    def __str__(self) -> str:
+        return f"{path_text(self.path)}{self.op}={path_text(self.other)}"
 
 
 @dataclass(frozen=True)
@@ -285,9 +316,21 @@ def _time(value: Any) -> Optional[str]:
     return value[:-1] if isinstance(value, str) and _UTC.match(value) else None
 
 
+def _text_of(scope: Scope, path: Path) -> Optional[str]:
+    return scalar(scopes.field(scope.item, path))
+
+
+def _counted(value: Any) -> str:
+    return str(len(value)) if isinstance(value, list) else scalar(value) or "0"
+
+
 def _number(value: Any) -> Union[int, float, None]:
     if value is None:
         return 0
+    if isinstance(value, str):  # some write numbers so, and annotations are texts
+        return scopes.whole(value)
+    if isinstance(value, list):
+        return len(value)
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 

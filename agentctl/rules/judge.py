@@ -42,6 +42,7 @@ DELETED = "being deleted"
 OLDER = "a status of an older generation"
 NO_RULE = "no rule holds"
 MESSAGE = ("status", "message")
+NOTHING_KNOWN = "its status says nothing that the rules know"
 ELSE = "else"
 
 MAX_RULE = 160
@@ -140,9 +141,9 @@ class RuleList:
             why = "" if rule.status == "healthy" else _why(rule, scope)
             return Judgement(rule.status, rule.text, why, place)
         if self.otherwise is not None:
-            why = "" if self.otherwise == "healthy" else unwell(scope) or NO_RULE
+            why = "" if self.otherwise == "healthy" else unwell(scope) or NOTHING_KNOWN
             return Judgement(self.otherwise, f"{ELSE}: {self.otherwise}", why)
-        return Judgement("unknown", NO_RULE, "its status says nothing that the rules know")
+        return Judgement("unknown", NO_RULE, NOTHING_KNOWN)
 
     def _first(self, scope: Scope) -> Optional[int]:
         """The first rule that holds; what rests on conditions alone is remembered."""

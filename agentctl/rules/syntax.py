@@ -20,6 +20,7 @@ from agentctl.rules.atom import (
     FieldAtom,
     ItemsAtom,
     LessAtom,
+    SameAtom,
 )
 from agentctl.rules.scope import Path
 
@@ -31,6 +32,7 @@ EXAMPLES = "such as Ready=True, Ready=False(Reason), !Stalled, .status.phase=Fai
 
 _TYPE = regex(r"[A-Za-z0-9*][A-Za-z0-9*._/-]*")
 _SEGMENT = regex(r"\.((?:[A-Za-z0-9_/-]|\\.)+)", re.DOTALL)
+_SAME = regex(r"(!?=)=\s*(?=\.)")
 _NUMBER = regex(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")
 _ESCAPE = regex(r"\\(.)", re.DOTALL)
 
@@ -111,7 +113,13 @@ def _field(text: str, depth: int) -> Atom:
         raise AtomError("[*]: and an atom after a list, as in .status.parents[*]:Accepted=False")
     if rest.startswith("<"):
         return LessAtom(path, _limit(_stripped(rest[1:])))
-    op, rest = _operator(rest, "=, !=, <, : or [*]: after a path")
+    same = _SAME.match(rest)
+    if same is not None:
+        other, rest = _path(rest[same.end() :])
+        if rest:
+            raise AtomError("one path after == or !==")
+        return SameAtom(path, other, same[1])
+    op, rest = _operator(rest, "=, !=, ==, <, : or [*]: after a path")
     values, rest = _values(rest, "", f"a value after {op}")
     return FieldAtom(path, op, values)
 

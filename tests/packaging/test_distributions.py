@@ -150,6 +150,7 @@ def test_the_wheel_holds_every_module_and_all_that_they_read(built: Built) -> No
     package = {name for name in built.source if name.startswith("agentctl/")}
     assert {
         "agentctl/catalog/agents.yaml",
+        "agentctl/catalog/operators/health.yaml",
         "agentctl/schema/accepts.schema.json",
         "agentctl/schema/events.schema.json",
         "agentctl/server/page/index.html",

@@ -10,7 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentctl.rules import atom as atoms
-from agentctl.rules.atom import AnyAtom, Atom, ConditionAtom, FieldAtom, ItemsAtom, LessAtom
+from agentctl.rules.atom import (
+    AnyAtom,
+    Atom,
+    ConditionAtom,
+    FieldAtom,
+    ItemsAtom,
+    LessAtom,
+    SameAtom,
+)
 from agentctl.rules.scope import CONDITIONS, Scope
 from agentctl.rules.syntax import AtomError, parse_atom
 
@@ -22,6 +30,7 @@ OBJECT: dict[str, Any] = {
         "readyReplicas": 2,
         "seen": "2026-01-01T00:00:00Z",
         "nothing": None,
+        "text": "2",
         "conditions": [
             {"type": "Ready", "status": "True", "reason": "Fine", "message": "so it is"},
             {"type": "Ready", "status": "False"},
@@ -90,6 +99,19 @@ OBJECT: dict[str, Any] = {
         (".status.**:Ready=Unknown", True),
         (".status.**:.name=a", True),
         (".status.phase[*]:Ready", False),
+        (".status.parents<4", True),
+        (".status.parents<3", False),
+        (".status.text<.spec.replicas", True),
+        (".status.phase<.spec.replicas", False),
+        (".status.phase==.status.phase", True),
+        (".status.phase== .status.seen", False),
+        (".status.phase!==.status.seen", True),
+        (".status.phase!==.status.phase", False),
+        (".status.nothing==.status.none", False),
+        (".status.nothing!==.status.none", False),
+        (".status.phase==.status.none", False),
+        (".status.phase!==.status.none", True),
+        (".status.inner==.status.inner", False),
     ],
 )
 def test_an_atom_asks_of_an_object(text: str, holds: bool) -> None:
@@ -106,6 +128,8 @@ def test_an_atom_asks_of_an_object(text: str, holds: bool) -> None:
         ("!.status.nothing", "no .status.nothing"),
         (".status.readyReplicas<.spec.replicas", ".status.readyReplicas=2, less than 3"),
         (".status.parents[*]:Accepted=False", ".status.parents: Accepted=False"),
+        (".status.parents<4", ".status.parents=3, less than 4"),
+        (".status.seen!==.status.none", ".status.seen=2026-01-01T00:00:00Z, but .status.none=none"),
     ],
 )
 def test_an_atom_says_what_was_found(text: str, why: str) -> None:
@@ -131,6 +155,7 @@ def test_an_atom_says_what_was_found(text: str, why: str) -> None:
         (".a='b", "a closing '"),
         (".a='b'c", "| or nothing"),
         (".a<x", "a path or a number"),
+        (".a==.b c", "one path after =="),
         (".a[0]=b", "[*]: and an atom"),
         (".a[*]", "[*]: and an atom"),
         (".a[*]:", "an atom such as"),
@@ -163,6 +188,7 @@ PLAIN: st.SearchStrategy[Atom] = st.one_of(
     st.builds(FieldAtom, PATHS, st.sampled_from([atoms.PRESENT, atoms.ABSENT])),
     st.builds(FieldAtom, PATHS, st.sampled_from([atoms.IS, atoms.IS_NOT]), VALUES),
     st.builds(LessAtom, PATHS, PATHS | st.integers(-(10**9), 10**9)),
+    st.builds(SameAtom, PATHS, PATHS, st.sampled_from([atoms.IS, atoms.IS_NOT])),
 )
 ATOMS = st.recursive(
     PLAIN,
