@@ -75,7 +75,10 @@ class Diagnosis:
         lookup: EventsLookup,
         shell: Shell,
         clock: Clock,
+        cluster: str = "",
     ) -> None:
+        """``cluster`` is its name where several are watched."""
+        self._cluster = cluster
         self._explainer = explainer
         self._lookup = lookup
         self._shell = shell
@@ -141,9 +144,13 @@ class Diagnosis:
         out["user"] = subject
         out["missing"] = _words(missing[0])
         out["apply"] = grants(missing, subject)
+        where, flag = "", ""
+        if self._cluster:
+            where, flag = f" in cluster {self._cluster}", f" --context {self._shell.context}"
         return (
-            f"have an administrator grant {subject or 'you'} {_words(missing[0])}: kubectl apply "
-            "with the rules below; agentctl auth can-watch shows all that is missing"
+            f"have an administrator grant {subject or 'you'} {_words(missing[0])}{where}: "
+            f"kubectl{flag} apply with the rules below; agentctl auth can-watch{flag} shows all "
+            "that is missing"
         )
 
 

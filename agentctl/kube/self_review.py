@@ -7,9 +7,9 @@ authenticated user may ask for them of himself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
-from agentctl.errors import ForbiddenError, NotFoundError
+from agentctl.errors import AgentctlError, ForbiddenError, NotFoundError
 from agentctl.kube.rbac import Permission
 from agentctl.kube.reader import ApiReader, json_object, refusal
 from agentctl.lazy_dataclass import dataclass, replace
@@ -51,6 +51,15 @@ class Access:
         return tuple(
             replace(one.permission, verbs=one.missing) for one in self.grants if one.missing
         )
+
+
+class ClusterAccessReview(NamedTuple):
+    """What one of several clusters grants, or why that is not known."""
+
+    cluster: str
+    kube_context: str
+    access: Optional[Access]
+    failure: Optional[AgentctlError] = None
 
 
 def access(

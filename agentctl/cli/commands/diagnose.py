@@ -20,6 +20,9 @@ from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, SourceError
 
+ASK_S = 2.0
+"""At least so long are several clusters waited for that are asked what they grant."""
+
 NAME = "diagnose"
 HELP = "as status, with the cause of what is not well and what to do about it"
 COMMON = (
@@ -79,18 +82,36 @@ def tell_what_is_missing(args: Namespace, process: Process) -> None:
     from agentctl.cli.config.settings import resolve
     from agentctl.cli.host.stderr import tell_end
     from agentctl.cli.host.time_limit import time_limit
-    from agentctl.cli.output.access_report import render, summary
-    from agentctl.cli.run.access import access_of
+    from agentctl.cli.output.access_report import (
+        render,
+        render_several,
+        summary,
+        summary_of_several,
+    )
+    from agentctl.cli.run.access import access_of, reviews_of
     from agentctl.cli.run.contexts import selection
-    from agentctl.cli.run.watched import watched
+    from agentctl.cli.run.watched import Watched, watched
     from agentctl.engine.policy import Outcome
 
     settings = resolve(args, process)
-    if settings.transport != "kube" or selection(settings, process).places:
+    if settings.transport != "kube":
         return
+    chosen = selection(settings, process)
     limit = time_limit(args, process, once=not args.watch)
+
+    def found() -> Watched:
+        return watched(chosen.settings, settings.places, process, places=chosen.places)
+
     try:
-        access = limit.prepared(lambda: access_of(watched(settings, settings.places, process)))
+        if chosen.places:
+            watching = limit.prepared(found)
+            reviews = reviews_of(watching, max(ASK_S, limit.left_s() or 0.0))
+            if any(one.access is not None and one.access.missing for one in reviews):
+                if args.output == "table":
+                    process.stdout.write(render_several(reviews, "table"))
+                tell_end(process, Outcome(ExitCode.REFUSED, summary_of_several(reviews)))
+            return
+        access = limit.prepared(lambda: access_of(found()))
     except SourceError:
         return
     if access.missing:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 
+from agentctl.errors import ExitCode
 from agentctl.kube.rbac import Permission, grants
-from agentctl.kube.self_review import Access, Grant
+from agentctl.kube.self_review import Access, ClusterAccessReview, Grant
 from agentctl.model import JSONObject
 from agentctl.redact import redact
 
@@ -90,6 +92,55 @@ def yaml_of(manifests: Sequence[JSONObject]) -> str:
     from agentctl.renderers.yaml import document
 
     return "---\n".join(map(document, manifests))
+
+
+def render_several(reviews: Sequence[ClusterAccessReview], form: str) -> str:
+    """``table`` or ``json`` of several clusters; what is missing stands with each of them."""
+    if form == "json":
+        told = {"allowed": all(one.access and not one.access.missing for one in reviews)}
+        clusters = [
+            {"cluster": one.cluster, **to_json(one.access)}
+            if one.access is not None
+            else {"cluster": one.cluster, "error": _failure(one)}
+            for one in reviews
+        ]
+        return json.dumps({**told, "clusters": clusters}, indent=2, ensure_ascii=False) + "\n"
+    parts = []
+    for one in reviews:
+        if one.access is None:
+            parts.append(f"cluster {one.cluster} cannot be asked: {_failure(one)}\n")
+            continue
+        lines = [f"cluster {one.cluster}", *table(one.access), ""]
+        manifests = to_apply(one.access)
+        if manifests:
+            apply = f"kubectl --context {shlex.quote(one.kube_context)} apply -f"
+            lines += [f"An administrator grants what is missing with {apply} and this:", ""]
+        else:
+            lines.append(summary(one.access))
+        parts.append("\n".join(lines) + "\n" + yaml_of(manifests))
+    return "\n".join(parts)
+
+
+def summary_of_several(reviews: Sequence[ClusterAccessReview]) -> str:
+    """What is missing, or not known, in each cluster where something is."""
+    return "; ".join(
+        f"{one.cluster}: {summary(one.access) if one.access is not None else _failure(one)}"
+        for one in reviews
+        if one.access is None or one.access.missing
+    )
+
+
+def code_of(reviews: Iterable[ClusterAccessReview]) -> int:
+    """3 where something is missing, else that of the first that cannot be asked, else 0."""
+    reviews = list(reviews)
+    if any(one.access is not None and one.access.missing for one in reviews):
+        return ExitCode.REFUSED
+    codes = [int(one.failure.exit_code) for one in reviews if one.failure is not None]
+    return max(codes, default=int(ExitCode.OK))
+
+
+def _failure(one: ClusterAccessReview) -> str:
+    return redact(one.failure.message) if one.failure is not None else "not known"
 
 
 def bind_hint(access: Access) -> Iterable[str]:

@@ -36,7 +36,7 @@ def diagnosing(
         lookup = EventsLookup(one.context.client, clock)
         shell = Shell(settings.kubeconfig or "", one.kube_context, overriding(settings.overrides))
         explainer = Explainer(found.components, one.evaluator)
-        by_cluster[one.name] = Diagnosis(explainer, lookup, shell, clock)
+        by_cluster[one.name] = Diagnosis(explainer, lookup, shell, clock, one.name)
         lookups.append(lookup)
 
     def begin() -> None:
