@@ -50,9 +50,9 @@ def nearest(text: str) -> str:
 
 
 def _shipped() -> dict[str, str]:
-    from agentctl.catalog.rules import shipped
+    from agentctl.catalog.rules import shipped_kinds
 
-    return {one.kind: one.of for one in shipped()}
+    return shipped_kinds()
 
 
 def _singular(plural: str) -> str:

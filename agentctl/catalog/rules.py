@@ -51,45 +51,74 @@ def shipped() -> tuple[ShippedRules, ...]:
     return tuple(one for file in SHIPPED for one in _of_file(file))
 
 
+def shipped_kinds() -> dict[str, str]:
+    """The kinds that have rules, each with its full name: of two alike the first."""
+    found: dict[str, str] = {}
+    for file in SHIPPED:
+        for of, kind in _written(file).kinds:
+            found.setdefault(kind, of)
+    return found
+
+
 def _of_file(file: str) -> Iterator[ShippedRules]:
-    return (_read(file, of, kind) for of, kind in _written(file))
+    return (_read(file, of, kind) for of, kind in _written(file).kinds)
+
+
+class _Written(NamedTuple):
+    """The rules of a file as they are written: few are ever wanted."""
+
+    kinds: dict[tuple[str, str], Node]
+    """By full name and kind."""
+    groups: dict[str, Node]
+    """By what groups of resources end with, for all kinds of theirs that have no own ones."""
 
 
 @cache
-def _written(file: str) -> dict[tuple[str, str], Node]:
-    """The rules of a file as they are written, by full name and kind: few are ever wanted."""
-    top = parse(package.data("agentctl.catalog", file), file)
-    return {
-        (of.value, kind): entry.value["rules"]
-        for entry in top.value["kinds"].value
-        for kind, of in entry.value["of"].value.items()
-    }
+def _written(file: str) -> _Written:
+    kinds: dict[tuple[str, str], Node] = {}
+    groups: dict[str, Node] = {}
+    for entry in parse(package.data("agentctl.catalog", file), file).value["kinds"].value:
+        rules = entry.value["rules"]
+        if "groups" in entry.value:
+            groups.update((one.value.lstrip("*"), rules) for one in entry.value["groups"].value)
+        else:
+            kinds.update(((of.value, kind), rules) for kind, of in entry.value["of"].value.items())
+    return _Written(kinds, groups)
 
 
 @cache
 def _read(file: str, of: str, kind: str) -> ShippedRules:
-    rules = parse_rules(_written(file)[of, kind], file, f"{kind} of {file}")
+    rules = parse_rules(_written(file).kinds[of, kind], file, f"{kind} of {file}")
     return ShippedRules(of, kind, rules)
 
 
-def _first(wanted: Callable[[str, str], bool]) -> RuleList:
-    """The rules whose full name and kind are wanted, or else ``default``."""
+@cache
+def _read_group(file: str, end: str) -> RuleList:
+    return parse_rules(_written(file).groups[end], file, f"*{end} of {file}")
+
+
+def _first(wanted: Callable[[str, str], bool], group: str) -> RuleList:
+    """The rules whose full name and kind are wanted, or else the group's, or ``default``."""
     for file in SHIPPED:
-        for of, kind in _written(file):
+        for of, kind in _written(file).kinds:
             if wanted(of, kind):
                 return _read(file, of, kind).rules
+    for file in SHIPPED:
+        for end in _written(file).groups:
+            if group.endswith(end):
+                return _read_group(file, end)
     return named("default")
 
 
 def rules_of(resource: str) -> RuleList:
     """The rules for a resource by its full name: those that ship for it, or else ``default``."""
-    return _first(lambda of, kind: of == resource)
+    return _first(lambda of, kind: of == resource, resource.partition(".")[2])
 
 
 def rules_of_kind(group: str, kind: str) -> RuleList:
     """The same by group and kind, as an object has them."""
     wanted = (group, kind)
-    return _first(lambda of, one: (of.partition(".")[2], one) == wanted)
+    return _first(lambda of, one: (of.partition(".")[2], one) == wanted, group)
 
 
 class _RulesReader:
