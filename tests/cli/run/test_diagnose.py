@@ -137,7 +137,7 @@ FAULTS = {
             "lease: lease agents-controller-leader expired",
             "holder: agents-controllers-54b7cbbcd-k7v9p_",
             "renewed: 2026-01-01T00:00:00Z",
-            "expires after: 3600.0s",
+            "expires after: 1h0m0s",
             "remedy: holder agents-controllers-54b7cbbcd-k7v9p does not renew it",
         ),
         {"check": "lease", "lease": "agents-controller-leader", "renewed": "2026-01-01T00:00:00Z"},
