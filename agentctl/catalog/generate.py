@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import yaml
 
@@ -22,6 +22,7 @@ from agentctl.kube.each import Each
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import WORKLOADS
 from agentctl.kube.selects import selecting
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject
 
 WIDTH = 100

@@ -7,12 +7,13 @@ authenticated user may ask for them of himself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from agentctl.errors import AgentctlError, ForbiddenError, NotFoundError
 from agentctl.kube.rbac import Permission
 from agentctl.kube.reader import ApiReader, json_object, refusal
 from agentctl.lazy_dataclass import dataclass, replace
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, text
 from agentctl.model import JSONObject
 from agentctl.net.endpoint import Timeouts
