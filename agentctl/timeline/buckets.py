@@ -21,11 +21,13 @@ class Run(NamedTuple):
 def columns(spans: Sequence[Span], whole: int, width: int) -> list[SpanState]:
     """The worst state in each of ``width`` columns over ``whole`` milliseconds."""
     shown = [SpanState.ABSENT] * width
+    ranks = [SpanState.ABSENT.rank] * width
     for span in spans:
         first, last = _reach(span, whole, width)
+        rank = span.state.rank
         for column in range(first, last + 1):
-            if span.state.rank > shown[column].rank:
-                shown[column] = span.state
+            if rank > ranks[column]:
+                ranks[column], shown[column] = rank, span.state
     return shown
 
 

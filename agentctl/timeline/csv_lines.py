@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterable
 from itertools import groupby
 
-from agentctl.model import format_time
 from agentctl.timeline.buckets import columns
 from agentctl.timeline.facts import Row, Timeline
 
@@ -30,7 +29,7 @@ def lines_of(timeline: Timeline, rows: Iterable[Row], width: int = 0) -> str:
     for row in rows:
         named = row.key.cluster, row.key.namespace, row.key.component
         for start, end, *told in _column_runs(timeline, row, width) if width else _spans(row):
-            times = format_time(timeline.at(start)), format_time(timeline.at(end))
+            times = timeline.text_at(start), timeline.text_at(end)
             found.append((*named, *times, *told))
     return _text(found)
 

@@ -14,9 +14,15 @@ from agentctl.model import ItemKey, JSONObject, Status, format_time
 
 MAX_LABEL = 32
 
+_TEXTS = 10_000
+"""Times whose text is kept: components change together."""
+
 
 class SpanState(Enum):
     """What is known of a component at one moment; the later one wins where one must show."""
+
+    rank: int
+    __hash__ = object.__hash__  # Enum's own is a function of Python: it is asked for each span
 
     ABSENT = "absent"
     """There was no such component."""
@@ -30,16 +36,13 @@ class SpanState(Enum):
     DEGRADED = "degraded"
     ERROR = "error"
 
-    @property
-    def rank(self) -> int:
-        return _RANKS[self]
-
     @classmethod
     def of(cls, status: Status) -> SpanState:
         return cls(status.value)
 
 
-_RANKS = {state: rank for rank, state in enumerate(SpanState)}
+for _rank, _state in enumerate(SpanState):
+    _state.rank = _rank
 
 AVAILABLE = (SpanState.HEALTHY, SpanState.CONFIGURED)
 UNAVAILABLE = (SpanState.DEGRADED, SpanState.ERROR)
@@ -195,10 +198,23 @@ class Timeline:
             ]
         }
 
+    def text_at(self, moment: int) -> str:
+        """``at`` as text. Spans are many, and each has two."""
+        found = self._texts.get(moment)
+        if found is None:
+            if len(self._texts) >= _TEXTS:
+                self._texts.clear()
+            found = self._texts[moment] = format_time(self.at(moment))
+        return found
+
+    @cached_property
+    def _texts(self) -> dict[int, str]:
+        return {}
+
     def _times(self, start: int, end: int) -> JSONObject:
         return {
-            "from": format_time(self.at(start)),
-            "to": format_time(self.at(end)),
+            "from": self.text_at(start),
+            "to": self.text_at(end),
             "from_s": start / 1000,
             "to_s": end / 1000,
         }

@@ -251,30 +251,34 @@ class CompactRuns:
     def _merged(self, first: int, stop: int, cell_end: int) -> tuple[int, int]:
         """One run and its detail in the place of several."""
         runs, detail, coarse = self._runs, self._detail, len(self._detail)
+        codes = [run & _STATE for run in runs[first:stop]]
+        edges = [run >> 3 for run in runs[first:stop]]
+        edges.append(min(runs[stop] >> 3, cell_end))
         times = [0] * len(STATES)
-        changes = worst = 0
-        for at in range(first, stop):
-            code = runs[at] & _STATE
-            lasted = min(runs[at + 1] >> 3, cell_end) - (runs[at] >> 3)
-            worst = max(worst, code)
-            if at < coarse:
-                share, rest, counted = _read(detail[at])
+        changes, known, worst = 0, self._known, max(codes)
+        for place, code in enumerate(codes):
+            lasted = edges[place + 1] - edges[place]
+            if first + place >= coarse:
+                if code not in _HIDDEN:
+                    changes += known not in (_NEVER, code)
+                    known = code
+            else:
+                share, rest, counted = _read(detail[first + place])
                 changes += counted
                 if rest is not None:
                     part = round(lasted * share)
                     times[rest] += lasted - part
                     lasted = part
-            else:
-                changes += self._change(code)
             times[code] += lasted
+        self._known = known
         changes = min(changes, _MOST)
         whole, most = sum(times), times[worst]
         if whole == most:
-            return (runs[first] >> 3) << 3 | worst, _PURE | changes
+            return edges[0] << 3 | worst, _PURE | changes
         times[worst] = -1
         rest = times.index(max(times))
         share = min(max(1, round(most * _FULL / whole)), _FULL - 1)
-        return (runs[first] >> 3) << 3 | worst, share << 19 | rest << 16 | changes
+        return edges[0] << 3 | worst, share << 19 | rest << 16 | changes
 
     def _change(self, code: int) -> int:
         """1 where an exact run that becomes coarse was a change."""
