@@ -9,6 +9,7 @@ text; here is what they are compared with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Optional, Union
 
 from agentctl.cursortext import (
@@ -16,7 +17,6 @@ from agentctl.cursortext import (
     MAX_LENGTH,
     MAX_VERSION_BYTES,
     Cursor,
-    CursorClock,
     ItemHashes,
     Position,
     decode,
@@ -53,6 +53,18 @@ __all__ = [
 ]
 
 
+class CursorClock:
+    """Makes positions that only grow, also when the wall clock goes back."""
+
+    def __init__(self) -> None:
+        self._last = Position(0, 0)
+
+    def next(self, now: datetime) -> Position:
+        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
+        self._last = Position(time_ms, self._last.sequence + 1)
+        return self._last
+
+
 class Nothing(NamedTuple):
     """Nothing has changed."""
 
@@ -83,7 +95,7 @@ def resume(
     """What has changed since a cursor, of the state ``items``.
 
     ``known`` are keys that may have been in the stream; what is gone can only be named
-    if it is among them. ``hashed`` spares the hashing of what has not
+    if it is among them, or the cursor names it. ``hashed`` spares the hashing of what has not
     changed. Wrong only where two different texts have one 32-bit hash.
     """
     if cursor is None:
@@ -98,7 +110,7 @@ def resume(
         same = digest_of(hashes) == cursor.digest
         return Nothing() if same else Full("the digest differs")
     gone = [key for key in cursor.hashes if key not in now]
-    names = {key_hash(key): key for key in known} if gone else {}
+    names = {key_hash(key): key for key in (*cursor.names, *known)} if gone else {}
     if any(key not in names for key in gone):
         return Full("something is gone whose name is no longer known")
     changes = tuple(item for key, item in now.items() if cursor.hashes.get(key) != hashes[key])

@@ -11,7 +11,6 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Optional, Union
@@ -64,18 +63,8 @@ class Cursor:
     hashes: Mapping[int, int] = field(default_factory=dict)
     digest: Optional[int] = None
     all_or_none: bool = field(default=False, compare=False)
-
-
-class CursorClock:
-    """Makes positions that only grow, also when the wall clock goes back."""
-
-    def __init__(self) -> None:
-        self._last = Position(0, 0)
-
-    def next(self, now: datetime) -> Position:
-        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
-        self._last = Position(time_ms, self._last.sequence + 1)
-        return self._last
+    names: tuple[ItemKey, ...] = ()
+    """Of items that no catalog names: what is gone by then could not be told otherwise."""
 
 
 def scope_of(
@@ -148,13 +137,17 @@ def make(
     versions: Mapping[str, str],
     items: Iterable[Item],
     known: Optional[ItemHashes] = None,
+    names: Iterable[ItemKey] = (),
 ) -> Cursor:
-    """The cursor of a state; ``known`` spares the hashing of what has not changed."""
+    """The cursor of a state; ``known`` spares the hashing of what has not changed.
+
+    ``names`` are of those items that whoever resumes may not know of.
+    """
     known = known or ItemHashes()
     hashes = known.of(items if isinstance(items, Sequence) else list(items))
     if len(hashes) > MAX_ITEMS:
         return Cursor(position, scope, versions, {}, known.digest(), known.several)
-    return Cursor(position, scope, versions, dict(hashes), None, known.several)
+    return Cursor(position, scope, versions, dict(hashes), None, known.several, tuple(names))
 
 
 def key_hash(key: ItemKey) -> int:
@@ -187,10 +180,16 @@ def _digest(packed: Union[bytes, bytearray]) -> int:
 def encode(cursor: Cursor) -> str:
     """URL-safe text of at most MAX_LENGTH characters.
 
-    What does not fit is left out in this order: the hashes (a digest takes their place),
-    then the resourceVersions; of several clusters the other way round.
+    What does not fit is left out in this order: the names, the hashes (a digest takes their
+    place), then the resourceVersions; of several clusters the last two the other way round.
     """
     digest = cursor.digest
+    if cursor.names and digest is None and len(cursor.hashes) <= MAX_ITEMS:
+        from agentctl.cursornames import packed
+
+        text = _encode(cursor, cursor.versions, None, packed(cursor.names))
+        if len(text) <= MAX_LENGTH:
+            return text
     if cursor.all_or_none:
         whole = cursor.versions if _all_fit(cursor.versions) else {}
         tries = [(whole, digest), ({}, digest)]
@@ -223,7 +222,9 @@ def decode(text: str) -> Optional[Cursor]:
         return None
 
 
-def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) -> str:
+def _encode(
+    cursor: Cursor, versions: Mapping[str, str], digest: Optional[int], names: bytes = b""
+) -> str:
     parts = [
         bytes([_FORMAT]),
         _varint(cursor.position.time_ms),
@@ -236,7 +237,7 @@ def _encode(cursor: Cursor, versions: Mapping[str, str], digest: Optional[int]) 
         parts += [bytes([_DIGEST_FOLLOWS]), digest.to_bytes(DIGEST_BYTES, "big")]
     else:
         parts += [bytes([len(cursor.hashes)]), _packed(cursor.hashes.items())]
-    return sealed(b"".join(parts))
+    return sealed(b"".join((*parts, names)))
 
 
 def _all_fit(versions: Mapping[str, str]) -> bool:
@@ -276,9 +277,14 @@ class _ByteReader:
             digest = self._number(DIGEST_BYTES)
         else:
             hashes = {self._number(HASH_BYTES): self._number(HASH_BYTES) for _ in range(count)}
-        if self._at != len(self._data):
+        rest = self._data[self._at :]
+        if rest and digest is not None:
             raise ValueError("bytes left over")
-        return Cursor(position, scope, versions, hashes, digest)
+        if not rest:
+            return Cursor(position, scope, versions, hashes, digest)
+        from agentctl.cursornames import unpacked
+
+        return Cursor(position, scope, versions, hashes, digest, names=unpacked(rest))
 
     def _take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]

@@ -31,6 +31,7 @@ LAYERS = (
     "redact",
     "model",
     "errors",
+    "cursornames",
     "cursortext",
     "cursor",
     "sanitize",

@@ -21,6 +21,7 @@ from agentctl.model import (
     Event,
     Heartbeat,
     Item,
+    ItemKey,
     Snapshot,
     StreamError,
     difference,
@@ -73,7 +74,9 @@ class EventStream:
     ``scope`` is what ``cursor.scope_of`` made of namespaces, catalog and filter;
     ``versions`` below is each source's resourceVersion, for the cursor; a state, once given,
     stays as it is. It begins after
-    the cursor ``since``, if any; with ``follow_only`` without what there is.
+    the cursor ``since``, if any; with ``follow_only`` without what there is. ``names`` are
+    the components that are known without the stream, and need not be named in its cursors, None
+    for all; ``known`` are those of them that may have been in it.
     """
 
     def __init__(
@@ -83,7 +86,11 @@ class EventStream:
         scope: bytes,
         since: Optional[str] = None,
         follow_only: bool = False,
+        names: Optional[frozenset[str]] = None,
+        known: Sequence[ItemKey] = (),
     ) -> None:
+        self._names = names
+        self._known = known
         self._sink = sink
         self._clock = clock
         self._scope = scope
@@ -164,7 +171,7 @@ class EventStream:
 
     def _resume(self, since: str, items: Sequence[Item], cursor: str) -> None:
         found = cursors.resume(
-            cursors.decode(since), self._scope, items, [item.key for item in items]
+            cursors.decode(since), self._scope, items, [*(one.key for one in items), *self._known]
         )
         if isinstance(found, cursors.Changes):
             log.debug("resumed from the cursor: %d changed", len(found.changes))
@@ -182,9 +189,10 @@ class EventStream:
     def _move(self, versions: Mapping[str, str]) -> str:
         """Take the next cursor, for the state in ``_shown``."""
         position = self._positions.next(self._clock.now())
-        self._cursor = cursors.encode(
-            cursors.make(position, self._scope, versions, self._shown, self._hashes)
-        )
+        own, shown = self._names, self._shown
+        names = () if own is None else [one.key for one in shown if one.component not in own]
+        made = cursors.make(position, self._scope, versions, shown, self._hashes, names)
+        self._cursor = cursors.encode(made)
         return self._cursor
 
     def _emit(self, event: Event) -> None:

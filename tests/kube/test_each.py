@@ -246,3 +246,14 @@ def test_components_are_chosen_by_what_they_will_be_called() -> None:
         "Deployment",
     ]
     assert catalog.select(["still"]).names == ("still",)
+
+
+def test_what_is_in_no_namespace() -> None:
+    catalog = "components: [{each: {kinds: [Node, lamps.example.org]}}]"
+    node = named("n1", "", status={"conditions": [{"type": "Ready", "status": "Unknown"}]})
+    cluster = Cluster(catalog, ("one", "two"), home="").has("nodes", node)
+    # Nobody knows before it is served that its objects are in no namespace.
+    cluster.has("lamps.example.org/one", lamp("a", namespace=""))
+    cluster.evaluator.evaluate(None, 1000.0)
+    keys = [(item.namespace, item.component) for item in cluster.evaluator.items()]
+    assert keys == [("one", "node/n1"), ("one", "lamp/a"), ("two", "node/n1")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from agentctl import cursor as cursors
 from agentctl import cursortext
 from agentctl.cursor import Changes, Cursor, CursorClock, Full, Nothing, Position, Resumption
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Item, ItemKey, Status
 from tests.strategies import ITEMS, STATES
 
@@ -302,3 +304,43 @@ def test_behind_only_when_it_is_certain(
     then: dict[str, str], now: dict[str, str], behind: bool
 ) -> None:
     assert cursors.is_behind(now, Cursor(POSITION, SCOPE, then)) is behind
+
+
+def named(count: int) -> dict[ItemKey, Item]:
+    keys = [ItemKey("shop", f"deployment/web-{n}") for n in range(count)]
+    return {key: Item(key.component, key.namespace, Status.HEALTHY) for key in keys}
+
+
+def test_of_what_no_catalog_names_the_cursor_does() -> None:
+    state = named(12)
+    known = next(iter(state))
+    versions = {"deployments": "123456", "pods": "123456"}
+    names = [key for key in state if key != known]
+    cursor = cursors.make(POSITION, SCOPE, versions, state.values(), names=names)
+    text = cursors.encode(cursor)
+    assert len(text) <= cursors.MAX_LENGTH
+    assert cursors.decode(text) == cursor
+    gone = names[3]
+    left = {key: item for key, item in state.items() if key != gone}
+    found = cursors.resume(cursors.decode(text), SCOPE, [*left.values()], [*left])
+    assert found == cursors.Changes((), (gone,))
+
+
+def test_names_that_do_not_fit_are_left_out_before_anything_else() -> None:
+    state = {
+        key: Item(f"deployment/{cursors.key_hash(key):032x}", "shop", item.status)
+        for key, item in named(60).items()
+    }
+    items = list(state.values())
+    cursor = cursors.make(POSITION, SCOPE, {}, items, names=[one.key for one in items])
+    again = cursors.decode(cursors.encode(cursor))
+    assert again is not None
+    assert again == replace(cursor, names=())
+
+
+@pytest.mark.parametrize("end", [b"x", b"\xff" * 40])
+def test_names_that_are_damaged_make_the_cursor_none(end: bytes) -> None:
+    text = cursors.encode(cursors.make(POSITION, SCOPE, {}, named(2).values()))
+    body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_")[:-4]
+    assert cursors.decode(cursortext.sealed(body)) is not None
+    assert cursors.decode(cursortext.sealed(body + end)) is None

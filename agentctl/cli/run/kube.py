@@ -16,6 +16,7 @@ from agentctl.engine.policy import StreamPolicy
 from agentctl.engine.state import Companion
 from agentctl.engine.stream import EventStream, Sink
 from agentctl.kube.access import ClusterAccess
+from agentctl.model import ItemKey
 
 log = DebugLog(__name__)
 
@@ -45,7 +46,21 @@ def kube_engine(
         companions += [
             AccessLog(one.context.client, one.evaluator.specs, one.name) for one in found.clusters
         ]
-    outlet = EventStream(sink, process.clock, scope, policy.since, policy.follow_only)
+    names = frozenset(one.name for one in found.components if one.each is None)
+    outlet = EventStream(
+        sink,
+        process.clock,
+        scope,
+        policy.since,
+        policy.follow_only,
+        names,
+        [
+            ItemKey(where, name, cluster)
+            for cluster in found.names or ("",)
+            for where in found.namespaces
+            for name in names
+        ],
+    )
     engine = found.engine(outlet, policy, companions)
     engine.advice = _elsewhere(found, namespaces)
     return engine

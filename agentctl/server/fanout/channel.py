@@ -23,15 +23,7 @@ from agentctl.engine.policy import Notice
 from agentctl.engine.stream import EventStream
 from agentctl.lazy_dataclass import replace
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.model import (
-    Delta,
-    ErrorCode,
-    Event,
-    Item,
-    ItemKey,
-    Snapshot,
-    StreamError,
-)
+from agentctl.model import Delta, ErrorCode, Event, Item, ItemKey, Snapshot, StreamError
 from agentctl.server.fanout.entry import Entry
 from agentctl.server.fanout.liveness import Liveness
 from agentctl.server.fanout.ring import Ring
@@ -79,7 +71,7 @@ class Channel:
     """The stream of one namespace; of all together where ``namespace`` is empty.
 
     ``sources`` names those that the channel's items rest on, each with its name, or names, in
-    this channel's cursors and errors; None for all, as they are.
+    this channel's cursors and errors; None for all, as they are. ``names``: see EventStream.
     """
 
     def __init__(
@@ -88,6 +80,7 @@ class Channel:
         scope: bytes,
         clock: Clock,
         sources: Optional[Mapping[str, Union[str, tuple[str, ...]]]] = None,
+        names: Optional[frozenset[str]] = None,
     ) -> None:
         self.namespace = namespace
         self.begun = False
@@ -101,7 +94,8 @@ class Channel:
         self._scope = scope
         self._sources = sources
         self._lock = threading.Lock()
-        self._stream = EventStream(self, clock, scope)
+        self._names = names
+        self._stream = EventStream(self, clock, scope, names=names)
         self._ring = Ring("")
         self._step = _Step(-1, -1, (0, []))
         self._cursor = ""
@@ -116,7 +110,7 @@ class Channel:
 
     def sibling(self, scope: bytes) -> Channel:
         """One more of this namespace, for other items of it."""
-        return Channel(self.namespace, scope, self.clock, self._sources)
+        return Channel(self.namespace, scope, self.clock, self._sources, self._names)
 
     # The engine's side.
 

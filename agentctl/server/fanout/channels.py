@@ -32,6 +32,7 @@ def channels_of(
 
     by_cluster = specs if isinstance(specs, Mapping) else {"": specs}
     clusters = tuple(filter(None, by_cluster))
+    names = frozenset(one.name for one in components if one.each is None)
 
     def channel(name: str, scope: Sequence[str], among_others: bool) -> Channel:
         sources: Optional[dict[str, tuple[str, ...]]] = None
@@ -39,7 +40,8 @@ def channels_of(
             sources = {}
             for cluster, own in by_cluster.items():
                 sources.update(_own_names(components, own, name, cluster))
-        return Channel(name, scope_of(scope, catalog_hash, globs, clusters), clock, sources)
+        of_scope = scope_of(scope, catalog_hash, globs, clusters)
+        return Channel(name, of_scope, clock, sources, names)
 
     def narrowed(namespace: str, some: Sequence[str]) -> bytes:
         # Of what is served: where that is a part already, those that match both.
