@@ -54,15 +54,17 @@ def catalogs() -> str:
 def _parts(catalog: Catalog) -> tuple[str, str]:
     """The control plane's own components, and those of what users make."""
     own = [
-        one.name + (" (optional)" if one.presence else "")
+        _named(one) + (" (optional)" if one.presence else "")
         for one in catalog.components
         if not is_of_users(one)
     ]
-    return ", ".join(own), ", ".join(one.name for one in catalog.components if is_of_users(one))
+    return ", ".join(own), ", ".join(_named(one) for one in catalog.components if is_of_users(one))
 
 
 def is_of_users(component: Component) -> bool:
     """Whether it is about all objects of custom resources, and so about what users make."""
+    if component.each is not None:
+        return False
     kinds = [check["kind"] for check in component.declared["checks"]]
     return set(kinds) == {"resource"} and all(
         "names" not in check and "." in check["of"] and not check["of"].endswith(".k8s.io")
@@ -79,7 +81,7 @@ def rights() -> str:
             if not needed:
                 continue
             missing = [noun for noun in judged_by(one) if not viewed(noun)]
-            cells = (f"`{name}`", one.name, _listed(needed), _listed(missing) or "-")
+            cells = (f"`{name}`", _named(one), _listed(needed), _listed(missing) or "-")
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -92,6 +94,8 @@ def reads(component: Component) -> list[str]:
 def judged_by(component: Component) -> list[str]:
     """Those without which it is unknown: where it cannot be seen whether it is installed, its
     checks say how it is."""
+    if component.each is not None:
+        return reads(component)
     return _nouns(need for check in component.checks for need in check.needs("any"))
 
 
@@ -108,6 +112,10 @@ def viewed(noun: str) -> bool:
 
 def _listed(nouns: Iterable[str]) -> str:
     return ", ".join(f"`{_short(noun)}`" for noun in nouns)
+
+
+def _named(component: Component) -> str:
+    return component.name.replace("*", "\\*")
 
 
 def _short(noun: str) -> str:
