@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from enum import Enum
-from functools import cached_property
 from itertools import compress, count
 from operator import is_not
 from typing import Any, Optional, Union
@@ -41,10 +40,11 @@ class Status(Enum):
     @property
     def severity(self) -> int:
         """0 for the best; grows with how bad it is."""
-        return _SEVERITY[self]
+        return _SEVERITY[self._value_]
 
 
-_SEVERITY = {status: rank for rank, status in enumerate(Status)}
+_SEVERITY = {status.value: rank for rank, status in enumerate(Status)}
+"""By the text, whose hash is known: that of an enum's member is worked out each time."""
 
 
 class ErrorCode(Enum):
@@ -94,6 +94,7 @@ class Item:
     cluster: str = ""
     since: str = field(default="", compare=False)
     """Since when it has been so, as the API writes times, where that is known. Not in the JSON."""
+    key: ItemKey = field(init=False, repr=False, compare=False)
     lasting: Mapping[str, Any] = field(init=False, repr=False)
     """The details in which a difference is a change: not the latency of a probe."""
 
@@ -102,16 +103,13 @@ class Item:
         if LATENCY in lasting:
             lasting = {key: value for key, value in lasting.items() if key != LATENCY}
         object.__setattr__(self, "lasting", lasting)
+        object.__setattr__(self, "key", ItemKey(self.namespace, self.component, self.cluster))
 
     @property
     def lasting_message(self) -> str:
         """The message, but for a probe that is well: what it says is about how it became so."""
         asked = LATENCY in self.details and self.status is Status.HEALTHY
         return "" if asked else self.message
-
-    @cached_property
-    def key(self) -> ItemKey:
-        return ItemKey(self.namespace, self.component, self.cluster)
 
     def to_json(self) -> JSONObject:
         out = _of_cluster(

@@ -196,18 +196,23 @@ def worst(results: Sequence[Result]) -> Result:
     """
     if len(results) == 1:
         return results[0]
-    ranked = sorted(results, key=lambda result: -result.status.severity)
-    if not ranked:
+    if not results:
         return Result(Status.HEALTHY)
+    ranked = sorted(results, key=_severity, reverse=True)
     details: dict[str, Any] = {}
     status = ranked[0].status
     for result in ranked:
         if status is not Status.UNKNOWN or result.status is status:
             for key, value in result.details.items():
                 details.setdefault(key, value)
-    messages = (one.message for one in ranked if one.status is status and one.message)
+    worst_ones = [one for one in ranked if one.status is status]
+    message = next((one.message for one in worst_ones if one.message), "")
     times = [result.recheck_at for result in ranked if result.recheck_at is not None]
-    begun = [one.since for one in ranked if one.status is status and one.since]
+    begun = [one.since for one in worst_ones if one.since]
     # All must be well for it to be so, and one that is not is enough.
-    since = (max if status is Status.HEALTHY else min)(begun, default="")
-    return Result(status, next(messages, ""), details, min(times, default=None), since)
+    since = (max if status is Status.HEALTHY else min)(begun) if begun else ""
+    return Result(status, message, details, min(times) if times else None, since)
+
+
+def _severity(result: Result) -> int:
+    return result.status.severity

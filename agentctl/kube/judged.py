@@ -130,11 +130,7 @@ class JudgedComponent:
         component = self.component
         if component.is_silent(scoped, there, self.item is not None):
             return Result(Status.CONFIGURED, "not there"), False
-        results = [ask(context) for ask in active]
-        if any(one.asked for one in results):
-            told = [one for one in results if one.status is not Status.CONFIGURED]
-            results = sorted(told, key=lambda one: not one.asked)
-        results = [one for one in results if not one.nothing] or results
+        results = _that_count([ask(context) for ask in active])
         result = worst(results)
         if there is None and result.status.severity > Status.UNKNOWN.severity:
             for need in component.unseen_presence(context, results):
@@ -177,6 +173,14 @@ class JudgedComponent:
         absent = there is False and (component.told or component.speaks)
         active = () if absent else component.active(holds)
         return _Gate(scoped, there, tuple(self._asks[place] for place in active))
+
+
+def _that_count(results: list[Result]) -> list[Result]:
+    """Without those that say nothing beside others; what was asked itself comes first."""
+    if any(one.asked for one in results):
+        told = [one for one in results if one.status is not Status.CONFIGURED]
+        results = sorted(told, key=lambda one: not one.asked)
+    return [one for one in results if not one.nothing] or results
 
 
 def verdict(check: Check, context: Context) -> Result:

@@ -13,7 +13,16 @@ READ_BYTES = 1 << 16
 MAX_LINE = 4096
 """Of a chunk's size with its extensions, and of a trailer."""
 
+EARLY = 0.75
+"""What part of a deadline that is far a socket is told to wait at first. To tell a socket takes
+the interpreter's lock away from who has just been handed something: so not for each read."""
+
+FAR_S = 4.0
+
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+UNTOLD = -1.0
 
 
 class TimedStream:
@@ -27,6 +36,8 @@ class TimedStream:
         self._clock = clock
         self._timeout: Optional[float] = None
         self._deadline: Optional[float] = None
+        self._told: Optional[float] = UNTOLD
+        """How long the socket waits now; None for ever."""
         self.surplus = b""
         """What was received beyond a head, and not read yet."""
 
@@ -35,7 +46,7 @@ class TimedStream:
         self._timeout, self._deadline = timeout, deadline
 
     def send(self, data: bytes) -> None:
-        self._sock.settimeout(self._patience())
+        self._tell(self._patience())
         self._sock.sendall(data)
 
     def read(self, n: int) -> bytes:
@@ -43,8 +54,12 @@ class TimedStream:
         if self.surplus:
             data, self.surplus = self.surplus[:n], self.surplus[n:]
             return data
-        self._sock.settimeout(self._patience())
-        return self._sock.recv(n) or b""  # urllib3's TLS in TLS may say 0
+        if self._tell_early(self._patience()):
+            try:
+                return self._sock.recv(n) or b""  # urllib3's TLS in TLS may say 0
+            except socket.timeout:
+                self._tell(self._patience())
+        return self._sock.recv(n) or b""
 
     def head(self, step: int = READ_BYTES) -> Head:
         """An answer's head, read ``step`` bytes at a time; those of status 1xx are passed over.
@@ -68,6 +83,21 @@ class TimedStream:
                     self.surplus = data + self.surplus
                     return head
                 new = len(data)
+
+    def _tell_early(self, patience: Optional[float]) -> bool:
+        """Have the socket wait so long, or shorter, which is what True says."""
+        if patience is None or patience == self._timeout or patience < FAR_S:
+            self._tell(patience)
+            return False
+        told = self._told
+        if told is None or not patience * EARLY / 2 <= told <= patience:
+            self._tell(patience * EARLY)
+        return True
+
+    def _tell(self, patience: Optional[float]) -> None:
+        if patience != self._told:
+            self._sock.settimeout(patience)
+            self._told = patience
 
     def _patience(self) -> Optional[float]:
         if self._deadline is None:

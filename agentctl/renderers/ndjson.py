@@ -10,13 +10,15 @@ from agentctl.renderers import Style, TextSink
 HELP = "one event a line, for programs"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class NdjsonRenderer:
     def __init__(self, out: TextSink) -> None:
         self._out = out
 
     def emit(self, event: Event) -> None:
-        line = json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":"))
-        self._out.write(line + "\n")
+        self._out.write(_ENCODER.encode(event.to_json()) + "\n")
 
 
 def create(out: TextSink, style: Style) -> NdjsonRenderer:

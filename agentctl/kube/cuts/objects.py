@@ -8,7 +8,7 @@ keeps the value of an env variable. That of pods is in ``pods``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
@@ -119,6 +119,7 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
         mapping(item, "spec"),
         mapping(item, "status"),
     )
+    conditions = mappings(status, "conditions")
     updated = number(status, "updatedReplicas")
     surplus = 0
     if "desiredNumberScheduled" in status:
@@ -154,32 +155,31 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
             condition.get("type") == "Progressing"
             and condition.get("status") == "False"
             and condition.get("reason") == "ProgressDeadlineExceeded"
-            for condition in mappings(status, "conditions")
+            for condition in conditions
         ),
         paused=spec.get("paused") is True,
-        refused=_refused(status),
-        well_since=_turned(status, "Available", "True"),
-        ill_since=_turned(status, "Available", "False") or _turned(status, "Progressing", "False"),
+        refused=_refused(conditions),
+        well_since=_turned(conditions, "Available", "True"),
+        ill_since=_turned(conditions, "Available", "False")
+        or _turned(conditions, "Progressing", "False"),
     )
 
 
-def _refused(status: Mapping[str, Any]) -> str:
+def _refused(conditions: Iterable[Mapping[str, Any]]) -> str:
     """Of ReplicaFailure. The name of the pod that was not made is another at each try."""
-    for condition in mappings(status, "conditions"):
+    for condition in conditions:
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             message = _POD_NAME.sub("", text(condition, "message"), count=1)[:MAX_REFUSAL]
             return ": ".join(part for part in (text(condition, "reason"), message) if part)
     return ""
 
 
-def _turned(status: Mapping[str, Any], kind: str, to: str) -> str:
+def _turned(conditions: Iterable[Mapping[str, Any]], kind: str, to: str) -> str:
     """When a condition became what it is, if it is ``to``."""
-    times = (
-        text(one, "lastTransitionTime")[:MAX_TIME]
-        for one in mappings(status, "conditions")
-        if one.get("type") == kind and one.get("status") == to
-    )
-    return next(times, "")
+    for one in conditions:
+        if one.get("type") == kind and one.get("status") == to:
+            return text(one, "lastTransitionTime")[:MAX_TIME]
+    return ""
 
 
 def _strategy(spec: Mapping[str, Any]) -> str:
