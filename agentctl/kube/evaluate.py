@@ -19,7 +19,7 @@ from agentctl.kube.components import Component, evaluation_order
 from agentctl.kube.cuts.objects import cut_namespace
 from agentctl.kube.judged import ConditionMemos, JudgedComponent, Memo
 from agentctl.kube.rechecks import Rechecks
-from agentctl.kube.resources import NAMESPACES, Cut, WatchSpec, plan
+from agentctl.kube.resources import NAMESPACES, SERVED, Cut, WatchSpec, plan
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import replace
 from agentctl.lazy_namedtuple import NamedTuple
@@ -148,13 +148,15 @@ class Evaluator:
     def sources(self) -> dict[ItemKey, tuple[str, ...]]:
         """The names of the sources that each component's verdict rests on.
 
-        Those of a template stand under its noun, once for all that it finds.
+        Those of a template stand under its noun, once for all that it finds. Probes are not
+        among them: one that has nobody to ask says nothing, and is no worse for it.
         """
+        said = {spec.name for spec in self.specs if spec.resource.is_api or spec.resource == SERVED}
         found: dict[ItemKey, list[str]] = {}
         for index, (component, namespace, *_) in enumerate(self._units):
             name = component.name if component.each is None else component.each.noun
             sources = found.setdefault(ItemKey(namespace, name, self._cluster), [])
-            sources += [one for one, resting in self._resting.items() if index in resting]
+            sources += [one for one, at in self._resting.items() if index in at and one in said]
         return {key: tuple(sources) for key, sources in found.items()}
 
     def context(self, namespace: str, now: float) -> Context:

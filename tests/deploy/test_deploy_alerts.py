@@ -24,6 +24,7 @@ from tests.campaign.test_replicas import free_ports
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
 from tests.deploy.shipped import DEPLOY, ROOT, parsed, the
+from tests.kubectl import KUBECTL, NO_KUBECTL
 
 PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL, SERVER = shutil.which("promtool"), shutil.which("prometheus")
@@ -76,6 +77,14 @@ def test_the_rules_wait_as_long_as_they_should_and_name_what_there_is() -> None:
     parsed(["auth", "can-watch"])
     assert "agentctl diagnose -n {{" in text
     assert "agentctl auth can-watch" in text
+
+
+@pytest.mark.skipif(KUBECTL is None, reason=NO_KUBECTL)
+def test_kustomize_builds_it() -> None:
+    command = [str(KUBECTL), "kustomize", str(PROMETHEUS)]
+    built = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S).stdout
+    kinds = {one["kind"]: one for one in yaml.safe_load_all(built)}
+    assert kinds == documents()
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="needs promtool")

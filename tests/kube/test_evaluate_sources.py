@@ -15,6 +15,14 @@ def test_a_component_rests_on_what_its_checks_need() -> None:
     assert all(found[ItemKey("agents", one.name)] for one in components if not one.static)
 
 
+def test_a_probe_is_none_of_them() -> None:
+    found = Evaluator(load_default(probes=True).components, ["agents"], "agents").sources()
+    names = {name for sources in found.values() for name in sources}
+    assert "deployments" in found[ItemKey("agents", "database")]
+    assert "apis" in names
+    assert not [name for name in names if name.startswith("probe")]
+
+
 def test_what_is_found_rests_on_what_its_template_needs() -> None:
     text = "components: [{each: {kinds: [Deployment]}}]"
     (component,) = load(text.encode(), "catalog").components
