@@ -194,3 +194,15 @@ def test_a_workload_may_be_scaled_to_zero(more: str, status: str, by: str) -> No
     assert found.says() == (status, "scaled to 0")
     found.has("deployments", deployment("api", desired=2, ready=0))
     assert found.says()[0] == "error"
+
+
+def test_each_name_that_is_no_pattern_must_be_there() -> None:
+    check = component("{kind: webhook, names: [one-webhook, two-webhook, 'more-*']}")
+    found = cluster(configuration("one-webhook"), check=check)
+    assert found.says() == ("error", "no webhook configuration two-webhook")
+    assert "two-webhook" in str(finding(found))
+    found.has(VALIDATING, configuration("one-webhook"), configuration("two-webhook"))
+    assert found.says() == ("healthy", "")
+    optional = component("{kind: webhook, names: [one-webhook, two-webhook], absent: configured}")
+    assert cluster(configuration("one-webhook"), check=optional).says() == ("healthy", "")
+    assert cluster(configuration("one-webhook", bundle=""), check=optional).says()[0] == "error"

@@ -77,12 +77,12 @@ class WebhookCheck(Check):
         for resource, place_ in (*((KINDS[kind], "") for kind in self.kinds), _slices(where)):
             if reason := context.view.blind(resource, place_):
                 return blind(reason)
-        found = list(self._matching(context))
-        if not found:
-            names = " or ".join(fill(name, context.namespace) for name in self.names)
+        none = not any(self._matching(context))
+        missing = self.missing(context)
+        if none or (missing and self.absent is not Status.CONFIGURED):
             absent = self.absent is Status.CONFIGURED
-            message = "" if absent else f"no webhook configuration {names}"
-            return Result(self.absent, message, missing=True)
+            message = "" if absent else f"no webhook configuration {' or '.join(missing)}"
+            return Result(self.absent, message, missing=none)
         troubles = self.troubles(context)
         if not troubles:
             return Result(Status.HEALTHY)
@@ -100,6 +100,12 @@ class WebhookCheck(Check):
             ]
         }
         return Result(worst.status, f"{worst.message}{more}", details)
+
+    def missing(self, context: Context) -> list[str]:
+        """Names that no configuration has, and patterns where there is none at all."""
+        names = [fill(name, context.namespace) for name in self.names]
+        found = {one.name for _, one in self._matching(context)}
+        return [one for one in names if one not in found and not (found and _GLOB.search(one))]
 
     def troubles(self, context: Context) -> list[Trouble]:
         """The worst first; of one configuration's Service only one."""
@@ -128,10 +134,9 @@ class WebhookCheck(Check):
     def explain(self, context: Context, result: Result) -> Finding:
         from agentctl.kube.explain.webhook import absent, cannot_ask
 
-        troubles = self.troubles(context)
-        if not troubles:
-            names = [fill(name, context.namespace) for name in self.names]
-            return absent(names, [KINDS[kind].plural for kind in self.kinds])
+        troubles, missing = self.troubles(context), self.missing(context)
+        if missing or not troubles:
+            return absent(missing, [KINDS[kind].plural for kind in self.kinds])
         return cannot_ask(troubles[0], KINDS[troubles[0].kind].plural, result.details)
 
 
