@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,46 @@ def test_a_component_for_several_kinds_is_written_once() -> None:
     assert again.hash == data["requires"]["hash"] == catalog.hash
     sources = [watch["source"] for watch in data["requires"]["watches"]]
     assert sources == ["deployments", "pods", "daemonsets"]
+
+
+def mappings(value: object) -> Iterator[dict[str, object]]:
+    """All that is in an example, however deep."""
+    if isinstance(value, dict):
+        yield value
+    for one in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        yield from mappings(one)
+
+
+def test_each_field_has_an_example() -> None:
+    from agentctl.catalog.each import FIELDS
+    from agentctl.catalog.include import INCLUDE_KEYS, KEYS
+    from agentctl.catalog.parse_component import COMPONENT_KEYS, WITHIN_KEYS
+    from agentctl.kube.conditions import PRESENT_FIELDS, WHEN_FIELDS
+
+    examples = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.S)
+    tops = [yaml.safe_load(example) for example in examples]
+    components = [one for top in tops for one in top.get("components", [])]
+    checks = [check for one in components for check in one.get("checks", [])]
+    shown = {
+        "a catalog": (KEYS, tops),
+        "a component": (COMPONENT_KEYS, components),
+        "within": (WITHIN_KEYS, [one["within"] for one in components if "within" in one]),
+        "each": (FIELDS, [one["each"] for one in components if "each" in one]),
+        "include": (INCLUDE_KEYS, [one for top in tops for one in mappings(top.get("include"))]),
+        "when": (WHEN_FIELDS, [one for check in checks for one in mappings(check.get("when"))]),
+        "present": (
+            PRESENT_FIELDS,
+            [one for component in components for one in mappings(component.get("present"))],
+        ),
+        **{
+            kind: (check_kind(kind).fields, [one for one in checks if one["kind"] == kind])
+            for kind in kinds()
+        },
+    }
+    missing = {
+        what: set(fields) - {key for one in found for key in one} - {"requires"}
+        for what, (fields, found) in shown.items()
+    }
+    assert sorted((what, *sorted(keys)) for what, keys in missing.items() if keys) == []

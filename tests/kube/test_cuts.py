@@ -11,15 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentctl.kube.cuts import objects
+from agentctl.kube.cuts.found import FoundCut
+from agentctl.kube.cuts.jobs import cut_cronjob, cut_run
 from agentctl.kube.cuts.objects import cut_crd, cut_endpoints, cut_env, cut_lease, cut_workload
 from agentctl.kube.cuts.pods import cut_pod
+from agentctl.kube.cuts.webhooks import cut_webhooks
 from agentctl.kube.resources import Seen
+from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.selects import cut_selector, cut_template
+from agentctl.rules.syntax import parse_atom
 
 DATA = Path(__file__).parent.parent / "data"
 SEEN = Seen(1000.0, 1_790_000_000.0)
 CUTS: list[Callable[..., Any]] = [
     cut_pod,
     *(getattr(objects, name) for name in dir(objects) if name.startswith("cut_")),
+    *(cut_run, cut_cronjob, cut_selector, cut_template, cut_webhooks),
+    FoundCut(
+        ("*",),
+        ("x*",),
+        LabelSelector.parse("app!=x"),
+        tuple(map(parse_atom, ("Failed!=True", ".status.phase!=Bound"))),
+        (parse_atom(".metadata.ownerReferences[*]:.kind=CronJob"),),
+    ),
 ]
 
 # Made of the words that cuts look for, so that hostile values land where they hurt.
@@ -30,7 +44,10 @@ prefix key template selector matchLabels matchExpressions operator values replic
 generation updateStrategy rollingUpdate partition initContainers initContainerStatuses
 containerStatuses ready restartPolicy started endpoints terminating renewTime
 leaseDurationSeconds holderIdentity deletionTimestamp desiredNumberScheduled numberReady
-Ready PodScheduled Unschedulable Running Failed Always In kubernetes.io/service-name
+ownerReferences apiVersion batch/v1 CronJob Complete active suspend startTime True
+lastScheduleTime lastSuccessfulTime creationTimestamp type ExternalName webhooks clientConfig
+service caBundle Ready PodScheduled Unschedulable Running Failed Always In
+kubernetes.io/service-name
 """
 WORDS = TEXT.split()
 scalars = (
@@ -61,6 +78,8 @@ def test_no_json_makes_a_cut_raise_or_give_what_cannot_be_compared(item: dict) -
 
 
 PATHS = [
+    ("metadata", "ownerReferences"), ("metadata", "name"), ("status", "active"),
+    ("spec", "template", "metadata"), ("spec", "suspend"), ("status", "startTime"),
     ("spec",), ("status",), ("metadata",), ("metadata", "labels"), ("status", "conditions"),
     ("spec", "template"), ("spec", "template", "spec"), ("spec", "selector"), ("status", "phase"),
     ("spec", "template", "spec", "containers"), ("status", "containerStatuses"),
