@@ -38,7 +38,7 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
             catalog = bench.file(f"{rules}.yaml", CATALOG.format(of=of, rules=rules))
             argv = ["--kubeconfig", files.kubeconfig(bench, port), "--catalog", catalog]
             walls = [
-                bench.run(agentctl("status", "-o", "json", *argv)).wall_s
+                bench.run(agentctl("status", "-o", "json", "--timeout", "60s", *argv)).wall_s
                 for _ in range(scale.resource_runs)
             ]
             what = f"{name}, rules {rules}"
