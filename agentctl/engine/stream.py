@@ -190,7 +190,9 @@ class EventStream:
         """Take the next cursor, for the state in ``_shown``."""
         position = self._positions.next(self._clock.now())
         own, shown = self._names, self._shown
-        names = () if own is None else [one.key for one in shown if one.component not in own]
+        names: Sequence[ItemKey] = ()
+        if own is not None and len(shown) <= cursors.MAX_ITEMS:  # more are told by a digest
+            names = [one.key for one in shown if one.component not in own]
         made = cursors.make(position, self._scope, versions, shown, self._hashes, names)
         self._cursor = cursors.encode(made)
         return self._cursor

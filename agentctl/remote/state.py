@@ -89,7 +89,8 @@ class RemoteState:
 
     def items(self, now: float) -> Sequence[Item]:
         if self._shown is None:
-            self._shown = [self._as_seen(item) for item in self._items.values()]
+            known = self._items.values()
+            self._shown = [*map(self._as_seen, known)] if self._blind else [*known]
         return self._shown
 
     def amiss(self) -> Sequence[Notice]:
@@ -105,8 +106,6 @@ class RemoteState:
         self._items, self._blind, self._shown = items, "", None
 
     def _as_seen(self, item: Item) -> Item:
-        if not self._blind:
-            return item
         return replace(item, status=Status.UNKNOWN, message=self._blind, details={})
 
 

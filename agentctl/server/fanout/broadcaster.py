@@ -8,11 +8,12 @@ from typing import Optional
 
 from agentctl.cursor import scope_of
 from agentctl.engine.policy import Notice
-from agentctl.model import OUTAGES, Delta, Item
+from agentctl.model import OUTAGES, Delta, Item, replaced
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.fanout.entry import Entry
 from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.fanout.narrowing import NarrowedChannels
+from agentctl.server.fanout.state_part import StatePart
 
 Scope = Callable[[str, Sequence[str]], bytes]
 """From a namespace ("" for all) and the globs of a reader to the scope of its cursors."""
@@ -49,7 +50,7 @@ class Broadcaster:
         # Where one namespace is served, its channel is also the one for all.
         self._distinct = tuple({id(one): one for one in channels.values()}.values())
         self._looked_at: Sequence[Item] = ()
-        self._narrowed: dict[str, Sequence[Item]] = {}
+        self._parts = {name: StatePart(_within(name)) for name in self.channels if name}
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._distinct)
@@ -149,9 +150,12 @@ class Broadcaster:
         if len(self._distinct) == 1 or not channel.namespace:
             return items
         if items is not self._looked_at:
+            places = replaced(self._looked_at, items)
             self._looked_at = items
-            self._narrowed = {
-                one.namespace: [item for item in items if item.namespace == one.namespace]
-                for one in self._distinct
-            }
-        return self._narrowed[channel.namespace]
+            for part in self._parts.values():
+                part.take(items, places)
+        return self._parts[channel.namespace].items
+
+
+def _within(namespace: str) -> Callable[[Item], bool]:
+    return lambda item: item.namespace == namespace

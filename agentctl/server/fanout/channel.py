@@ -26,6 +26,7 @@ from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Delta, ErrorCode, Event, Item, ItemKey, Snapshot, StreamError
 from agentctl.server.fanout.entry import Entry
 from agentctl.server.fanout.liveness import Liveness
+from agentctl.server.fanout.present_items import PresentItems
 from agentctl.server.fanout.ring import Ring
 
 log = DebugLog(__name__)
@@ -99,11 +100,12 @@ class Channel:
         self._ring = Ring("")
         self._step = _Step(-1, -1, (0, []))
         self._cursor = ""
-        self._items: dict[ItemKey, Item] = {}
+        self._items = PresentItems()
         self._hashes = cursors.ItemHashes()
         self._next: Sequence[Item] = ()
         self._gone: dict[ItemKey, None] = {}
         self._versions: Mapping[str, str] = {}
+        """Of all sources, under the engine's names."""
         self._liveness = Liveness(clock)
         self._snapshot: Optional[Entry] = None
         self._awaited = False
@@ -115,13 +117,13 @@ class Channel:
     # The engine's side.
 
     def begin(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
-        self._next, self._versions = items, self._own(versions)
+        self._next, self._versions = items, versions
         self._liveness.begin()
-        self._stream.begin(items, self._versions)
+        self._stream.begin(items, self._own(versions))
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> bool:
-        self._next, versions = items, self._own(versions)
-        news = self._stream.publish(items, versions)
+        same, self._next = items is self._next, items
+        news = not same and self._stream.publish(items, self._own(versions))
         with self._lock:
             self._versions = versions
             awaited, self._awaited = self._awaited, False
@@ -158,7 +160,7 @@ class Channel:
             self.events[event.type] += 1
             self._liveness.follow(event)
             if isinstance(event, Snapshot):
-                self._items = {item.key: item for item in event.items}
+                self._items.take(event.items)
                 self._ring = Ring(event.cursor)
                 self._cursor = event.cursor
                 self.begun = True
@@ -172,7 +174,7 @@ class Channel:
         keys = [*(item.key for item in event.changes), *event.removed]
         before = {key: self._items.get(key) for key in keys}
         # The whole state, not the fold: its order is the catalog's.
-        self._items = {item.key: item for item in self._next}
+        self._items.take(self._next)
         self._gone.update(dict.fromkeys(event.removed))
         while len(self._gone) > MAX_KNOWN:
             del self._gone[next(iter(self._gone))]
@@ -230,7 +232,7 @@ class Channel:
                 # It has not been told yet what came since: its place is still its own.
                 return Opening(place, head, self._amiss(now, since))
             cursor = cursors.decode(since)
-            ahead = cursor is not None and cursors.is_behind(self._versions, cursor)
+            ahead = cursor is not None and cursors.is_behind(self._own(self._versions), cursor)
             if cursor is not None and cursor.scope == self._scope and ahead and patient:
                 self._awaited = True
                 return None
@@ -299,13 +301,7 @@ class Channel:
             removed = found.removed if isinstance(found, cursors.Changes) else ()
             merged: list[Entry] = []
         else:
-            before = self._ring.before(place)
-            changes = tuple(
-                item for key, item in self._items.items() if before.get(key, item) != item
-            )
-            removed = tuple(
-                key for key, item in before.items() if item is not None and key not in self._items
-            )
+            changes, removed = self._items.since(self._ring.before(place))
             # They come before what they were told after: the reader's place is still its own.
             merged = [
                 Entry(replace(entry.event, cursor=cursor), entry.made_at)
@@ -316,8 +312,8 @@ class Channel:
         return merged
 
     def _since(self, cursor: Optional[cursors.Cursor]) -> cursors.Resumption:
-        known = [*self._items, *self._gone]
-        items = tuple(self._items.values())
+        items = self._items.all
+        known = (*(item.key for item in items), *self._gone)
         return cursors.resume(cursor, self._scope, items, known, self._hashes)
 
     def _fresh(self, now: float) -> tuple[Entry, ...]:
@@ -335,7 +331,7 @@ class Channel:
         made = self.clock.now().replace(microsecond=0)
         kept = self._snapshot
         if kept is None or kept.event.cursor != self._cursor or kept.event.generated_at != made:
-            snapshot = Snapshot(made, tuple(self._items.values()), self._cursor)
+            snapshot = Snapshot(made, tuple(self._items.all), self._cursor)
             kept = self._snapshot = Entry(snapshot, now)
         return kept
 
