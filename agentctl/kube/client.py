@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 from urllib.parse import quote, urlencode, urlsplit
 
 from agentctl.clock import Clock
@@ -21,6 +21,9 @@ from agentctl.net.origin import Origin, is_loopback
 from agentctl.net.proxies import basic
 from agentctl.net.response import Response
 from agentctl.net.session import Session
+
+if TYPE_CHECKING:
+    from agentctl.net.connection_pool import ConnectionPool
 
 JSON = "application/json"
 _WHO_ASKS = ("Authorization", "Impersonate-")
@@ -45,6 +48,7 @@ class ApiClient:
         self.request_timeout_s = request_timeout_s
         self._clock = clock
         self._allow_insecure_token = allow_insecure_token
+        self._pool: Optional[ConnectionPool] = None
         self.budget = MemoryBudget()
         """For all that its sessions read at once."""
         self._lock = threading.Lock()
@@ -57,8 +61,17 @@ class ApiClient:
         return "" if endpoint is None else endpoint.where
 
     def session(self) -> ApiSession:
-        """One thread's way in; keeps one connection alive between its requests."""
-        return ApiSession(self, self._clock)
+        """One thread's way in; keeps one connection alive between its requests, or shares some."""
+        return ApiSession(self, self._clock, self._pool)
+
+    def share_connections(self) -> None:
+        """Have sessions share a few from now on: good for short reads, and not for watches.
+
+        They are kept for as long as any session is entered.
+        """
+        from agentctl.net.connection_pool import ConnectionPool
+
+        self._pool = ConnectionPool(self._clock)
 
     def endpoint(self) -> HttpEndpoint:
         """How to ask with the current credentials. Raises UnauthorizedError without good ones."""
@@ -98,9 +111,11 @@ class ApiClient:
 class ApiSession:
     """One thread's requests to an API server, over one connection while it lasts."""
 
-    def __init__(self, client: ApiClient, clock: Clock) -> None:
+    def __init__(
+        self, client: ApiClient, clock: Clock, pool: Optional[ConnectionPool] = None
+    ) -> None:
         self._client = client
-        self._session = Session(clock)
+        self._session = Session(clock, pool)
         self.close = self._session.close
 
     @property
@@ -150,7 +165,8 @@ class ApiSession:
         return response
 
     def __enter__(self) -> ApiSession:
+        self._session.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._session.__exit__()

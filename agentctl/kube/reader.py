@@ -98,7 +98,7 @@ class ApiReader:
 
 @contextmanager
 def reader(client: ApiClient) -> Iterator[ApiReader]:
-    """A reader whose connection is closed at the end."""
+    """A reader whose connection is closed at the end, or given back where it is shared."""
     with client.session() as session:
         yield ApiReader(client, session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Optional
 
@@ -22,9 +23,19 @@ class Connection:
 
     stream: TimedStream
 
-    def __init__(self, route: Route, clock: Clock) -> None:
+    def __init__(
+        self,
+        route: Route,
+        clock: Clock,
+        connected: Optional[Callable[[float], None]] = None,
+        ended: Optional[Callable[[], None]] = None,
+    ) -> None:
+        """``connected`` is told how long (seconds) TCP's connect took, ``ended`` the end, once."""
         self._route = route
         self._clock = clock
+        self._connected, self._ended = connected, ended
+        self.opened_at = clock.monotonic()
+        """When (monotonic) it was dialled."""
         self._lifeline = Lifeline()
         self._sock: Optional[socket.socket] = None
 
@@ -32,7 +43,8 @@ class Connection:
         """Connect, within ``timeout`` seconds for everything up to the TLS handshake's end."""
         self._lifeline.obey(switch)
         deadline = self._clock.monotonic() + timeout
-        self._sock = dial(self._route, self._lifeline, self._clock, deadline)
+        self._sock = dial(self._route, self._lifeline, self._clock, deadline, self._connected)
+        self.opened_at = self._clock.monotonic()
         self.stream = TimedStream(self._sock, self._clock)
 
     def ask(
@@ -67,3 +79,6 @@ class Connection:
         self._lifeline.let_go()
         if self._sock is not None:
             self._sock.close()
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()

@@ -11,6 +11,7 @@ import importlib
 import os
 import select
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from agentctl.clock import Clock
@@ -69,12 +70,19 @@ class Route:
         return self.proxy is not None and not self.proxy.is_socks and self.tls is None
 
 
-def dial(route: Route, lifeline: Lifeline, clock: Clock, deadline: float) -> socket.socket:
+def dial(
+    route: Route,
+    lifeline: Lifeline,
+    clock: Clock,
+    deadline: float,
+    connected: Optional[Callable[[float], None]] = None,
+) -> socket.socket:
     """A socket on which the server is to be spoken to, until ``deadline`` (monotonic).
 
-    Raises OSError, and DisconnectedError where the lifeline's switch is pulled.
+    ``connected`` is told how long (seconds) the TCP connect took, before TLS begins. Raises
+    OSError, and DisconnectedError where the lifeline's switch is pulled.
     """
-    return _Dialler(route, lifeline, clock, deadline).dial()
+    return _Dialler(route, lifeline, clock, deadline, connected).dial()
 
 
 def _verified_name(tls: TlsSettings) -> str:
@@ -96,7 +104,15 @@ def socks_module() -> Any:
 class _Dialler:
     """What one call of ``dial`` has at hand."""
 
-    def __init__(self, route: Route, lifeline: Lifeline, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self,
+        route: Route,
+        lifeline: Lifeline,
+        clock: Clock,
+        deadline: float,
+        connected: Optional[Callable[[float], None]],
+    ) -> None:
+        self._connected_in = connected or (lambda seconds: None)
         self._route = route
         self._lifeline = lifeline
         self._clock = clock
@@ -146,7 +162,9 @@ class _Dialler:
     def _connected(self, sock: socket.socket, address: Any, seconds: float) -> socket.socket:
         try:
             self._prepare(sock)
-            self._connect(sock, address, self._clock.monotonic() + seconds)
+            began = self._clock.monotonic()
+            self._connect(sock, address, began + seconds)
+            self._connected_in(self._clock.monotonic() - began)
         except BaseException:
             sock.close()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
@@ -16,6 +17,7 @@ from agentctl.net.response import Response
 
 if TYPE_CHECKING:
     from agentctl.net.connection import Connection
+    from agentctl.net.connection_pool import ConnectionPool
 
 log = DebugLog(__name__)
 
@@ -23,8 +25,10 @@ log = DebugLog(__name__)
 class Session:
     """For one thread at a time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pool: Optional[ConnectionPool] = None) -> None:
+        """``pool`` has the connections where they are shared; used between enter and exit."""
         self._clock = clock
+        self._pool = pool
         self._kept: Optional[Connection] = None
         self._kept_endpoint: Optional[HttpEndpoint] = None
         self.connected_at = clock.monotonic()
@@ -52,7 +56,7 @@ class Session:
             try:
                 if fresh:
                     conn.dial(timeouts.connect, switch)
-                    self.connected_at = self._clock.monotonic()
+                self.connected_at = conn.opened_at
                 limit_s, doing = timeouts.header, "waiting for an answer"
                 answer = conn.ask(endpoint.prefix + target, headers, timeouts.header, switch, body)
             except Exception as error:
@@ -76,25 +80,37 @@ class Session:
             kept.end()
 
     def __enter__(self) -> Session:
+        if self._pool is not None:
+            self._pool.enter()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        if self._pool is not None:
+            self._pool.leave()
 
     def _keep(self, conn: Connection, endpoint: HttpEndpoint) -> None:
         """Take back a connection whose answer was read to its end."""
         self.close()
         conn.rest()
+        if self._pool is not None:
+            self._pool.put(conn, endpoint)
+            return
         self._kept, self._kept_endpoint = conn, endpoint
 
     def _connection(self, endpoint: HttpEndpoint) -> tuple[Connection, bool]:
+        """One to ``endpoint``, and whether it is still to be dialled."""
+        from agentctl.net.connection import Connection
+
+        pool = self._pool
+        if pool is not None:
+            made = partial(Connection, endpoint.route, self._clock, pool.connected, pool.gone)
+            return pool.take(endpoint, made)
         kept, self._kept = self._kept, None
         if kept is not None:
             if self._kept_endpoint is endpoint and not kept.is_stale:
                 return kept, False
             kept.end()
-        from agentctl.net.connection import Connection
-
         return Connection(endpoint.route, self._clock), True
 
 

@@ -92,6 +92,8 @@ class Watched(NamedTuple):
         owners: dict[str, str] = {}
         states: dict[str, State] = {}
         for one in self.clusters:
+            if policy.once:
+                one.context.client.share_connections()
             wide = one.wide
             own = cluster_sources(
                 one.evaluator.specs, one.context, policy.once, policy.max_staleness_s, wide
