@@ -109,6 +109,8 @@ BOTH = [
     ("agentctl status --component 'runtime:te", "--component 'runtime:temporal' "),
     ("agentctl status --catalog=mine.yaml --component=st", "--component=store:one "),
     ("agentctl status --context my", "--context my\\ ctx "),
+    ("agentctl status --catalog cert", "--catalog cert-manager "),
+    ("agentctl status --catalog min", "--catalog mine.yaml "),
     ("agentctl status --tls-ca=th", "--tls-ca=the\\ ca.pem "),
 ]
 
@@ -148,6 +150,8 @@ FISH = [
     ("agentctl status --component 'runtime:te", "runtime:temporal"),
     ("agentctl status --catalog=mine.yaml --component=st", "--component=store:one"),
     ("agentctl status --context my\\ c", "my ctx\tcluster far"),
+    ("agentctl status --catalog cert", "cert-manager"),
+    ("agentctl status --catalog min", "mine.yaml"),
     ("agentctl status --tls-ca=th", "--tls-ca=the ca.pem"),
     ("agentctl config set tls.ca the", "the ca.pem"),
 ]
