@@ -32,8 +32,8 @@ console.error = (...said) => { wrong.push(said.join(' ')); warn(...said); };
 """
 """What a page must not do: fail, or be stopped by its own policy."""
 
-WORD = "document.getElementById('verdict-word').textContent"
-LIVE = "document.getElementById('live').dataset.live"
+WORD = "document.getElementById('verdict-word')?.textContent"
+LIVE = "document.getElementById('live')?.dataset.live"
 ROWS = "[...document.querySelectorAll('#groups li.row')]"
 
 
@@ -46,7 +46,7 @@ class LiveSite(Site):
     """``with LiveSite() as site``: it beats, and ``stop`` and ``start`` its listener at will."""
 
     def __init__(self, *namespaces: str, quick: bool = True, **options: Any) -> None:
-        super().__init__(*namespaces, clock=SystemClock(), **options)
+        super().__init__(*namespaces, **{"clock": SystemClock(), **options})
         self.page = StatusPage()
         if quick:  # five times as fast: nobody waits for three heartbeats
             for slow, fast in (

@@ -106,7 +106,7 @@ def test_an_incomplete_view_is_never_healthy() -> None:
         "healthy",
         "healthy",
     ]
-    assert found[0] == ["unknown", "Incomplete", "2 healthy · not seen: west"]
+    assert found[0] == ["unknown", "Incomplete", "1 healthy · not seen: west"]
 
 
 def test_losses_are_kept_as_ours_keeps_them() -> None:
@@ -260,3 +260,24 @@ def test_filters_stand_in_the_fragment() -> None:
 
 def test_a_name_is_asked_for_exactly() -> None:
     assert node("return given.map(page.exactly)", ["a[1]*?", "x"]) == ["a[[]1][*][?]", "x"]
+
+
+def test_a_strip_keeps_a_minute_in_a_byte_and_takes_its_past_from_elsewhere() -> None:
+    found = node("""
+    const M = 60000;
+    const strip = page.newStrip(100 * M, "healthy");
+    page.mark(strip, 100 * M + 500, "error");
+    page.mark(strip, 100 * M + 900, "healthy");
+    page.mark(strip, 103 * M, "stale");
+    const seen = page.minutesOf(strip, 105 * M).slice(-7);
+    page.recall(strip, [[50 * M, "degraded"], [99 * M, "healthy"], [101 * M, "error"]], 102 * M);
+    const told = page.minutesOf(strip, 105 * M);
+    for (let at = 0; at < 5000; at += 1) page.mark(strip, 106 * M + at * 100, "error");
+    return [seen, told.slice(0, 5), told.slice(-9), strip.minutes.length,
+      page.minutesOf(strip, 1000 * M).join("") == "error".repeat(60)];
+    """)
+    assert found[0] == ["unseen", "error", "healthy", "healthy", "stale", "stale", "stale"]
+    assert found[1] == ["unseen"] * 4 + ["degraded"]
+    tail = ["degraded", "degraded", "healthy", "healthy", "error", "error", "stale"]
+    assert found[2][:7] == tail
+    assert found[3:] == [60, True]

@@ -121,9 +121,8 @@ def run(args: Namespace, process: Process) -> int:
 
 def several(args: Namespace, process: Process) -> int:
     """The same with a control plane in each of several clusters."""
-    from agentctl.cli.run.contexts import places_of
+    from agentctl.cli.run.embedded import embedded_places
     from agentctl.demo.clusters import DemoClusters
-    from agentctl.kube.access import ClusterAccess
 
     for flag, value in (
         ("--port", args.port),
@@ -138,13 +137,9 @@ def several(args: Namespace, process: Process) -> int:
     try:
         if args.api_only:
             return serve(demo.kubeconfig_text(), process)
-        accesses = [
-            (name, ClusterAccess(server=plane.url, description=f"the embedded {name}"))
-            for name, plane in demo.planes.items()
-        ]
         names = ", ".join(demo.planes)
         greeting = f"{args.clusters} embedded control planes: {names}; ctrl-C ends them"
-        return shown(args, process, places_of(accesses), greeting)
+        return shown(args, process, embedded_places(demo), greeting)
     finally:
         demo.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Optional
 
+from agentctl.cli.commands.demo import count as cluster_count
 from agentctl.cli.config.flags import (
     add_choice,
     add_cluster,
@@ -38,6 +39,7 @@ of which can go on where it was, here or at another server of the same cluster.
 
 examples:
   agentctl serve --source demo          an embedded control plane; no cluster needed
+  agentctl serve --source demo --clusters 3
   open http://127.0.0.1:8080/           the status page, in a browser
   curl -N http://127.0.0.1:8080/api/agents/control-plane/status/stream
   curl http://127.0.0.1:8080/api/agents/control-plane/status
@@ -101,6 +103,12 @@ def configure(parser: Parser) -> None:
     group = parser.add_argument_group("cluster")
     about = "demo embeds a control plane that things happen to (default kube)"
     add_choice(group, "--source", of=("kube", "demo"), help=about)
+    group.add_argument(
+        "--clusters",
+        type=cluster_count,
+        metavar="N",
+        help="of --source demo: several control planes; the last goes down for a while",
+    )
     add_cluster(group)
     add_persistence(group)
     _add_streams(parser)

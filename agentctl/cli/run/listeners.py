@@ -55,6 +55,8 @@ def check_flags(args: Namespace) -> None:
             "--cors-origin has no meaning with --client-ca: a browser shows no certificate to "
             "another origin; give --token-file, or end the certificates in a proxy"
         )
+    if args.clusters and args.source != "demo":
+        raise UsageError("--clusters is of --source demo; give --context several times, or a glob")
     if args.source == "demo":
         for flag in ("--kubeconfig", "--context", "--insecure-plaintext-token"):
             if getattr(args, flag[2:].replace("-", "_")):
@@ -145,7 +147,9 @@ def greet(
     """Say on stderr what is served and how to read it; warn of what may not be meant."""
     if process.quiet:
         return
-    source = "the embedded control plane" if args.source == "demo" else "the cluster"
+    several = f"{args.clusters} embedded control planes"
+    embedded = several if args.clusters else "the embedded control plane"
+    source = embedded if args.source == "demo" else "the cluster"
     lines = [f"serving {', '.join(namespaces)} of {source}; ctrl-C ends it"]
     if not args.no_ui:
         scheme = "https" if args.tls_cert else "http"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 
 from agentctl import __version__
@@ -19,13 +19,13 @@ from agentctl.cli.host.secret_file import warn_of_token_file
 from agentctl.cli.host.stderr import complain, log_to, tell_end
 from agentctl.cli.host.systemd import service_of
 from agentctl.cli.run.contexts import ClusterSelection, selection
+from agentctl.cli.run.embedded import embedded
 from agentctl.cli.run.listeners import bind, check_flags, greet, names_listened_at
 from agentctl.cli.run.runner import SERVER_STOP_S, Runner
 from agentctl.cli.run.stream import SPARE_THREADS
 from agentctl.cli.run.watched import Watched, watched
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
-from agentctl.kube.access import ClusterAccess
 from agentctl.model import ItemKey
 from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
@@ -65,8 +65,9 @@ def serve(args: Namespace, process: Process) -> int:
     for line in chosen.greeting.splitlines():
         complain(process, line)
     with ExitStack() as stack:
-        load = stack.enter_context(_embedded()) if args.source == "demo" else None
-        found = watched(settings, names, process, load, chosen.places)
+        demo = stack.enter_context(embedded(args.clusters)) if args.source == "demo" else None
+        load, places = (demo.load, demo.places) if demo else (None, chosen.places)
+        found = watched(settings, names, process, load, places)
         broadcaster = channels_of(
             found.components,
             {one.name: one.evaluator.specs for one in found.clusters},
@@ -96,10 +97,10 @@ def serve(args: Namespace, process: Process) -> int:
         listeners = bind(args, services, tls)
         app = ServerApp(engine, services, [one.transport for one in listeners])
         beside = 0
-        if load is not None:
+        if demo is not None:
             from agentctl.demo import OTHER_CONNECTIONS
 
-            beside = engine.threads + OTHER_CONNECTIONS
+            beside = engine.threads + OTHER_CONNECTIONS * len(found.clusters)
         require(app.threads + beside + SPARE_THREADS, "this server")
         greet(args, process, found.namespaces, listeners)
         with service_of(process).told(engine.vitals, process.clock) as stopping:
@@ -149,13 +150,3 @@ def limits(args: Namespace, process: Process) -> StreamLimits:
         )
         complain(process, message)
     return StreamLimits(streams, args.max_streams_per_peer)
-
-
-@contextmanager
-def _embedded() -> Iterator[Callable[[], ClusterAccess]]:
-    """A control plane of our own, for as long as it is served."""
-    from agentctl.demo import DemoControlPlane
-
-    with DemoControlPlane() as demo:
-        access = ClusterAccess(server=demo.url, description="the embedded control plane")
-        yield lambda: access

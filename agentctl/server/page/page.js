@@ -22,7 +22,6 @@ const MAX_RETRY_MS = 1e9;
 const MAX_FEED = 200;
 const MAX_ROWS = 2000; // in the document, until more are asked for
 const MAX_TROUBLE = 12;
-const MAX_RUNS = 200; // that a strip keeps
 const MAX_NAMES = 60; // in one request for strips
 const MAX_QUERY = 6000; // characters of it: servers take 16 KB in all, some proxies 8
 
@@ -237,6 +236,7 @@ class Model {
     this.serverMs = 0; // of the newest event
     this.serverAt = 0; // when it was heard, by our monotonic clock
     this.lost = false; // nothing is heard at all
+    this.refused = false; // the server wants another token
   }
 
   serverNow(now) {
@@ -315,7 +315,7 @@ class Model {
     if (!same) {
       row.since = at;
       row.began = true;
-      remember(row, at, status);
+      mark(row.strip, at, status);
     }
     Object.assign(row, { status, message, details });
     news.changed.push(row);
@@ -342,8 +342,7 @@ class Model {
     const clusters = this.losses.clusters;
     for (const row of this.rows.values()) {
       const stale = this.lost || clusters.has("") || clusters.has(row.cluster);
-      const last = row.runs[row.runs.length - 1];
-      if (stale !== (last[1] === "stale")) remember(row, at, stale ? "stale" : row.status);
+      mark(row.strip, at, stale ? "stale" : row.status);
     }
   }
 }
@@ -362,7 +361,7 @@ function newRow(key, item, at, began) {
     details: item.details && typeof item.details === "object" ? item.details : null,
     since: at,
     began, // or it has been so for longer, who knows since when
-    runs: [[at, statusOf(item)]],
+    strip: newStrip(at, statusOf(item)),
     loaded: false,
   };
 }
@@ -374,12 +373,49 @@ function change(row, before, at) {
 
 const gone = (row, at) => ({ ...change(row, row.status, at), status: "removed", message: "" });
 
-function remember(row, at, state) {
-  const last = row.runs[row.runs.length - 1];
-  if (last[1] === state) return;
-  if (at <= last[0]) last[1] = state;
-  else row.runs.push([at, state]);
-  while (row.runs.length > MAX_RUNS || (row.runs.length > 1 && row.runs[1][0] < at - HOUR_MS)) row.runs.shift();
+// A strip: the worst state of each of the last sixty minutes, in as many bytes however it flaps.
+function newStrip(at, state) {
+  const strip = { minutes: new Uint8Array(COLUMNS), newest: minuteOf(at), state: WORST.indexOf(state) };
+  strip.minutes.fill(WORST.indexOf("unseen"));
+  strip.minutes[strip.newest % COLUMNS] = strip.state;
+  return strip;
+}
+
+const minuteOf = (at) => Math.floor(at / 60000);
+
+// Go on to a time: the minutes up to it are what it is now.
+function advance(strip, at) {
+  const minute = minuteOf(at);
+  for (let one = Math.max(strip.newest + 1, minute - COLUMNS + 1); one <= minute; one += 1) {
+    strip.minutes[one % COLUMNS] = strip.state;
+  }
+  strip.newest = Math.max(strip.newest, minute);
+}
+
+function mark(strip, at, state) {
+  advance(strip, at);
+  strip.state = WORST.indexOf(state);
+  const place = strip.newest % COLUMNS;
+  strip.minutes[place] = Math.max(strip.minutes[place], strip.state);
+}
+
+// The states of a strip, the oldest first.
+function minutesOf(strip, at) {
+  advance(strip, at);
+  return Array.from({ length: COLUMNS }, (_, one) => WORST[strip.minutes[(strip.newest + 1 + one) % COLUMNS]]);
+}
+
+// Take the past from elsewhere; what has been seen since stays.
+function recall(strip, runs, to) {
+  const from = (strip.newest - COLUMNS + 1) * 60000;
+  const past = columnsOf(runs, from, from + COLUMNS * 60000, COLUMNS);
+  const last = minuteOf(to);
+  past.forEach((state, one) => {
+    const minute = strip.newest - COLUMNS + 1 + one;
+    const place = minute % COLUMNS;
+    const seen = minute < last ? 0 : strip.minutes[place];
+    if (minute <= last) strip.minutes[place] = Math.max(seen, WORST.indexOf(state));
+  });
 }
 
 // Whether a row has a say: what the catalog declares as always unknown has none.
@@ -397,13 +433,16 @@ const inWords = (counts) =>
 // The verdict on all that is served, whatever the filter shows: { state, word, note }. What is
 // known to be bad goes first, then what is not seen; only what is seen whole can be healthy.
 function verdictOf(model) {
-  if (!model.begun) return { state: "waiting", word: "Connecting", note: "waiting for the first state" };
+  if (!model.begun) {
+    const [word, note] = model.refused ? ["No token", ""] : ["Connecting", "waiting for the first state"];
+    return { state: "waiting", word, note };
+  }
   const rows = [...model.rows.values()];
-  const counts = inWords(countsOf(rows));
   if (!rows.length) return { state: "unknown", word: "Nothing watched", note: "the server has no component" };
   const lostClusters = model.losses.clusters;
   const everything = model.lost || lostClusters.has("");
   const seen = everything ? [] : rows.filter((row) => !lostClusters.has(row.cluster));
+  const counts = inWords(countsOf(seen.length ? seen : rows));
   if (!seen.length) return { state: "stale", word: "Not live", note: `was: ${counts}` };
   const judged = seen.filter(decides);
   const worst = judged.reduce((so, row) => Math.max(so, severity(row.status)), judged.length ? 0 : 2);
@@ -781,7 +820,7 @@ function firstNames(rows) {
 // Fetches the strips of rows in view, a few names in a request, one request at a time.
 class StripLoader {
   constructor(hooks, env) {
-    this._hooks = hooks; // loaded(rows), refused(status), token()
+    this._hooks = hooks; // loaded(rows), token()
     this._env = env;
     this._wanted = new Map();
     this._busy = false;
@@ -863,10 +902,8 @@ class StripLoader {
       row.since = since;
       row.began = one.since_seen === true;
     }
-    row.runs = [...runs, ...row.runs.filter(([at]) => at > to)];
-    const state = this._hooks.stale(row) ? "stale" : row.status;
-    if (row.runs.length) remember(row, Math.max(to, row.runs[row.runs.length - 1][0]), state);
-    else row.runs = [[to, state]];
+    advance(row.strip, to);
+    recall(row.strip, runs, to);
   }
 }
 
@@ -931,6 +968,7 @@ function age(ms) {
 }
 
 // Each status has a shape of its own: [outline, its mark]; a lone mark is drawn as lines.
+const NAMED = { unseen: "not watched", stale: "not live" };
 const SHAPES = {
   healthy: ["M12 1a11 11 0 1 0 0 22a11 11 0 1 0 0-22z", "M6.5 12.5l4 4l7-8"],
   configured: ["M12 1a11 11 0 1 0 0 22a11 11 0 1 0 0-22zM12 4.5a7.5 7.5 0 1 1 0 15a7.5 7.5 0 1 1 0-15zM12 8.5a3.5 3.5 0 1 1 0 7a3.5 3.5 0 1 1 0-7z", ""],
@@ -968,7 +1006,8 @@ function favicon(state) {
 
 // ---------------------------------------------------------------- view
 
-const FLUSH_MS = 250; // at least between two frames: nobody reads faster
+const FLUSH_MS = 500; // between two frames, while things change: nobody reads faster
+const FIRST_ROWS = 150; // what a screen holds is shown first, the others right after it
 const ANNOUNCE_MS = 2000; // a verdict that holds for so long is said aloud
 
 // All that is seen of the page. `hooks`: token(text), now(), reload(), filtered(), wanted(row),
@@ -985,7 +1024,7 @@ class View {
     this._structure = false;
     this._feed = [];
     this._fresh = 0;
-    this._limit = MAX_ROWS;
+    this._limit = FIRST_ROWS;
     this._flushed = -Infinity;
     this._timer = null;
     this._detail = null;
@@ -1158,6 +1197,7 @@ class View {
     this._drop(groups);
     this._document.body.classList.toggle("dense", total > 40);
     this._by("axis").hidden = !shown;
+    this._by("components").hidden = !this._model.begun;
     const hidden = this._model.rows.size - total;
     put(this._by("shown"), hidden ? `${total} of ${this._model.rows.size} shown; the verdict is on all` : "");
     this._by("filter-clear").hidden = !hidden && !this._filtering();
@@ -1165,6 +1205,11 @@ class View {
     more.hidden = total <= shown;
     put(more, `Show ${Math.min(MAX_ROWS, total - shown)} more of ${total}`);
     if (!this._focus || !this._elements.has(this._focus)) this._focusable(first);
+    if (this._limit === FIRST_ROWS && shown) {
+      this._limit = MAX_ROWS;
+      more.hidden = true;
+      if (total > shown) this.redraw();
+    }
   }
 
   _place(group, rows) {
@@ -1275,7 +1320,7 @@ class View {
 
   _strip(parts) {
     const to = this._hooks.serverNow();
-    const columns = columnsOf(parts.row.runs, to - HOUR_MS, to, COLUMNS);
+    const columns = minutesOf(parts.row.strip, to);
     const drawn = columns.join();
     if (parts.drawn === drawn) return;
     parts.drawn = drawn;
@@ -1326,6 +1371,8 @@ class View {
     const section = this._by("trouble");
     section.hidden = !bad.length;
     const worst = bad.slice(0, MAX_TROUBLE);
+    section.classList.toggle("many", worst.length > 4);
+    worst.forEach((row) => row.began || this._hooks.wanted(row));
     const drawn = JSON.stringify(worst.map((row) => [row.key, row.status, row.message, row.since, bad.length]));
     if (drawn === this._troubleDrawn) return;
     this._troubleDrawn = drawn;
@@ -1416,19 +1463,19 @@ class View {
       fact.textContent = typeof value === "string" ? value : JSON.stringify(value);
       return [term, fact];
     }));
-    const runs = spans ? spans.map((span) => [Date.parse(span.from), span.state || span.status]) : row.runs;
-    const wide = columnsOf(runs, now - HOUR_MS, now, 240);
+    const runs = spans && spans.map((span) => [Date.parse(span.from), span.status]);
+    const wide = runs ? columnsOf(runs, now - HOUR_MS, now, 240) : minutesOf(row.strip, now);
     const ends = this._document.createElement("figcaption");
     ends.append(this._span("", `${clock(now - HOUR_MS, now).slice(-8, -3)} UTC`), this._span("", "last hour"), this._span("", `${clock(now, now).slice(0, 5)} UTC`));
     const strip = this._by("detail-strip");
-    strip.replaceChildren(this._picture(wide, 2), ends);
-    const told = (spans || row.runs.map(([from, state]) => ({ from: new Date(from).toISOString(), state, message: "" }))).slice(-50).reverse();
+    strip.replaceChildren(this._picture(wide, 480 / wide.length), ends);
+    const told = (spans || []).slice(-50).reverse();
     this._by("detail-spans").replaceChildren(...told.map((span) => {
       const item = this._document.createElement("li");
-      const state = span.state || span.status;
+      const state = span.status;
       item.dataset.status = state;
       item.append(this._span("since", `from ${clock(Date.parse(span.from), now)} UTC`), this._icon(state in SHAPES ? state : "waiting"),
-        this._span("word", state), this._span("message", text(span.message)));
+        this._span("word", NAMED[state] || state), this._span("message", text(span.message)));
       return item;
     }));
   }
@@ -1491,7 +1538,7 @@ class View {
     const legend = ["healthy", "unknown", "degraded", "error", "stale", "unseen"];
     this._by("legend").append(...legend.map((state) => {
       const one = this._span("key", "");
-      one.append(this._picture(new Array(6).fill(state), 2), state === "unseen" ? "not watched" : state === "stale" ? "not live" : state);
+      one.append(this._picture(new Array(6).fill(state), 2), NAMED[state] || state);
       return one;
     }));
   }
@@ -1623,9 +1670,8 @@ function put(element, content) {
 function summary(columns) {
   const minutes = new Map();
   for (const state of columns) minutes.set(state, (minutes.get(state) || 0) + 60 / columns.length);
-  const named = { unseen: "not watched", stale: "not live" };
   return [...minutes].filter(([state]) => state !== "absent")
-    .map(([state, count]) => `${named[state] || state} ${Math.round(count)} min`).join(", ");
+    .map(([state, count]) => `${NAMED[state] || state} ${Math.round(count)} min`).join(", ");
 }
 
 // ---------------------------------------------------------------- the page put together
@@ -1664,7 +1710,6 @@ class StatusPage {
     }, env);
     this._loader = new StripLoader({
       token: () => this._token,
-      stale: (row) => this._model.isStale(row),
       loaded: (rows) => this._view.strips(rows),
     }, env);
     this._view = new View(document, this._model, {
@@ -1719,11 +1764,13 @@ class StatusPage {
     this._connection = state;
     const wanted = state.phase === "refused";
     const open = state.phase === "open";
+    this._model.refused = wanted;
     if (open || wanted) {
       for (const row of this._model.rows.values()) row.loaded = false;
       this._loader.reset(open);
       if (open) this._view.strips();
     } else if (state.phase === "waiting") this._loader.reset(false);
+    if (wanted) this._view.redraw();
     if (open || wanted) this._view.tokenWanted(wanted ? wording(state, Boolean(this._token)) : "");
     this._show();
   }
@@ -1886,8 +1933,10 @@ class StatusPage {
     const now = this._env.now();
     const time = this._model.begun ? `${clock(this._model.serverNow(now), this._model.serverNow(now))} UTC` : "";
     const silent = this._liveness.heardAt === null ? "" : `nothing heard for ${age(this._liveness.silentMs)}`;
-    const next = phase === "waiting" && until ? `next try in ${Math.max(0, Math.ceil((until - now) / 1000))} s` : "";
-    const note = live === "live" && phase === "open" ? [time] : [message, live === "live" ? "" : silent, next || (phase === "connecting" ? "connecting" : "")];
+    const next = phase === "waiting" && until ? `next try in ${age(until - now + 999)}` : "";
+    const why = phase === "refused" ? "" : message;
+    const trying = next || (phase === "connecting" ? "connecting" : "");
+    const note = live === "live" && phase === "open" ? [time] : [why, live === "live" ? "" : silent, trying];
     this._view.liveness(live, note.filter(Boolean).join(" · "), phase === "waiting");
   }
 
@@ -1962,6 +2011,6 @@ if (typeof document !== "undefined") {
 } else {
   module.exports = {
     EventStreamDecoder, EventTooLarge, Losses, Model, Liveness, StreamReader, StripLoader, Tabs,
-    columnsOf, filtersOf, fragmentOf, passes, retryAfterMs, runsOf, verdictOf, age, exactly,
+    columnsOf, filtersOf, fragmentOf, newStrip, mark, minutesOf, recall, passes, retryAfterMs, runsOf, verdictOf, age, exactly,
   };
 }

@@ -58,6 +58,8 @@ def said(*args: str) -> str:
         ("--token-file /nonexistent/token", "--token-file /nonexistent/token: cannot be read"),
         ("--tls-cert /no/c --tls-key /no/k", "--tls-cert /no/c: cannot be read: "),
         ("--source demo --kubeconfig x", "--kubeconfig has no meaning with --source demo"),
+        ("--clusters 3", "--clusters is of --source demo"),
+        ("--source demo --clusters 1", "expected a number from 2"),
         ("--source demo --context x", "--context has no meaning with --source demo"),
         ("--source dmeo", "expected kube or demo, got 'dmeo'; did you mean demo?"),
         ("--max-streams 0", "--max-streams: expected a number from 1"),
