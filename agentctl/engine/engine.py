@@ -39,6 +39,10 @@ BATCH_MAX = 2 * INBOX_SIZE
 """Messages taken at once: a flood must not keep deadlines from being looked at."""
 
 
+WELL = Outcome(ExitCode.OK)
+NOTHING = "nothing was found: there is no component to show"
+
+
 class Engine:
     """Runs sources against one state and tells one outlet.
 
@@ -322,6 +326,8 @@ class Engine:
         if self._verdict is not None and decides:
             now = self._clock.monotonic()
             self.outcome = self._verdict.look(self._state.items(now), now, "") or self.outcome
+        elif self.outcome == WELL and not self._state.items(self._clock.monotonic()):
+            self.outcome = Outcome(ExitCode.OK, NOTHING)
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""

@@ -131,6 +131,7 @@ def test_verdicts_are_those_of_what_is_there(
 def test_a_component_may_be_chosen_before_it_is_there(shop: Shop) -> None:
     done = shop.call("status", "-o", "name", *AUTO, "--component", "deployment/new")
     assert (done.code, done.stdout) == (0, "")
+    assert done.stderr == "agentctl: nothing was found: there is no component to show\n"
     shop.add("new")
     done = shop.call("status", "-o", "json", *AUTO, "--component", "deployment/new")
     assert names(json.loads(done.stdout)["items"]) == ["deployment/new"]
