@@ -22,6 +22,7 @@ BENCHES = (
     "resources",
     "auto",
     "clusters",
+    "history",
     "fanout",
 )
 

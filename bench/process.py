@@ -189,10 +189,10 @@ class Bench:
             if self.pinned:
                 os.sched_setaffinity(0, self._server)
 
-    def server(self, module: str, *args: str) -> Child:
+    def server(self, module: str, *args: str, limit_s: float = LIMIT_S) -> Child:
         """Start a server: a module of this package, on the other core."""
         argv = [sys.executable, "-m", f"bench.{module}", *args]
-        return Child(argv, {**self._env, "PYTHONPATH": str(ROOT)})
+        return Child(argv, {**self._env, "PYTHONPATH": str(ROOT)}, limit_s)
 
     def run(self, argv: Sequence[str]) -> Usage:
         """Run to the end. Raises RuntimeError if it fails."""

@@ -37,6 +37,9 @@ class Scale:
     clusters_runs: int = 5
     clusters_idle_s: float = 15.0
 
+    history_components: int = 1000
+    history_minutes: int = 24 * 60
+
     fanout_readers: tuple[int, int] = (1000, 5000)
     """Many, also of those with gRPC, and as many as there may be."""
     fanout_runs: int = 3
@@ -76,6 +79,8 @@ QUICK = Scale(
     resources=50,
     resource_runs=1,
     workloads=12,
+    history_components=10,
+    history_minutes=12,
     clusters=3,
     clusters_runs=1,
     clusters_idle_s=0.5,

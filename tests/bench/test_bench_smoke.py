@@ -29,6 +29,7 @@ pytest.importorskip("trustme")
         "resources",
         "auto",
         "clusters",
+        "history",
         "fanout",
     ],
 )

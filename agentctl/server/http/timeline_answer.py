@@ -62,7 +62,7 @@ class TimelineAnswers:
         if window is None:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
-        form = _csv if wanted.format == "csv" else _json
+        form = csv_pieces if wanted.format == "csv" else json_pieces
         pieces = _Pieces(form(window, wanted.columns))
         self._under_way.add(pieces)
         kind = CSV if wanted.format == "csv" else JSON
@@ -86,7 +86,8 @@ class _Pieces:
         return next(self._pieces)
 
 
-def _json(window: HistoryWindow, width: int) -> Iterator[bytes]:
+def json_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:
+    """The body in pieces; ``width`` is how many columns are wanted, 0 for spans."""
     frame = window.frame
     kept = {one.key: one for one in window.rows}
 
@@ -109,7 +110,8 @@ def _json(window: HistoryWindow, width: int) -> Iterator[bytes]:
     yield f"],{tail}\n".encode("utf-8", "replace")
 
 
-def _csv(window: HistoryWindow, width: int) -> Iterator[bytes]:
+def csv_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:
+    """The same as CSV."""
     yield heading().encode()
     for rows in _portions(window, width):
         yield lines_of(window.frame, rows, width).encode("utf-8", "replace")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from agentctl.engine.policy import Notice
 from agentctl.model import ErrorCode
 from agentctl.net.timed_stream import ChunkDecoder
+from agentctl.server.http.timeline_answer import MAX_AT_ONCE
 from tests.fakes import FakeClock
 from tests.server.http_rig import STATUS, Client, Site, eventually
 from tests.server.replica import item
@@ -206,7 +208,7 @@ def test_old_http_head_and_unknown_parameters(site: Site) -> None:
 
 
 def test_others_are_answered_while_a_long_answer_is_not_taken(site: Site) -> None:
-    many = [item(f"c{number:05}", "error", "x" * 100) for number in range(10_000)]
+    many = [item(f"c{number:05}", "error", "x" * 100) for number in range(4_000)]
     site.replica.begin(*many)
     live(site, 2)
     with Client(site.http.port, receive_buffer=4096) as slow:
@@ -214,7 +216,7 @@ def test_others_are_answered_while_a_long_answer_is_not_taken(site: Site) -> Non
         assert slow.head().status == 200
         assert site.get("/healthz").status == 200
         slow._decoder = ChunkDecoder()
-        assert len(json.loads(slow.finish())["components"]) == 10_000
+        assert len(json.loads(slow.finish())["components"]) == 4_000
 
 
 def test_who_takes_nothing_is_cut(site: Site) -> None:
@@ -229,3 +231,38 @@ def test_who_takes_nothing_is_cut(site: Site) -> None:
             return not site.http._acceptor._connections
 
         eventually(cut)
+
+
+def test_so_many_are_made_at_once_and_no_more(site: Site) -> None:
+    site.replica.begin(*(item(f"c{number:05}", "error", "x" * 100) for number in range(5_000)))
+    live(site, 2)
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(Client(site.http.port, receive_buffer=4096))
+            for _ in range(MAX_AT_ONCE)
+        ]
+        for one in slow:
+            one.ask(TIMELINE)
+            assert one.head().status == 200
+        refused = site.get(TIMELINE)
+        assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+        assert site.errors("limit") == 1
+    eventually(lambda: site.get(TIMELINE + "?component=none", method="HEAD").status == 200)
+
+
+def test_a_fault_in_the_middle_cuts_the_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half an answer must not look like a whole one."""
+    site.replica.begin(item("grpc"))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("agentctl.server.fanout.history.row_of", broken)
+    with site.client() as client:
+        client.ask(TIMELINE)
+        assert client.head().status == 200
+        assert not client.rest().endswith(b"0\r\n\r\n")
+    assert "cannot go on with a request" in caplog.text
+    assert site.get("/healthz").status == 200
