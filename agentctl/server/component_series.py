@@ -1,14 +1,14 @@
 """Series of components for /metrics: status, last change, last verdict, latency of a probe.
 
 There may be ten thousand components, and the thread that makes the page has other readers to
-answer: what stays the same is kept as text, and the whole is put together without
-prometheus_client, some milliseconds for each thousand.
+answer: what stays the same is kept as text, put together without prometheus_client, and handed
+out in pieces.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from agentctl.engine.policy import Vitals
@@ -29,6 +29,9 @@ from agentctl.wire.prom_text import (
     status_lines,
     written,
 )
+
+PIECE = 500
+"""Components of which one family is told at once."""
 
 
 class _ComponentLines(NamedTuple):
@@ -60,36 +63,47 @@ class ComponentSeries:
         self._follow_all(broadcaster.items)
         broadcaster.on_news(self._follow)
 
+    @property
+    def many(self) -> bool:
+        """More than are told at once without keeping others waiting."""
+        return len(self._services.broadcaster.items) > PIECE
+
     def render(self) -> bytes:
         """The text of all families; nothing before the first state is known."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same in pieces, each of which takes some milliseconds to make."""
         items = self._services.broadcaster.items
         if not items:
-            return b""
+            return
         with self._lock:
             changed = dict(self._changed)
         # One that has come this very moment has yet to be followed.
         now = self._services.clock.now().timestamp()
-        lines = {}
-        for item in items:
-            key = item.key
-            at, kept = changed.get(key, now), self._lines.get(key)
-            same = kept is not None and kept.status is item.status and kept.changed == at
-            lines[key] = kept if kept is not None and same else _lines_of(item, at)
+        kept = self._lines
+        lines: dict[ItemKey, _ComponentLines] = {}
+        yield _bytes([STATUS.head()])
+        for some in _portions(items):
+            for item in some:
+                at, one = changed.get(item.key, now), kept.get(item.key)
+                same = one is not None and one.status is item.status and one.changed == at
+                lines[item.key] = one if one is not None and same else _lines_of(item, at)
+            yield _bytes([lines[item.key].statuses for item in some])
         self._lines = lines  # those that are gone are gone here, too
+        yield _bytes([LAST_CHANGE.head()])
+        for some in _portions(items):
+            yield _bytes([lines[item.key].change for item in some])
         verdicts = self._verdicts(self._services.vitals())
-        parts = [STATUS.head(), *[one.statuses for one in lines.values()]]
-        parts += [LAST_CHANGE.head(), *[one.change for one in lines.values()]]
-        parts.append(LAST_VERDICT.head())
-        for key, one in lines.items():
-            told = verdicts.of(key)
-            if told:
-                parts += (one.verdict, told)
+        yield _bytes([LAST_VERDICT.head()])
+        for some in _portions(items):
+            told = [(lines[item.key].verdict, verdicts.of(item.key)) for item in some]
+            yield _bytes([f"{start}{value}" for start, value in told if value])
         static = [f"{STATIC.name}{lines[one.key].labels} 1\n" for one in items if is_static(one)]
-        parts += [STATIC.head(), *static] if static else []
+        yield _bytes([STATIC.head(), *static] if static else [])
         probed = [(lines[one.key].labels, latency_s(one)) for one in items if one.details]
         latencies = [f"{PROBE_LATENCY.name}{at} {number(value)}\n" for at, value in probed if value]
-        parts += [PROBE_LATENCY.head(), *latencies] if latencies else []
-        return "".join(parts).encode("utf-8", "replace")
+        yield _bytes([PROBE_LATENCY.head(), *latencies] if latencies else [])
 
     def _verdicts(self, vitals: Vitals) -> _Verdicts:
         clock = self._services.clock
@@ -161,6 +175,14 @@ class _Verdicts:
             for names in sources
         ]
         return None if None in each else min(at for at in each if at is not None)
+
+
+def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + PIECE] for start in range(0, len(items), PIECE))
+
+
+def _bytes(parts: Iterable[str]) -> bytes:
+    return "".join(parts).encode("utf-8", "replace")
 
 
 def _lines_of(item: Item, changed: float) -> _ComponentLines:

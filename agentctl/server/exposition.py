@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agentctl.server.component_series import ComponentSeries
 from agentctl.server.metrics import BOUNDS_S
 from agentctl.server.services import Services
 
@@ -20,14 +19,14 @@ RESUME_OUTCOMES = ("difference", "replayed", "snapshot", "unchanged")
 EVENT_TYPES = ("delta", "error", "snapshot")
 
 
-def render(services: Services, components: ComponentSeries) -> tuple[bytes, str]:
-    """The page of /metrics, and its content type."""
+def render(services: Services) -> bytes:
+    """The page of /metrics but for its components, which may be many."""
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
     registry = CollectorRegistry()
     registry.register(_Families(services))
     ProcessCollector(registry=registry)
-    return generate_latest(registry) + components.render(), CONTENT_TYPE
+    return generate_latest(registry)
 
 
 class _Families:

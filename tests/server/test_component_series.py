@@ -11,8 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.model import Item, Status
-from agentctl.server.component_series import ComponentSeries
+from agentctl.net.timed_stream import ChunkDecoder
+from agentctl.server.component_series import PIECE, ComponentSeries
 from agentctl.server.services import Services
+from tests.server.http_rig import Site
 from tests.server.replica import Replica, item
 from tests.server.test_metrics import services
 
@@ -157,3 +159,26 @@ def test_ten_thousand_are_made_from_what_is_kept() -> None:
     replica.publish(*many[:-1], item("component-9999", "error"))
     series.render()
     assert sum(kept[key] is not line for key, line in series._lines.items()) == 1
+
+
+def test_many_are_told_in_pieces_between_which_others_are_answered() -> None:
+    many = [item(f"component-{number}") for number in range(2 * PIECE + 1)]
+    site = Site()
+    site.replica.begin(*many)
+    pieces = [*ComponentSeries(site.services).pieces()]
+    assert max(piece.count(b"\n") for piece in pieces) <= PIECE * len(Status)
+    with site.serve():
+        with site.client() as scraper:
+            scraper.ask("/metrics")
+            assert site.get("/livez").status == 200
+            head = scraper.head()
+            assert head.headers["transfer-encoding"] == "chunked"
+            scraper._decoder = ChunkDecoder()
+            text = scraper.finish().decode()
+        with site.client() as scraper:
+            scraper.ask("/metrics", version="1.0")
+            assert "content-length" not in scraper.head().headers
+            assert scraper.rest().count(b"agentctl_component_status{") == len(many) * len(Status)
+    families = {one.name: one for one in text_string_to_metric_families(text)}
+    assert len(families[STATUS].samples) == len(many) * len(Status)
+    assert "agentctl_ready" in families

@@ -18,7 +18,7 @@ from agentctl.engine.policy import SourceVitals, Vitals
 from agentctl.kube.probe_stats import Probed, ProbeStats
 from agentctl.server.auth import TokenGate
 from agentctl.server.component_series import ComponentSeries
-from agentctl.server.exposition import CONTENT_TYPE, render
+from agentctl.server.exposition import render
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import BOUNDS_S, ERROR_KINDS, Metrics
 from agentctl.server.services import ServerInfo, Services
@@ -47,8 +47,7 @@ def services(replica: Replica) -> Services:
 
 
 def scraped(made: Services) -> dict[str, Metric]:
-    page, content_type = render(made, ComponentSeries(made))
-    assert content_type == CONTENT_TYPE
+    page = render(made) + ComponentSeries(made).render()
     return {metric.name: metric for metric in text_string_to_metric_families(page.decode())}
 
 
@@ -200,7 +199,7 @@ def test_a_pass_over_5000_readers_takes_well_under_10_ms() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
 def test_promtool_has_nothing_to_say_against_it(made: Services) -> None:
-    page, _ = render(made, ComponentSeries(made))
+    page = render(made) + ComponentSeries(made).render()
     ours = b"".join(line + b"\n" for line in page.splitlines() if b"agentctl_" in line)
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=ours, capture_output=True, timeout=30, check=False

@@ -7,11 +7,12 @@ be long, and is made in pieces.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Optional
 
 from agentctl.server.component_series import ComponentSeries
 from agentctl.server.cors import Headers
-from agentctl.server.exposition import render
+from agentctl.server.exposition import CONTENT_TYPE, render
 from agentctl.server.fanout.narrowing import MAX_NARROWED
 from agentctl.server.http.answer import (
     HttpAnswer,
@@ -126,8 +127,12 @@ class Routes:
         return text_answer("ready") if self._services.ready else text_answer("not ready", 503)
 
     def _metrics(self, query: str) -> HttpAnswer:
-        body, content_type = render(self._services, self._components)
-        return HttpAnswer(200, content_type, body)
+        components = self._components
+        own = render(self._services)
+        if components.many:
+            pieces = chain([own], filter(None, components.pieces()))
+            return HttpAnswer(200, CONTENT_TYPE, None, (), pieces)
+        return HttpAnswer(200, CONTENT_TYPE, own + components.render())
 
     def _openapi(self, query: str) -> HttpAnswer:
         if self._described is None:
