@@ -21,6 +21,7 @@ from agentctl.server.app import ServerApp, Transport
 from agentctl.server.auth import TokenGate
 from agentctl.server.fanout.channels import channels_of
 from agentctl.server.fanout.entry import Entry
+from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
@@ -63,6 +64,7 @@ class Serving:
             (),
             WORLD.clock,
         )
+        self.broadcaster.history = StatusHistory(WORLD.clock, 86_400.0, namespaces)
         policy = {"heartbeat_s": 0.1, "backoff": Backoff(0.05, 0.2), **policy}
         engine = found.engine(self.broadcaster, StreamPolicy(**policy))
         self.services = Services(
