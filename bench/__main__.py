@@ -9,14 +9,16 @@ import platform
 import sys
 from collections.abc import Sequence
 
+from bench.builds import compile_all, kubectl_build, python_build
 from bench.figures import Figure, table
-from bench.process import workbench
+from bench.process import kubectl, workbench
 from bench.scale import QUICK, Scale
 
 BENCHES = (
     "startup",
     "throughput",
     "latency",
+    "components",
     "transports",
     "memory",
     "resources",
@@ -42,9 +44,10 @@ def main(argv: Sequence[str]) -> int:
     with workbench() as bench:
         where = "pinned to one core each" if bench.pinned else "not pinned"
         print(
-            f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores; "
-            f"client and server {where}"
+            f"{python_build()} on {platform.machine()}, {os.cpu_count()} cores; "
+            f"client and server {where}; {kubectl_build(kubectl())}"
         )
+        compile_all()
         for name in args.benches or BENCHES:
             module = importlib.import_module(f"bench.{name}")
             figures += module.run(bench, QUICK if args.quick else Scale())

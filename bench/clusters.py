@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from bench.figures import Figure, percentile
+from bench.latency import latencies
 from bench.process import Bench, Child, agentctl
 from bench.scale import Scale
 
@@ -50,28 +48,9 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
 
 
 def _latencies(bench: Bench, scale: Scale, server: Child, argv: Sequence[str]) -> list[float]:
-    """Milliseconds from the last change before each delta to its line: a busy host may make
-    one delta of two."""
+    """Milliseconds from each change to the first line that shows it, or a later one."""
     with bench.measured(argv) as client:
         client.line()
         time.sleep(scale.settle_s + 2.0)  # the watches, and the silent one's first outage
-        arrived: list[float] = []
-        reader = threading.Thread(target=_collect, args=(client, arrived))
-        reader.start()
-        server.tell(f"change {scale.latency_changes} {scale.latency_interval_s}")
-        written = json.loads(server.line()[1])
-        time.sleep(0.5)
-    reader.join()
-    places = ((at, bisect_right(written, at)) for at in arrived)
-    return [(at - written[place - 1]) * 1000 for at, place in places if place]
-
-
-def _collect(client: Child, arrived: list[float]) -> None:
-    """When the lines of deltas were here, until there are no more."""
-    while True:
-        try:
-            at, line = client.line()
-        except (RuntimeError, OSError, ValueError):
-            return
-        if b'"type":"delta"' in line:
-            arrived.append(at)
+        found = latencies(server, client, scale.latency_changes, scale.latency_interval_s)
+    return [seconds * 1000 for seconds in found]

@@ -12,6 +12,8 @@ import json
 import socket
 import sys
 from contextlib import ExitStack
+from itertools import count as count_up
+from itertools import islice
 from pathlib import Path
 
 from agentctl.apidouble.double import ApiDouble
@@ -35,9 +37,12 @@ def main() -> None:
         }
         (directory / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
         print("ready", flush=True)
+        ready = count_up(1)
         for line in sys.stdin:
             _, number, interval = line.split()
-            print(json.dumps(changes(doubles[0], int(number), float(interval))), flush=True)
+            numbers = list(islice(ready, int(number)))
+            moments = changes(doubles[0], "agents-controllers", numbers, float(interval))
+            print(json.dumps(moments), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ class Scale:
     peer_changes: int = 5000
     """The peer reads only so much of the stream: a rate is a rate."""
 
+    components: tuple[int, int] = (10, 1000)
+    """Few and many, of which one changes."""
+    components_runs: int = 3
+    components_changes: int = 300
+    components_interval_s: float = 0.02
+
     latency_runs: int = 3
     latency_changes: int = 200
     latency_interval_s: float = 0.02
@@ -69,6 +75,10 @@ QUICK = Scale(
     stream_pods=20,
     stream_changes=300,
     peer_changes=50,
+    components=(3, 12),
+    components_runs=1,
+    components_changes=10,
+    components_interval_s=0.005,
     latency_runs=1,
     latency_changes=10,
     latency_interval_s=0.005,

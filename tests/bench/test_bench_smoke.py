@@ -24,6 +24,7 @@ pytest.importorskip("trustme")
         "startup",
         "throughput",
         "latency",
+        "components",
         "transports",
         "memory",
         "resources",
