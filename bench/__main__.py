@@ -15,6 +15,8 @@ from bench.process import kubectl, workbench
 from bench.scale import QUICK, Scale
 
 BENCHES = (
+    "beside_kubectl",
+    "connections",
     "startup",
     "throughput",
     "latency",

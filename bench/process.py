@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Optional
@@ -215,14 +217,42 @@ def agentctl(*args: str) -> list[str]:
     return [*start, *args]
 
 
+def compile_all() -> None:
+    """Compile agentctl and what it needs beforehand, as an installation does."""
+    code = "import agentctl, yaml; print(*agentctl.__path__, *yaml.__path__, sep='\\n')"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    argv = [sys.executable, "-m", "compileall", "-q", *found.stdout.split("\n")]
+    subprocess.run(list(filter(None, argv)), timeout=LIMIT_S, check=False)
+
+
 def peer(name: str, *args: str) -> list[str]:
     """A script with the official client."""
     return [sys.executable, str(PEERS / f"{name}.py"), *args]
 
 
 def kubectl() -> Optional[str]:
-    """Where kubectl is, if it is."""
-    return shutil.which("kubectl")
+    """Where kubectl is, if it is: BENCH_KUBECTL, or the one on PATH.
+
+    Some of the latter only choose by the server's version among those that lie beside them, and
+    start that: then it is the one of their own version, started without that detour.
+    """
+    found = os.environ.get("BENCH_KUBECTL") or shutil.which("kubectl")
+    if found is None or not kubectl_version(found).endswith("-dispatcher"):
+        return found
+    minor = kubectl_version(found).lstrip("v").rpartition(".")[0]
+    beside = Path(found).resolve().with_name(f"kubectl.{minor}")
+    return str(beside) if beside.exists() else found
+
+
+@cache
+def kubectl_version(program: str) -> str:
+    """As ``v1.32.5``; empty where it does not say."""
+    argv = [program, "version", "--client", "-o", "json"]
+    done = subprocess.run(argv, capture_output=True, timeout=LIMIT_S, check=False)
+    try:
+        return str(json.loads(done.stdout)["clientVersion"]["gitVersion"])
+    except (ValueError, KeyError):
+        return ""
 
 
 @contextmanager

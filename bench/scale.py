@@ -12,6 +12,8 @@ class Scale:
     startup_runs: int = 15
     warm_up: bool = True
     schemes: tuple[str, ...] = ("http", "https")
+    round_trips_ms: tuple[int, ...] = (0, 20, 100)
+    connection_runs: int = 7
     stream_runs: int = 3
     stream_pods: int = 1000
     stream_changes: int = 50_000
@@ -71,6 +73,8 @@ QUICK = Scale(
     startup_runs=1,
     warm_up=False,
     schemes=("http",),
+    round_trips_ms=(1,),
+    connection_runs=1,
     stream_runs=1,
     stream_pods=20,
     stream_changes=300,

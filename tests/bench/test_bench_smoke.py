@@ -21,6 +21,8 @@ pytest.importorskip("trustme")
 @pytest.mark.parametrize(
     "name",
     [
+        "beside_kubectl",
+        "connections",
         "startup",
         "throughput",
         "latency",
