@@ -11,7 +11,7 @@ from typing import Optional
 
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
-from agentctl.kube.components import Component
+from agentctl.kube.components import NOT_INSTALLED, Component
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.judged import verdict
@@ -34,17 +34,24 @@ class Reason:
 class Explainer:
     """``components`` are those of the evaluator, which has the closer cuts."""
 
-    def __init__(self, components: Sequence[Component], evaluator: Evaluator) -> None:
+    def __init__(
+        self, components: Sequence[Component], evaluator: Evaluator, named: bool = False
+    ) -> None:
+        """``named``: these components were asked for, so that what is not there is told too."""
         self._components = {one.name: one for one in components}
         self._evaluator = evaluator
+        self._named = named
 
     def reasons(self, item: Item, now: float) -> list[Reason]:
         """Why an item is what it is; none for one that is fine or fixed by the catalog."""
+        absent = self._named and item.message == NOT_INSTALLED
+        if not absent and not needs_diagnosis(item):
+            return []
         component = self._evaluator.component(item.namespace, item.component)
-        if component is None or not needs_diagnosis(item):
+        if component is None:
             return []
         context = self._evaluator.context(item.namespace, now)
-        return list(self._of(component, context))
+        return [_absent(component, context)] if absent else list(self._of(component, context))
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
@@ -87,6 +94,18 @@ class Explainer:
         for need in check.needs(context.namespace):
             if view.blind(need.resource, need.namespace):
                 yield view.source_of(need.resource, need.namespace).spec
+
+
+def _absent(component: Component, context: Context) -> Reason:
+    from agentctl.kube.explain.presence import not_there
+
+    needs = [
+        need
+        for one in (*component.presence, *component.scope)
+        for need in one.needs(context.namespace)
+    ]
+    where = next((need.namespace for need in needs if need.namespace), context.namespace)
+    return Reason("present", Result(Status.CONFIGURED, NOT_INSTALLED), not_there(needs, where))
 
 
 def needs_diagnosis(item: Item) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentctl.clock import Clock
 from agentctl.diagnosis.events_lookup import CLUSTER_WIDE, EventsLookup, WarningEvent
-from agentctl.diagnosis.explain import Explainer, Reason, needs_diagnosis
+from agentctl.diagnosis.explain import Explainer, Reason
 from agentctl.diagnosis.text import KEY
 from agentctl.engine.stream import Sink
 from agentctl.kube.explain.finding import Kubectl, Ref, kubectl
@@ -88,8 +88,6 @@ class Diagnosis:
         self._lookup.begin()
 
     def __call__(self, item: Item) -> list[JSONObject]:
-        if not needs_diagnosis(item):
-            return []
         reasons = self._explainer.reasons(item, self._clock.monotonic())
         return [self._told(reason) for reason in reasons]
 

@@ -16,6 +16,8 @@ from agentctl.model import Status
 if TYPE_CHECKING:  # few catalogs have any
     from agentctl.kube.each import Each
 
+NOT_INSTALLED = "not installed"
+
 Holds = Callable[[Condition], Optional[bool]]
 """Whether a condition holds; None where that cannot be seen."""
 

@@ -10,7 +10,7 @@ from typing import Callable, Generic, Optional, TypeVar
 
 from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Check, Context, Result, blind, worst
-from agentctl.kube.components import Component
+from agentctl.kube.components import NOT_INSTALLED, Component
 from agentctl.kube.conditions import Condition
 from agentctl.kube.source_view import Read
 from agentctl.kube.view import View
@@ -138,7 +138,7 @@ class JudgedComponent:
                 result = blind(f"whether it is installed cannot be seen: {reason}")
         if not active:
             absent = there is False and (component.told or component.speaks)
-            why = "not installed" if absent else "none of its checks holds"
+            why = NOT_INSTALLED if absent else "none of its checks holds"
             result = Result(Status.CONFIGURED, why)
         return result, component.shows(result) and not any(one.early for one in results)
 

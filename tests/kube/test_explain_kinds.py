@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import pytest
 
+from agentctl.diagnosis.explain import Explainer
 from agentctl.diagnosis.text import sections
 from agentctl.kube.explain.finding import Explains, Finding, Ref
 from agentctl.kube.explain.known import KNOWN
@@ -229,3 +230,30 @@ def test_nothing_there_says_nothing_beside_what_is_well() -> None:
     assert cluster.says() == ("configured", "no jobs.batch there")
     done = {"conditions": [condition("Complete", "True")]}
     assert cluster.has("jobs", named("a", status=done)).says() == ("healthy", "")
+
+
+@pytest.mark.parametrize(
+    ("presence", "looked_for", "command"),
+    [
+        ("present: {crd: lamps.example.org}", ["crd lamps.example.org"], "get crds"),
+        (
+            "present: [{workload: a}, {workload: b, kinds: [DaemonSet]}]",
+            ["deployment a", "daemonset b"],
+            "get deployments",
+        ),
+        ("optional: true", ["deployment dex"], "get deployments"),
+    ],
+)
+def test_a_part_that_is_not_installed_is_explained_where_it_is_asked_for(
+    presence: str, looked_for: list[str], command: str
+) -> None:
+    check = "{kind: workload, names: [dex]}"
+    cluster = looking(f"components: [{{name: it, {presence}, checks: [{check}]}}]")
+    assert explained(cluster) == []
+    item = cluster.item()
+    assert item.message == "not installed"
+    (reason,) = Explainer(cluster.components, cluster.evaluator, named=True).reasons(item, 1000.0)
+    assert reason.check == "present"
+    assert reason.finding.facts["looked_for"] == looked_for
+    assert lines(reason.finding)[0] == command
+    assert "in namespace agents" in reason.finding.remedy

@@ -35,7 +35,7 @@ def diagnosing(
     for one in found.clusters:
         lookup = EventsLookup(one.context.client, clock)
         shell = Shell(settings.kubeconfig or "", one.kube_context, overriding(settings.overrides))
-        explainer = Explainer(found.components, one.evaluator)
+        explainer = Explainer(found.components, one.evaluator, bool(settings.components))
         by_cluster[one.name] = Diagnosis(explainer, lookup, shell, clock, one.name)
         lookups.append(lookup)
 
