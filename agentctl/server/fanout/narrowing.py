@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Notice
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lazy_regex import regex
 from agentctl.model import Item, replaced
 from agentctl.server.fanout.channel import Channel
@@ -33,6 +34,13 @@ _MAGIC = regex(r"[*?\[]")
 
 Wake = Callable[[Channel], None]
 Globs = tuple[str, ...]
+
+
+class _StateChange(NamedTuple):
+    """From one state to the next; see ``model.replaced``."""
+
+    before: Sequence[Item]
+    places: Optional[list[int]]
 
 
 class NarrowedChannel:
@@ -53,10 +61,17 @@ class NarrowedChannel:
         """The state is known, and nothing of it is of these components."""
         return self.channel.begun and not self._part.items
 
-    def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
-        """Take a state of all, the first one too."""
+    def publish(
+        self,
+        items: Sequence[Item],
+        versions: Mapping[str, str],
+        step: Optional[_StateChange] = None,
+    ) -> None:
+        """Take a state of all, the first one too; ``step`` led to it, where that is known."""
         if items is not self._looked_at:
-            self._part.take(items, replaced(self._looked_at, items))
+            known = step is not None and step.before is self._looked_at
+            places = step.places if known and step else replaced(self._looked_at, items)
+            self._part.take(items, places)
             self._looked_at = items
         if self.channel.begun:
             self.channel.publish(self._part.items, versions)
@@ -98,8 +113,12 @@ class NarrowedChannels:
         self._wakes.append(wake)
 
     def publish(self, items: Sequence[Item], versions: Mapping[str, str]) -> None:
-        for one in self._all(present=(items, versions)):
-            one.publish(items, versions)
+        before = self._present[0] if self._present is not None else ()
+        narrowed = self._all(present=(items, versions))
+        # Once for all of them: it looks at ten thousand items.
+        step = _StateChange(before, replaced(before, items)) if narrowed else None
+        for one in narrowed:
+            one.publish(items, versions, step)
 
     def tell(self, notice: Notice) -> None:
         for one in self._all():

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+from fnmatch import fnmatchcase
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentctl.cursor import decode, scope_of
 from agentctl.engine.policy import Notice
 from agentctl.kube.evaluate import Evaluator
-from agentctl.model import ErrorCode
+from agentctl.model import ErrorCode, Item, ItemKey, fold
 from agentctl.server.fanout import narrowing
 from agentctl.server.fanout.channels import channels_of
 from agentctl.server.fanout.narrowing import IDLE_S, MAX_NARROWED, NarrowedChannel
@@ -50,6 +55,25 @@ def test_a_snapshot_of_those_and_deltas_of_those_only() -> None:
     replica.clock.advance(30)
     replica.broadcaster.beat([])
     assert told(replica, some) == [("heartbeat", [])]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), unique=True), max_size=8), st.data())
+def test_any_course_is_told_as_if_it_looked_at_all(course: list[list[str]], data: Any) -> None:
+    replica = Replica().begin(item("a"), item("b"))
+    globs = ("a", "[bc]", "*")
+    readers = {glob: reader(replica, narrowed(replica, glob)) for glob in globs}
+    states: dict[str, dict[ItemKey, Item]] = {glob: {} for glob in globs}
+    kept = {"a": item("a"), "b": item("b")}
+    for names in course:
+        for name in names:
+            if name not in kept or data.draw(st.booleans()):
+                kept[name] = item(name, data.draw(st.sampled_from(["error", "healthy"])))
+        replica.publish(*(kept[name] for name in names))
+        for glob, some in readers.items():
+            while (entry := some.take(replica.clock.monotonic())) is not None:
+                states[glob] = fold(states[glob], entry.event)
+            wanted = {kept[name].key: kept[name] for name in names if fnmatchcase(name, glob)}
+            assert states[glob] == wanted
 
 
 def test_one_that_began_before_the_first_state_waits_for_it() -> None:
