@@ -147,3 +147,11 @@ def test_a_namespace_that_is_none_has_its_line(name: str) -> None:
     text = MINE.replace("namespace: mine", f"namespace: {name}")
     with pytest.raises(CatalogError, match=r"^my.yaml:2: expected .* as 'namespace'"):
         load(text.encode(), "my.yaml")
+
+
+def test_one_is_shown_by_its_name_alone(tmp_path: Path) -> None:
+    assert shown(tmp_path, "flux") == shown(tmp_path, "--catalog", "flux")
+    done = call("catalog", "show", "flux", "argocd", home=tmp_path)
+    assert (done.code, done.stdout) == (2, "")
+    assert "catalog show takes one catalog, got 2" in done.stderr
+    assert call("catalog", "show", "flux", "--catalog", "flux", home=tmp_path).code == 2

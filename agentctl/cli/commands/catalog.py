@@ -30,6 +30,7 @@ watch each:
 Print the catalog in force and the Kubernetes permissions that it needs, ready
 to be turned into RBAC. Start a catalog of your own from it:
 
+  agentctl catalog show flux
   agentctl catalog show > mine.yaml
   agentctl status --catalog mine.yaml
 
@@ -61,8 +62,8 @@ def configure(parser: Parser) -> None:
     about = "print it ('show'), name those that ship ('list') or that a cluster has ('detect'), "
     about += "try its rules ('test'), or write out what runs in a namespace ('generate')"
     parser.add_argument("action", type=one_of(*ACTIONS), metavar="|".join(ACTIONS), help=about)
-    about = "of 'test': a catalog file, and files of objects as kubectl -o yaml prints them; of "
-    about += "'detect': the catalogs to look for (default all that ship)"
+    about = "of 'show': the catalog; of 'test': a catalog, and files of objects as kubectl -o yaml "
+    about += "prints them; of 'detect': the catalogs to look for (default all that ship)"
     parser.add_argument("files", nargs="*", metavar="FILE", help=about)
     about = "show this one instead of the default; of 'generate' what finds (default auto)"
     parser.add_argument("--catalog", metavar="NAME|FILE", help=about)
@@ -99,11 +100,14 @@ def run(args: Namespace, process: Process) -> int:
     _refuse_connection(args)
     if args.action == "test":
         return _test(args, process)
-    if args.files:
-        hint = f": --catalog {args.files[0]}" if args.action == "show" else ""
-        raise UsageError(f"catalog {args.action} takes no file{hint}")
     if args.action == "list":
+        if args.files:
+            raise UsageError("catalog list takes no file")
         return _list(args, process)
+    given = [*args.files, *([args.catalog] if args.catalog else [])]
+    if len(given) > 1:
+        raise UsageError(f"catalog show takes one catalog, got {len(given)}")
+    args.catalog = next(iter(given), None)
     from agentctl.catalog.loader import load_chosen
     from agentctl.cli.config.layers import Layers
     from agentctl.cli.config.settings import namespaces

@@ -64,8 +64,8 @@ class LookUps:
         """Those that ship; where none begins so, files."""
         from agentctl.catalog.files import SHIPPED
 
-        if typed.get("action") in (["show"], ["list"]) and "files" not in typed:
-            return Completion()  # they take no file
+        if typed.get("action") == ["list"]:
+            return Completion()  # it takes none
         return Completion(tuple(map(Candidate, SHIPPED)), Directive.FILES)
 
     def components(self, typed: Typed) -> Completion:

@@ -138,7 +138,7 @@ def _remarks(rows: Sequence[Detected], sight: Sight) -> list[str]:
             f"{there} no workload could be looked at: whether it runs is not known"
             if sight.blind
             else f"{there} no workload has a name that the catalog knows: if it runs under others, "
-            "edit a copy (agentctl catalog show --catalog NAME)"
+            "edit a copy (agentctl catalog show NAME)"
         )
     if not rows:
         lines.append("nothing found that a catalog knows: see 'agentctl catalog list'")

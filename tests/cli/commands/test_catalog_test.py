@@ -113,4 +113,6 @@ def test_files_are_wanted_where_they_are_of_use(tmp_path: Path) -> None:
     done = call("catalog", "test", "mine.yaml", home=tmp_path)
     assert (done.code, "takes a catalog file and files" in done.stderr) == (2, True)
     done = call("catalog", "show", "mine.yaml", home=tmp_path)
-    assert (done.code, "--catalog mine.yaml" in done.stderr) == (2, True)
+    assert (done.code, "mine.yaml: cannot read the catalog" in done.stderr) == (2, True)
+    done = call("catalog", "list", "mine.yaml", home=tmp_path)
+    assert (done.code, "takes no file" in done.stderr) == (2, True)

@@ -261,4 +261,5 @@ def test_catalogs_that_ship_are_offered_by_name_and_else_files(tmp_path: Path) -
     assert complete(tmp_path, "catalog", "detect", "kn") == ["knative-serving", ":0"]
     assert complete(tmp_path, "catalog", "detect", "flux", "kn") == ["knative-serving", ":0"]
     assert complete(tmp_path, "catalog", "list", "kn") == [":4"]
+    assert complete(tmp_path, "catalog", "show", "kn") == ["knative-serving", ":0"]
     assert complete(tmp_path, "catalog", "de") == ["detect", ":4"]
