@@ -217,7 +217,10 @@ class NodeFields:
         value = self._text(node, field, expected)
         # A namespace is a DNS label: what is one with "x" is one with any.
         probe = fill(value, "x")
-        if self._subject is not None:
+        if self._subject is not None and NAME in value:
+            if field in ("namespace", "in"):  # watches are the same whatever is found
+                expected = f"one namespace for all that 'each' finds as {field!r}"
+                self._raise(self._place(node, field), expected, repr(short(value)))
             probe = probe.replace(NAME, "x")
         if not _DNS_NAME.match(probe) or len(probe) > 253:
             self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))

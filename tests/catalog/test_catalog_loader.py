@@ -177,6 +177,9 @@ ERRORS = [
     ("components:\n  - each: {kinds: [Pod]}\n    checks: [{kind: probe, protocol: tcp, "
      "address: 'a:1'}]\n", 3, "expected no check of kind 'probe' beside 'each'"),
     (one("{kind: lease, name: '{name}'}"), 4, "got '{name}'"),
+    ("components:\n  - each: {kinds: [Namespace]}\n    checks: [{kind: lease, name: a, "
+     "namespace: '{name}'}]\n", 3,
+     "expected one namespace for all that 'each' finds as 'namespace'"),
     (one("{kind: namespace}").replace("    checks", "    only: [fine]\n    checks"), 3,
      "expected healthy, configured, unknown, degraded or error as 'only'"),
     (one("namespace"), 4, "expected a mapping for a check"),
