@@ -6,7 +6,7 @@ from agentctl.diagnosis.explain import needs_diagnosis
 from agentctl.diagnosis.sink import Shell
 from agentctl.diagnosis.text import KEY
 from agentctl.kube.explain.finding import Kubectl, kubectl
-from agentctl.lenient_json import text
+from agentctl.lenient_json import mappings, text
 from agentctl.model import Item, JSONObject
 
 REMEDY = (
@@ -42,4 +42,11 @@ def _commands(item: Item) -> list[Kubectl]:
         found.append(kubectl(item.namespace, "get", "lease", lease, "-o", "yaml"))
     if item.details.get("missing_crds"):
         found.append(kubectl("", "get", "crds"))
+    resource = text(item.details, "resource")
+    for one in mappings(item.details, "worst")[:1] if resource else ():
+        found.append(kubectl(text(one, "namespace"), "describe", resource, text(one, "name")))
+    for one in mappings(item.details, "webhooks")[:1]:
+        kinds = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        name = f"--field-selector=metadata.name={text(one, 'configuration')}"
+        found.append(kubectl("", "get", kinds, name, "-o", "yaml"))
     return found

@@ -39,6 +39,7 @@ _TOLD_APART = frozenset(
         "replicas",
         "status",
         "webhooks",
+        "worst",
     )
 )
 
@@ -80,6 +81,8 @@ def _reason(reason: Mapping[str, Any], said: dict[str, str]) -> Iterator[str]:
     for pod in mappings(reason, "pods"):
         yield from _pod(pod)
     yield from _objects(mappings(reason, "objects"))
+    for one in mappings(reason, "worst"):
+        yield _named(one)
     for webhook in mappings(reason, "webhooks"):
         yield _webhook(webhook)
     for endpoint in mappings(reason, "not_ready"):
@@ -128,9 +131,7 @@ def _objects(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Of one alone all has been said above but its conditions."""
     for row in rows:
         if len(rows) > 1:
-            where = text(row, "namespace")
-            place = f" in {where}" if where else ""
-            yield f"{text(row, 'name')}{place} is {text(row, 'is')}: {text(row, 'message')}"
+            yield _named(row)
         step = STEP if len(rows) > 1 else ""
         for condition in mappings(row, "conditions"):
             yield step + _condition(condition)
@@ -138,6 +139,12 @@ def _objects(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{step}finalizers: {_plain(finalizers)}"
         if rule := text(row, "rule"):
             yield f"{step}rule: {rule}"
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    where = text(row, "namespace")
+    place = f" in {where}" if where else ""
+    return f"{text(row, 'name')}{place} is {text(row, 'is')}: {text(row, 'message')}"
 
 
 def _webhook(row: Mapping[str, Any]) -> str:

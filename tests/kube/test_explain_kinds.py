@@ -7,6 +7,7 @@ from typing import Any, Optional
 import pytest
 
 from agentctl.diagnosis.explain import Explainer
+from agentctl.diagnosis.from_server import second_hand
 from agentctl.diagnosis.text import sections
 from agentctl.kube.explain.finding import Explains, Finding, Ref
 from agentctl.kube.explain.known import KNOWN
@@ -257,3 +258,31 @@ def test_a_part_that_is_not_installed_is_explained_where_it_is_asked_for(
     assert reason.finding.facts["looked_for"] == looked_for
     assert lines(reason.finding)[0] == command
     assert "in namespace agents" in reason.finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("details", "command", "told"),
+    [
+        (
+            {
+                "resource": "jobs.batch",
+                "worst": [{"name": "a", "namespace": "shop", "is": "degraded", "message": "m"}],
+            },
+            "kubectl -n shop describe jobs.batch a",
+            "a in shop is degraded: m",
+        ),
+        (
+            {"webhooks": [{"configuration": "c", "name": "w", "is": "no caBundle"}]},
+            "--field-selector=metadata.name=c -o yaml",
+            "webhook w of c: no caBundle",
+        ),
+    ],
+)
+def test_over_a_server_the_next_command_is_about_what_it_names(
+    details: dict[str, Any], command: str, told: str
+) -> None:
+    item = Item("it", "agents", Status.DEGRADED, "m", details)
+    (reason,) = second_hand(item)
+    assert any(line.endswith(command) for line in reason["commands"])
+    text = sections([Item("it", "agents", Status.DEGRADED, "m", {"diagnosis": [reason]})])
+    assert any(told in line for line in text)
