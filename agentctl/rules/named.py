@@ -56,6 +56,7 @@ _BAD_TYPES = (
 _BUSY_TYPES = (
     *("Reconciling", "Updating", "Upgrading", "Creating", "Issuing", "Deploying", "Installing"),
     *("Provisioning", "Initializing", "Pending", "*InProgress", "*Progressing", "Deleting"),
+    *("Disrupting", "*Draining", "*Evicting"),
     *("Migrating", "Restarting", "Scaling", "*Updating", "*Upgrading", "*Scheduling"),
 )
 _GOOD_TYPES = (
@@ -122,7 +123,7 @@ _COUNTS = (
 )
 _FAILURES = ("error", "failureReason", "failureMessage")
 _ENDS = ("Complete", "Completed", "Available", "Progressing", "Succeeded")
-_BAD_REASONS = "*Fail*|*Error*|*Exceeded|*Invalid*"
+_BAD_REASONS = "*Fail*|*Error*|*Exceeded|*Invalid*|*Aborted"
 _FLAGS = ("ready", "healthy", "applied", "available", "pass", "success")
 
 
