@@ -30,8 +30,11 @@ BLOCK = 64
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+AGGREGATED = "apidiscovery.k8s.io/v2"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 DISCOVERY = "/apis"
+CORE = "/api"
+DISCOVERED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 class Server:
@@ -90,7 +93,9 @@ class Server:
         partial = "PartialObjectMetadata" in headers.get("accept", "")
         body = self._list(url.path, query, partial)
         status = "200 OK" if body is not None else "404 Not Found"
-        connection.sendall(head(status, f"Content-Length: {len(body or b'')}") + (body or b""))
+        kind = DISCOVERED if url.path in (CORE, DISCOVERY) else "application/json"
+        framing = f"Content-Length: {len(body or b'')}"
+        connection.sendall(head(status, framing, kind) + (body or b""))
         with self._lock:
             count = self._answered.setdefault(url.path, {"bytes": 0, "whole": 0})
             count["bytes"] += len(body or b"")
@@ -121,6 +126,8 @@ class Server:
             return self._listed(kind, [encoded(crd(name, partial)) for name in names])
         if path == DISCOVERY:
             return encoded(discovery(self._crds))
+        if path == CORE:
+            return encoded(core())
         return None
 
     def _listed(self, kind: str, items: list[bytes], token: str = "") -> bytes:
@@ -129,9 +136,9 @@ class Server:
         return opening[:-1] + b',"items":[' + b",".join(items) + b"]}"
 
 
-def head(status: str, framing: str) -> bytes:
+def head(status: str, framing: str, kind: str = "application/json") -> bytes:
     date = formatdate(usegmt=True)
-    lines = (f"HTTP/1.1 {status}", "Content-Type: application/json", f"Date: {date}", framing)
+    lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Date: {date}", framing)
     return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
@@ -165,7 +172,17 @@ def discovery(crds: int) -> dict[str, Any]:
         "metadata": {"name": "bench.example.com"},
         "versions": [{"version": "v1", "resources": resources}],
     }
-    return {"kind": "APIGroupDiscoveryList", "apiVersion": "v2", "items": [group]}
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": AGGREGATED, "items": [group]}
+
+
+def core() -> dict[str, Any]:
+    """Discovery of the core group, for kubectl: pods alone."""
+    kind = {"group": "", "version": "v1", "kind": "Pod"}
+    verbs = ["get", "list", "watch"]
+    pods = {"resource": "pods", "responseKind": kind, "scope": "Namespaced", "verbs": verbs}
+    versions = [{"version": "v1", "resources": [{**pods, "singularResource": "pod"}]}]
+    group = {"metadata": {"name": ""}, "versions": versions}
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": AGGREGATED, "items": [group]}
 
 
 def main() -> None:
