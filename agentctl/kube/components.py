@@ -70,12 +70,13 @@ class Component:
 
     def of(self, name: str) -> Component:
         """The component of the object of this name, of one that has ``each``."""
-        from agentctl.kube.each import bind
+        from agentctl.kube.each import bind, legible
 
         assert self.each is not None, "a template"
         return replace(
             self,
-            name=f"{self.each.noun}/{name}",
+            # Some kinds may be called anything, and terminals do what they are told.
+            name=f"{self.each.noun}/{legible(name)}",
             checks=bind(self.checks, name),
             conditions=bind(self.conditions, name),
             each=None,

@@ -257,3 +257,10 @@ def test_what_is_in_no_namespace() -> None:
     cluster.evaluator.evaluate(None, 1000.0)
     keys = [(item.namespace, item.component) for item in cluster.evaluator.items()]
     assert keys == [("one", "node/n1"), ("one", "lamp/a"), ("two", "node/n1")]
+
+
+def test_a_name_does_nothing_to_a_terminal() -> None:
+    cluster = Cluster(LAMPS).has(LAMP_SOURCE, lamp("\x1b[31mred\n\u202e"), lamp("blue"))
+    names = [name for name, _ in rows(cluster)]
+    assert len(names) == 2
+    assert all(name.isprintable() for name in names)
