@@ -7,6 +7,7 @@ main thread is, what its heap is after a collection each minute, and how soon it
 from __future__ import annotations
 
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -70,9 +71,9 @@ def metrics(tab: Tab) -> dict[str, float]:
 
 
 def main(seconds: float) -> None:
-    folder = tempfile.TemporaryDirectory()
-    browser = Browser(Path(folder.name) / "profile", "about:blank")
-    with folder, browser, LiveSite(quick=False) as site, changing(site):
+    profile = tempfile.mkdtemp()
+    browser = Browser(Path(profile), "about:blank")
+    with browser, LiveSite(quick=False) as site, changing(site):
         tab = browser.tab()
         tab.resize(1920, 1080)
         tab.call("Performance.enable", timeDomain="threadTicks")
@@ -103,6 +104,7 @@ def main(seconds: float) -> None:
                 f"heap {now['JSHeapUsedSize'] / 1e6:.1f} MB, {now['Nodes']:.0f} nodes",
                 flush=True,
             )
+    shutil.rmtree(profile, ignore_errors=True)  # the browser may still write
 
 
 if __name__ == "__main__":

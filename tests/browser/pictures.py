@@ -7,11 +7,12 @@ own. Each picture is named for what it shows.
 from __future__ import annotations
 
 import random
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Optional
@@ -184,14 +185,16 @@ class Studio:
             tab = self.tab(server.url("#tv"), 1920, 1080)
             small = {"width": 1920, "height": 1080, "deviceScaleFactor": 2 / 3, "mobile": False}
             tab.call("Emulation.setDeviceMetricsOverride", **small)
-            tab.wait_for("document.querySelectorAll('.strip svg').length > 60")
+            tab.wait_for("document.querySelectorAll('.strip svg').length > 100")
             self.save(tab, "dense")
             tab.close()
 
 
 def main(folder: Path) -> None:
-    profile = tempfile.TemporaryDirectory()
-    with profile, Browser(Path(profile.name) / "profile", "about:blank") as browser:
+    with ExitStack() as stack:
+        profile = tempfile.mkdtemp()
+        stack.callback(shutil.rmtree, profile, ignore_errors=True)  # it may still write
+        browser = stack.enter_context(Browser(Path(profile), "about:blank"))
         studio = Studio(browser, folder)
         studio.one_cluster()
         studio.several_clusters()

@@ -542,6 +542,7 @@ class StreamReader {
     this._abort = null;
     this._wake = null;
     this._atOnce = false;
+    this._failure = "";
     this.openedAt = null;
   }
 
@@ -590,6 +591,7 @@ class StreamReader {
         this._hooks.state({ phase: "refused", status: outcome.refused, message: outcome.message });
         return;
       }
+      this._failure = outcome.message; // told until it goes better
       const ms = this._atOnce ? 0 : this._delay(outcome);
       if (ms) {
         this._hooks.state({ phase: "waiting", until: this._env.now() + ms, message: outcome.message });
@@ -623,7 +625,7 @@ class StreamReader {
     this.openedAt = null;
     let openedAt = null;
     try {
-      this._hooks.state({ phase: "connecting" });
+      this._hooks.state({ phase: "connecting", message: this._failure });
       const headers = { Accept: "text/event-stream" };
       const [cursor, token] = [this._hooks.cursor(), this._hooks.token()];
       if (cursor && /^[\x21-\x7e]+$/.test(cursor)) headers["Last-Event-ID"] = cursor;
@@ -1535,7 +1537,7 @@ class View {
       event.preventDefault();
       this.filter({ ...this.filters, tv: true });
     });
-    const legend = ["healthy", "unknown", "degraded", "error", "stale", "unseen"];
+    const legend = ["healthy", "configured", "unknown", "degraded", "error", "stale", "unseen"];
     this._by("legend").append(...legend.map((state) => {
       const one = this._span("key", "");
       one.append(this._picture(new Array(6).fill(state), 2), NAMED[state] || state);

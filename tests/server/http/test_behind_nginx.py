@@ -30,18 +30,22 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+  upstream replicas {{ {servers} }}
   server {{
     listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://127.0.0.1:{upstream}; }}
+    location {prefix} {{ proxy_pass http://replicas/; proxy_set_header Host localhost; }}
   }}
 }}
 """
 
 
 @contextmanager
-def proxy(folder: Path, port: int, upstream: int) -> Iterator[None]:
+def proxy(folder: Path, port: int, *upstream: int, prefix: str = "/") -> Iterator[None]:
+    """In front of the servers at these ports, of which each is tried again at once."""
     assert NGINX is not None
-    (folder / "conf").write_text(CONFIG.format(folder=folder, port=port, upstream=upstream))
+    servers = " ".join(f"server 127.0.0.1:{one} max_fails=0;" for one in upstream)
+    config = CONFIG.format(folder=folder, port=port, servers=servers, prefix=prefix)
+    (folder / "conf").write_text(config)
     process = subprocess.Popen(
         [NGINX, "-p", str(folder), "-c", "conf", "-e", str(folder / "log")],
         stderr=subprocess.DEVNULL,
