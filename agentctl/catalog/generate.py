@@ -14,11 +14,12 @@ from typing import Any, Optional
 import yaml
 
 from agentctl.catalog.each import DEFAULT_CHECKS
+from agentctl.catalog.parse_component import is_name
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import NAME
 from agentctl.kube.components import Component
 from agentctl.kube.cuts.objects import Workload, cut_workload
-from agentctl.kube.each import Each
+from agentctl.kube.each import Each, legible
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import WORKLOADS
 from agentctl.kube.selects import selecting
@@ -69,7 +70,9 @@ def text_of(name: str, namespace: str, written: Sequence[Written], comments: Seq
     lines += [f"name: {_flow(name)}", f"namespace: {_flow(namespace)}", "components:"]
     for one in written:
         for comment in one.comments:
-            lines += wrap(comment, WIDTH, initial_indent="  # ", subsequent_indent="  #   ")
+            lines += wrap(
+                legible(comment), WIDTH, initial_indent="  # ", subsequent_indent="  #   "
+            )
         lines += _component_lines(one.declared)
     return "\n".join(lines) + "\n"
 
@@ -94,7 +97,7 @@ def _explicit(
         declared["each"]["kinds"] = [each.kind]
         yield Written(declared, (f"{each.kind}: not written out: {why}",))
         return
-    for name in found.names:
+    for name in filter(is_name, found.names):  # of others, no catalog could speak
         about = tuple(_about(each, evaluator, namespace, name))
         yield Written(explicit(template, each, name), about)
 

@@ -40,6 +40,11 @@ MAX_NAME = 320
 _COMPONENT_NAME = regex(rf"[A-Za-z0-9][A-Za-z0-9:._/-]{{0,{MAX_NAME - 1}}}\Z")
 
 
+def is_name(text: str) -> bool:
+    """Whether a component may be called so."""
+    return bool(_COMPONENT_NAME.match(text))
+
+
 class Followed(NamedTuple):
     """A component that a check follows, and where that is written."""
 
@@ -71,7 +76,7 @@ def component_of(
     line = fields.line_of("name")
     name = fields.text("name")
     home = fields.name("namespace", "")
-    if not _COMPONENT_NAME.match(name):
+    if not is_name(name):
         expected = f"a name of at most {MAX_NAME} letters, digits and ':._/-' as 'name'"
         raise fields.error(line, expected, repr(short(name)))
     declared = node.plain()
@@ -162,7 +167,7 @@ def _within(fields: NodeFields, source: str) -> dict[str, Any]:
         return {}
     within = NodeFields(node, source, "'within'", WITHIN_KEYS)
     name = within.text("name")
-    if not _COMPONENT_NAME.match(name):
+    if not is_name(name):
         expected = f"a name of at most {MAX_NAME} letters, digits and ':._/-' as 'name'"
         raise within.fail("name", expected)
     scope = _presence(within, source, fields.name("namespace", ""))
