@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from itertools import groupby
 
-from agentctl.timeline.buckets import columns
 from agentctl.timeline.facts import Row, Timeline
 
 HEADINGS = ("cluster", "namespace", "component", "from", "to", "status", "share", "message")
@@ -23,31 +21,16 @@ def heading() -> str:
     return _text([HEADINGS])
 
 
-def lines_of(timeline: Timeline, rows: Iterable[Row], width: int = 0) -> str:
-    """Of some rows; with ``width`` a line for as many of so many columns as show the same."""
+def lines_of(timeline: Timeline, rows: Iterable[Row]) -> str:
+    """Of some rows."""
     found: list[tuple[object, ...]] = []
     for row in rows:
         named = row.key.cluster, row.key.namespace, row.key.component
-        for start, end, *told in _column_runs(timeline, row, width) if width else _spans(row):
-            times = timeline.text_at(start), timeline.text_at(end)
-            found.append((*named, *times, *told))
+        for span in row.spans:
+            times = timeline.text_at(span.start), timeline.text_at(span.end)
+            share = "" if span.rest is None else round(span.share, 4)
+            found.append((*named, *times, span.state.value, share, span.message))
     return _text(found)
-
-
-def _spans(row: Row) -> Iterable[tuple[int, int, str, object, str]]:
-    for span in row.spans:
-        share = "" if span.rest is None else round(span.share, 4)
-        yield span.start, span.end, span.state.value, share, span.message
-
-
-def _column_runs(
-    timeline: Timeline, row: Row, width: int
-) -> Iterable[tuple[int, int, str, object, str]]:
-    at = 0
-    for state, same in groupby(columns(row.spans, timeline.span, width)):
-        end = at + len(list(same))
-        yield timeline.span * at // width, timeline.span * end // width, state.value, "", ""
-        at = end
 
 
 def _text(rows: Iterable[tuple[object, ...]]) -> str:

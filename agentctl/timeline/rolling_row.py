@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from agentctl.model import ItemKey
+from agentctl.timeline.column_tally import ColumnTally
 from agentctl.timeline.facts import Row, Span
 from agentctl.timeline.last_messages import PastMessage
 from agentctl.timeline.rolling import ABSENT, STALE, UNSEEN
@@ -33,19 +34,40 @@ def row_of(
     return Row(key, tuple(spans), dict(zip(STATES, totals)), changes)
 
 
+def columns_of(
+    key: ItemKey, runs: CompactRuns, start: int, end: int, heard: int, width: int
+) -> tuple[Row, bytes]:
+    """The same without spans, and the worst code in each of ``width`` equal parts."""
+    tally = ColumnTally(start, end, width)
+    before, seen, after = _parts(runs, start, end, heard)
+    if seen.end > seen.start or not after:
+        runs.tally(tally, seen.start, seen.end)
+    for one in (*before, *after):
+        tally.cover(one.start, one.end, one.code)
+        tally.totals[one.code] += one.end - one.start
+    return Row(key, (), dict(zip(STATES, tally.totals)), tally.changes), bytes(tally.worst)
+
+
 def _all(runs: CompactRuns, start: int, end: int, heard: int) -> Iterator[Stretch]:
-    """Without a hole: also what was before the first run and after the last beat."""
+    """Without a hole."""
+    before, seen, after = _parts(runs, start, end, heard)
+    yield from before
+    if seen.end > seen.start or not after:
+        yield from runs.stretches(seen.start, seen.end)
+    yield from after
+
+
+def _parts(
+    runs: CompactRuns, start: int, end: int, heard: int
+) -> tuple[list[Stretch], Stretch, list[Stretch]]:
+    """What was before the first run, what the runs say, and what was after the last beat."""
     began = min(max(runs.began, start), end)
-    if began > start:
-        yield Stretch(start, began, UNSEEN, 1.0, None, 0)
     heard = max(began, min(heard, end))
-    last = ABSENT
-    for one in runs.stretches(began, heard):
-        last = one.code
-        yield one
-    if end > heard:
-        code = last if last in (ABSENT, UNSEEN) else STALE
-        yield Stretch(heard, end, code, 1.0, None, 0)
+    last = runs.code_at(heard)
+    before = [Stretch(start, began, UNSEEN, 1.0, None, 0)] if began > start else []
+    code = last if last in (ABSENT, UNSEEN) else STALE
+    after = [Stretch(heard, end, code, 1.0, None, 0)] if end > heard else []
+    return before, Stretch(began, heard, last, 1.0, None, 0), after
 
 
 class _Messages:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.timeline.column_tally import ColumnTally
 from agentctl.timeline.facts import SpanState
 
 STATES = tuple(SpanState)
@@ -198,6 +199,44 @@ class CompactRuns:
             if code not in _HIDDEN:
                 known = code
             yield Stretch(low, high, code, 1.0, None, int(changed))
+
+    def code_at(self, moment: int) -> int:
+        """What it was at a time, or first, if it was not yet."""
+        return self._runs[max(0, bisect_left(self._runs, (moment + 1) << 3) - 1)] & _STATE
+
+    def tally(self, tally: ColumnTally, start: int, end: int) -> None:
+        """Add what lies between two times, as ``stretches`` has it, without making any."""
+        runs, coarse = self._runs, len(self._detail)
+        first = self._first(start)
+        chosen = runs[first : bisect_left(runs, end << 3)]
+        if not chosen:
+            return
+        codes, edges = [run & _STATE for run in chosen], [run >> 3 for run in chosen]
+        began, edges[0] = edges[0], max(edges[0], start)
+        edges.append(end)
+        totals, known = tally.totals, self._known_before(first)
+        for place, code in enumerate(codes):
+            lasted = edges[place + 1] - edges[place]
+            tally.cover(edges[place], edges[place + 1], code)
+            at = first + place
+            if at >= coarse:
+                if at == coarse:
+                    known = self._known
+                if code not in _HIDDEN:
+                    if known not in (_NEVER, code) and (place or began >= start):
+                        tally.changes += 1
+                    known = code
+                totals[code] += lasted
+                continue
+            share, rest, changes = _read(self._detail[at])
+            over = runs[at + 1] >> 3
+            if (place == 0 and began < start) or over > end:
+                changes = changes * lasted // max(1, over - (began if place == 0 else edges[place]))
+            tally.changes += changes
+            part = lasted if rest is None else round(lasted * share)
+            totals[code] += part
+            if rest is not None:
+                totals[rest] += lasted - part
 
     def _first(self, start: int) -> int:
         """The first run that was not over before ``start``; one may have lasted no time."""

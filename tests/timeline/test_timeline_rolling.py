@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from agentctl.model import Delta, Item, ItemKey, Status, diff
 from agentctl.timeline import rolling
+from agentctl.timeline.buckets import columns
 from agentctl.timeline.facts import Row, SpanState
 from agentctl.timeline.last_messages import MOST, LastMessages
 from agentctl.timeline.rolling import Place, RollingTimeline
-from agentctl.timeline.rolling_row import row_of
+from agentctl.timeline.rolling_row import columns_of, row_of
+from agentctl.timeline.runs import STATES, CompactRuns
 from tests.fakes import FakeClock
 
 DAY_S = 86_400.0
@@ -94,6 +96,42 @@ def test_it_says_of_each_moment_what_was_told_of_it(
         assert sum(row.totals.values()) == sum(lasted) * 1000
         told = states_of(states, key)
         assert row.transitions == sum(one is not other for one, other in zip(told, told[1:]))
+
+
+@given(
+    st.lists(st.tuples(SMALL_STATES, st.integers(1, 4), st.booleans()), min_size=1, max_size=12),
+    st.integers(1, 40),
+    st.sampled_from([None, 3.0, 7.7, 100.0]),
+    st.sampled_from([0, 20]),
+)
+def test_columns_are_those_of_the_spans(
+    steps: list[tuple[dict[ItemKey, Item], int, bool]],
+    width: int,
+    back_s: Optional[float],
+    stuck_s: int,
+) -> None:
+    watch = Watch(*steps[0][0].values())
+    for state, seconds, lost in steps:
+        watch.lost = {HERE: "why"} if lost else {}
+        watch.tell(*state.values())
+        watch.wait(seconds)
+    watch.clock.advance(stuck_s)
+    now = watch.timeline.now()
+    start = watch.timeline.began if back_s is None else now - round(back_s * 1000)
+    for key, kept in watch.timeline.rows.items():
+        row = watch.row(key, back_s)
+        heard = watch.timeline.heard_until(now)
+        for runs in (kept.runs.since(start), coarsened(kept.runs.since(start))):
+            spans = row_of(key, runs, (), start, now, heard)
+            found, worst = columns_of(key, runs, start, now, heard, width)
+            assert [STATES[code] for code in worst] == columns(spans.spans, now - start, width)
+            assert (found.totals, found.transitions) == (spans.totals, spans.transitions)
+        assert found.totals.keys() == row.totals.keys()
+
+
+def coarsened(runs: CompactRuns) -> CompactRuns:
+    runs.thin(4)
+    return runs
 
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:

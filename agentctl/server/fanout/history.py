@@ -10,14 +10,16 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import groupby
 from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Delta, Item
-from agentctl.timeline.facts import Gap, Row, Timeline
+from agentctl.timeline.facts import Gap, Row, SpanState, Timeline
 from agentctl.timeline.rolling import ABSENT, Place, RollingRow, RollingTimeline
-from agentctl.timeline.rolling_row import row_of
+from agentctl.timeline.rolling_row import columns_of, row_of
+from agentctl.timeline.runs import STATES
 
 Since = Union[timedelta, datetime, None]
 """How far back from now, or a time; None for all that is kept."""
@@ -126,13 +128,20 @@ class HistoryWindow:
             at, seen = row.runs.lasting
         return self.frame.at(at - self.start), seen
 
-    def row(self, row: RollingRow, whole: bool = False) -> Row:
-        """Of one of ``rows``; ``whole``: however many spans it has."""
+    def row(self, row: RollingRow) -> Row:
+        """Of one of ``rows``."""
         with self.lock:
             runs, said = row.runs.since(self.start), row.said.read()
-        if not whole:
-            runs.thin(self.room)
+        runs.thin(self.room)
         return row_of(row.key, runs, said, self.start, self.end, self.heard)
+
+    def columns(self, row: RollingRow, width: int) -> tuple[Row, list[tuple[SpanState, int]]]:
+        """The same in ``width`` equal parts: no spans, and the worst of each, with how many
+        beside each other are alike."""
+        with self.lock:
+            runs = row.runs.since(self.start)
+        found, worst = columns_of(row.key, runs, self.start, self.end, self.heard, width)
+        return found, [(STATES[code], len(list(same))) for code, same in groupby(worst)]
 
 
 def _reason(place: Place, reason: str) -> str:

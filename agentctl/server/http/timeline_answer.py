@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import accumulate
 from typing import Any
 
+from agentctl.lazy_dataclass import replace
 from agentctl.model import format_time
 from agentctl.server.fanout.history import FutureTime, HistoryWindow
 from agentctl.server.http.answer import (
@@ -24,9 +25,9 @@ from agentctl.server.http.answer import (
 )
 from agentctl.server.http.request import Refusal, TimelineRequest
 from agentctl.server.services import Services
-from agentctl.timeline.buckets import columns
 from agentctl.timeline.csv_lines import heading, lines_of
-from agentctl.timeline.facts import Row
+from agentctl.timeline.facts import Row, Span
+from agentctl.timeline.rolling import RollingRow
 
 CSV = "text/csv; charset=utf-8"
 
@@ -89,42 +90,54 @@ class _Pieces:
 def json_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:
     """The body in pieces; ``width`` is how many columns are wanted, 0 for spans."""
     frame = window.frame
-    kept = {one.key: one for one in window.rows}
 
-    def parts(row: Row) -> dict[str, Any]:
+    def component(one: RollingRow) -> dict[str, Any]:
         if not width:
+            row = window.row(one)
             return {**frame.numbers_json(row), **frame.spans_json(row)}
-        shown = groupby(columns(row.spans, frame.span, width))
-        runs = [[state.value, len(list(same))] for state, same in shown]
-        since, seen = window.beginning(kept[row.key])
+        row, shown = window.columns(one, width)
+        since, seen = window.beginning(one)
         begun = {"since": format_time(since), "since_seen": seen}
+        runs = [[state.value, count] for state, count in shown]
         return {**frame.numbers_json(row), **begun, "columns": runs}
 
     head, tail = _text(frame.head_json())[:-1], _text(frame.tail_json())[1:]
     yield f'{head},"components":['.encode()
     separator = ""
     for rows in _portions(window, width):
-        texts = [_text(parts(row)) for row in rows]
-        yield (separator + ",".join(texts)).encode("utf-8", "replace")
+        text = ",".join([_text(component(one)) for one in rows])
+        yield (separator + text).encode("utf-8", "replace")
         separator = ","
     yield f"],{tail}\n".encode("utf-8", "replace")
 
 
 def csv_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:
-    """The same as CSV."""
+    """The same as CSV: a line for each span, or for columns beside each other that are alike."""
+    frame = window.frame
+
+    def told(one: RollingRow) -> Row:
+        if not width:
+            return window.row(one)
+        row, shown = window.columns(one, width)
+        ends = list(accumulate((count for _, count in shown), initial=0))
+        times = [frame.span * column // width for column in ends]
+        states = (state for state, _ in shown)
+        return replace(row, spans=tuple(map(Span, times, times[1:], states)))
+
     yield heading().encode()
     for rows in _portions(window, width):
-        yield lines_of(window.frame, rows, width).encode("utf-8", "replace")
+        yield lines_of(frame, map(told, rows)).encode("utf-8", "replace")
 
 
-def _portions(window: HistoryWindow, width: int) -> Iterator[list[Row]]:
-    """Rows, as many at a time as a piece may be made of."""
-    rows: list[Row] = []
+def _portions(window: HistoryWindow, width: int) -> Iterator[list[RollingRow]]:
+    """As many rows at a time as a piece may be made of."""
+    most = 2 * window.room
+    rows: list[RollingRow] = []
     work = 0
     for one in window.rows:
-        row = window.row(one, whole=bool(width))
-        rows.append(row)
-        work += len(row.spans) + len(one.runs) // 10 + width // 2 + ROW_WORK
+        rows.append(one)
+        runs = len(one.runs)
+        work += ROW_WORK + (width // 2 + runs // 4 if width else min(runs, most) + runs // 10)
         if work >= PIECE_WORK:
             yield rows
             rows, work = [], 0
