@@ -17,7 +17,7 @@ import queue
 import random
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
@@ -27,10 +27,12 @@ from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
 from agentctl.engine.unseen import hopeless, some_complete, unseen
-from agentctl.engine.verdict import Verdict
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode
 from agentctl.redact import redact
+
+if TYPE_CHECKING:
+    from agentctl.engine.verdict import Verdict
 
 INBOX_SIZE = 1000
 """Messages that may wait; a source that finds it full waits, and its peer with it."""
@@ -61,7 +63,11 @@ class Engine:
         companions: Sequence[Companion] = (),
     ) -> None:
         self._policy = policy
-        self._verdict = Verdict(policy.goal) if policy.goal else None
+        self._verdict: Optional[Verdict] = None
+        if policy.goal:
+            from agentctl.engine.verdict import Verdict
+
+            self._verdict = Verdict(policy.goal)
         self._state = state
         self._clock = clock
         self._stream = outlet

@@ -8,7 +8,6 @@ from typing import Optional
 from agentctl.engine.health import SourceHealth
 from agentctl.engine.outage import ServerHealth
 from agentctl.engine.policy import Outcome
-from agentctl.engine.refusals import refusals_told
 from agentctl.errors import ExitCode, RefusedError, StreamingUnsupported
 
 ORDER = (ExitCode.DISCONNECTED, ExitCode.STREAMING_UNSUPPORTED, ExitCode.REFUSED)
@@ -21,6 +20,8 @@ def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:
     refused = [failure for failure in failures if isinstance(failure, RefusedError)]
     if not failures or len(refused) < len(failures):
         return None
+    from agentctl.engine.refusals import refusals_told
+
     return Outcome(ExitCode.REFUSED, refusals_told(refused))
 
 

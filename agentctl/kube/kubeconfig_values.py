@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from agentctl.errors import ConfigError
-from agentctl.kube.impersonation import impersonation_headers
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lazy_regex import regex
@@ -115,14 +114,18 @@ def user_values(user: KubeconfigEntry, secure: bool) -> dict[str, Any]:
         "token_file": token_file,
         "username": username,
         "password": password,
-        "impersonation": impersonation_headers(
-            user.text("as"),
-            user.text("as-uid"),
-            user.texts("as-groups"),
-            user.text_lists("as-user-extra"),
-            user.what,
-        ),
+        "impersonation": _impersonation(user),
     }
+
+
+def _impersonation(user: KubeconfigEntry) -> tuple[tuple[str, str], ...]:
+    given = user.text("as"), user.text("as-uid"), user.texts("as-groups")
+    extra = user.text_lists("as-user-extra")
+    if not any((*given, extra)):
+        return ()
+    from agentctl.kube.impersonation import impersonation_headers
+
+    return impersonation_headers(*given, extra, user.what)
 
 
 def _file_or_data(entry: KubeconfigEntry, key: str, secure: bool) -> tuple[str, str]:

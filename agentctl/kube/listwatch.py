@@ -25,7 +25,6 @@ from agentctl.errors import (
     StreamingUnsupported,
 )
 from agentctl.kube.decode import ExpiredError, LineSplitter, LineTooLong, WatchDecoder
-from agentctl.kube.locate import locate
 from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.lazy_dataclass import dataclass
@@ -123,6 +122,8 @@ class ListWatch:
         Its version and its scope may be others each time.
         """
         if not self._spec.resource.version:
+            from agentctl.kube.locate import locate
+
             found = locate(self.api, self._spec.resource)
             self._path = found.path(self._spec.namespace) if found is not None else ""
         return bool(self._path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from agentctl.kube.access import ClusterAccess
-from agentctl.kube.impersonation import impersonation_headers
 from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.lazy_dataclass import dataclass, field, replace
 
@@ -39,6 +38,8 @@ class Overrides:
 
     def in_access(self, access: ClusterAccess) -> ClusterAccess:
         """``access`` of a pod with what is overridden. Raises ConfigError."""
+        from agentctl.kube.impersonation import impersonation_headers
+
         impersonated = impersonation_headers(
             self.as_user, self.as_uid, self.as_groups, what=access.description
         )

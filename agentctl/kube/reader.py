@@ -14,7 +14,6 @@ from typing import Any, Optional
 
 from agentctl.debug_log import DebugLog
 from agentctl.errors import ServerError, SourceError
-from agentctl.kube.api_failures import failure_of
 from agentctl.kube.client import JSON, ApiClient, ApiSession
 from agentctl.kube.decode import parse
 from agentctl.net.endpoint import Timeouts
@@ -105,6 +104,8 @@ def reader(client: ApiClient) -> Iterator[ApiReader]:
 
 def refusal(response: Response, verb: str, noun: str) -> tuple[SourceError, dict[str, Any]]:
     """What an answer that is not 200 means, and its Status (empty if it sent none)."""
+    from agentctl.kube.api_failures import failure_of  # where all is well, of no use
+
     try:
         body = response.read_all(MAX_ERROR_BYTES)
     except ServerError:  # too large or too slow: the status says enough

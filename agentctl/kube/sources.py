@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Optional
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.engine.attempt import Source
 from agentctl.kube.context import KubeContext
 from agentctl.kube.discovery_source import DiscoverySource
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.proof import ProofSource
 from agentctl.kube.resources import CRDS, SERVED, WatchSpec
 from agentctl.kube.source import KubePollSource, KubeSource
 from agentctl.kube.state import AimedProbe, KubeState
-from agentctl.kube.wide import WideSpec
+
+if TYPE_CHECKING:
+    from agentctl.kube.wide import WideSpec
 
 
 def cluster_sources(
@@ -49,6 +50,8 @@ def cluster_sources(
         if spec.name in whole:
             sources[-1].stands_in_for = whole[spec.name].name
     if not once and any(spec.resource.is_api for spec in specs):
+        from agentctl.kube.proof import ProofSource
+
         sources.append(ProofSource(specs, context, max_staleness_s))
     for source in sources:
         source.cluster = context.cluster
@@ -59,7 +62,13 @@ def cluster_state(
     evaluator: Evaluator, sources: Sequence[Source], wide: Sequence[WideSpec] = ()
 ) -> KubeState:
     """The state that these sources feed; what asks on its own account is told what to ask."""
-    proof = next((source for source in sources if isinstance(source, ProofSource)), None)
+    prove: Optional[Callable[[], None]] = None
+    for source in sources:
+        if source.proves:
+            from agentctl.kube.proof import ProofSource
+
+            assert isinstance(source, ProofSource), "nothing else proves"
+            prove = source.poke
     by_name = {source.name: source for source in sources}
     probes = []
     for spec in evaluator.specs:
@@ -75,7 +84,7 @@ def cluster_state(
             at = [evaluator.view.source_of(need.resource, need.namespace) for need in needs]
             names = frozenset(one.spec.name for one in at)
             probes.append(AimedProbe(source, spec.namespace, names))
-    return KubeState(evaluator, proof.poke if proof else lambda: None, probes, wide)
+    return KubeState(evaluator, prove or (lambda: None), probes, wide)
 
 
 def _with_wide(specs: Iterable[WatchSpec], whole: Mapping[str, WideSpec]) -> Iterator[WatchSpec]:

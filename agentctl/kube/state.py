@@ -9,12 +9,12 @@ from agentctl.engine.messages import Change, News, Received, Replaced
 from agentctl.engine.policy import Notice
 from agentctl.kube.check import Context
 from agentctl.kube.evaluate import Evaluator
-from agentctl.kube.wide import WideSpec, split
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item
 
 if TYPE_CHECKING:
     from agentctl.kube.probe_source import ProbeSource
+    from agentctl.kube.wide import WideSpec
 
 
 class AimedProbe(NamedTuple):
@@ -58,6 +58,8 @@ class KubeState:
         if parts is None:
             self._take(message.source, message.changes, isinstance(message, Replaced))
             return
+        from agentctl.kube.wide import split
+
         for name, changes in split(parts, message.changes):
             self._take(name, changes, isinstance(message, Replaced))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from agentctl.redact.families import BY_HEAD, BY_STEM
 from agentctl.redact.keys import NAMES, SHORT, VALUES, flag_holds_a_secret, holds_a_secret
-from agentctl.redact.known_secrets import replace_secrets
 from agentctl.redact.printable import (
     ELLIPSIS,
     LIMIT,
@@ -62,6 +61,8 @@ def redact(text: str, limit: int = LIMIT) -> str:
     """
     if len(text) <= limit and text.isprintable() and not is_suspect(text):
         return text
+    from agentctl.redact.known_secrets import replace_secrets  # few texts need it
+
     cut = len(text) > WINDOW
     if cut:
         text = without_edge(text[:WINDOW])
@@ -180,7 +181,8 @@ def may_hold_a_token(text: str) -> bool:
     if not _STEMS.isdisjoint(words):
         for stem in _STEMS.intersection(words):
             for family in BY_STEM[stem]:
-                if family.prefix in text:
+                at = text.find(family.prefix)
+                if at >= 0 and len(text) - at >= len(family.prefix) + family.least:
                     return True
     if max(map(len, words), default=0) >= _LONG:
         for word in words:

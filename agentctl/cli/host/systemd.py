@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Callable, Optional
 
-from agentctl.cli.host.process import Process
+from agentctl.cli.host.service import Service
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
 from agentctl.engine.policy import StreamPolicy, Vitals
@@ -88,19 +88,6 @@ def _trouble(vitals: Vitals, now: float) -> str:
     return ""
 
 
-class Service:
-    """The service manager that waits for word from this process; this one does not."""
-
-    def policy(self, policy: StreamPolicy) -> StreamPolicy:
-        """The same, for an engine that shows that it is alive."""
-        return policy
-
-    @contextmanager
-    def told(self, vitals: Callable[[], Vitals], clock: Clock) -> Iterator[Callable[[], None]]:
-        """Tell how a run is; what it yields is to be called when the run is told to stop."""
-        yield lambda: None
-
-
 class Systemd(Service):
     def __init__(self, send: Send, watchdog_s: Optional[float]) -> None:
         self._notifier = Notifier(send, watchdog_s)
@@ -126,15 +113,15 @@ class Systemd(Service):
             notifier.stopping()
 
 
-def service_of(process: Process) -> Service:
+def service_of(environ: Mapping[str, str]) -> Service:
     """Who waits for word from this process, by its environment."""
-    address = process.environ.get("NOTIFY_SOCKET")
+    address = environ.get("NOTIFY_SOCKET")
     if not address:
         return Service()
     if address[0] not in "/@":
         log.debug("systemd: NOTIFY_SOCKET=%s is no address that is known here", address)
         return Service()
-    return Systemd(sender(address), watchdog_s(process.environ, os.getpid()))
+    return Systemd(sender(address), watchdog_s(environ, os.getpid()))
 
 
 def watchdog_s(environ: Mapping[str, str], pid: int) -> Optional[float]:

@@ -103,7 +103,7 @@ def serve(args: Namespace, process: Process) -> int:
             beside = engine.threads + OTHER_CONNECTIONS * len(found.clusters)
         require(app.threads + beside + SPARE_THREADS, "this server")
         greet(args, process, found.namespaces, listeners)
-        with service_of(process).told(engine.vitals, process.clock) as stopping:
+        with service_of(process.environ).told(engine.vitals, process.clock) as stopping:
             outcome = Runner(app, None, SERVER_STOP_S).run(stopping)
     return tell_end(process, outcome)
 

@@ -8,8 +8,8 @@ from typing import Optional
 
 from agentctl.cli.config.settings import Settings, policy, resolve
 from agentctl.cli.host.process import Process
+from agentctl.cli.host.service import Service
 from agentctl.cli.host.stderr import complain, tell_end
-from agentctl.cli.host.systemd import Service, service_of
 from agentctl.cli.host.time_limit import GRACE_S, TimeLimit, time_limit
 from agentctl.cli.output.outputs import Output, output
 from agentctl.cli.recording.recorder import recorder
@@ -60,7 +60,11 @@ def show(
     says how many threads there must be room for beside those of an engine.
     """
     limit = time_limit(args, process, once=not watch)
-    service = service_of(process) if watch else Service()
+    service = Service()
+    if watch:
+        from agentctl.cli.host.systemd import service_of
+
+        service = service_of(process.environ)
     asked = service.policy(policy(args, limit))
     out = _live(args, settings, asked, process) or output(
         args, settings.title, process, watch, limit.end_patience_s

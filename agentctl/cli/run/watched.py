@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Optional
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.catalog.loader import load_chosen
 from agentctl.cli.config.settings import Settings
@@ -21,16 +21,18 @@ from agentctl.kube.client import ApiClient
 from agentctl.kube.components import Component
 from agentctl.kube.console import Console
 from agentctl.kube.context import KubeContext
-from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.find_access import discover
 from agentctl.kube.overrides import Overrides
 from agentctl.kube.sources import cluster_sources, cluster_state
-from agentctl.kube.wide import WideSpec, widened
 from agentctl.lazy_dataclass import replace
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import ItemKey, Status
 from agentctl.redact import redact
+
+if TYPE_CHECKING:
+    from agentctl.kube.resources import Cut
+    from agentctl.kube.wide import WideSpec
 
 log = DebugLog(__name__)
 
@@ -47,7 +49,11 @@ class WatchedCluster(NamedTuple):
     @property
     def wide(self) -> list[WideSpec]:
         """Its watches of all namespaces, where several are watched."""
-        return widened(self.evaluator.specs, self.name) if self.evaluator.several else []
+        if not self.evaluator.several:
+            return []
+        from agentctl.kube.wide import widened
+
+        return widened(self.evaluator.specs, self.name)
 
     def rests_on(self) -> dict[ItemKey, tuple[tuple[str, ...], ...]]:
         """Each component's sources; of one that has a wide watch in its place, both names."""
@@ -160,7 +166,11 @@ def watched(
     if settings.probed_at:
         catalog = catalog.probed_at(settings.probed_at)
     selected = catalog.select(settings.components)
-    closer = CLOSER if settings.diagnose else None
+    closer: Optional[Mapping[Cut, Cut]] = None
+    if settings.diagnose:
+        from agentctl.kube.cuts.facts import CLOSER
+
+        closer = CLOSER
 
     def client_of(provider: AccessProvider) -> ApiClient:
         return ApiClient(

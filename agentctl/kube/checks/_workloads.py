@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.kube.check import NAME, Fields, fill
-from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import WORKLOADS, Cut, Need
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KINDS = WORKLOADS
 DEFAULT_KINDS = ("Deployment",)
@@ -58,6 +60,8 @@ def described(kinds: Sequence[str]) -> str:
 
 def not_installed(kinds: Sequence[str], where: str) -> Finding:
     """What to do where there is none."""
+    from agentctl.kube.explain.finding import Finding, kubectl
+
     resources = ",".join(f"{kind.lower()}s" for kind in kinds)
     return Finding(
         f"install it in namespace {where}, or say where it is (--namespace, --catalog)",

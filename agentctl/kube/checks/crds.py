@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, worst
-from agentctl.kube.cuts.facts import cut_crd_facts
 from agentctl.kube.cuts.objects import cut_crd, cut_served
-from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import CRDS, SERVED, Need
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "crds"
 FIELDS = ("names",)
@@ -59,6 +60,9 @@ class CrdsCheck(Check):
         return result
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.cuts.facts import cut_crd_facts
+        from agentctl.kube.explain.finding import Finding, kubectl
+
         facts: dict[str, Any] = dict(result.details)
         missing = result.details.get("missing_crds", ())
         deleting = result.details.get("deleting_crds", ())

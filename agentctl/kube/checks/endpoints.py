@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place, worst
 from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds, subject_of
 from agentctl.kube.checks.env import setting
-from agentctl.kube.cuts.facts import cut_endpoint_facts
 from agentctl.kube.cuts.objects import Endpoints, cut_endpoints, cut_env
-from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector, Requirement
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "endpoints"
 FIELDS = (
@@ -94,6 +95,7 @@ class EndpointsCheck(Check):
         return worst(results)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.cuts.facts import cut_endpoint_facts
         from agentctl.kube.explain.endpoints import none_labelled, not_ready
 
         where = place(self.namespace, context.namespace)

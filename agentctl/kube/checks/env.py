@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks._workloads import Names, not_installed, parse_kinds
 from agentctl.kube.cuts.objects import Env, EnvVar, cut_env
-from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import Need
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "env"
 FIELDS = ("workload", "kinds", "variables", "default", "namespace")
@@ -49,6 +51,8 @@ class EnvCheck(Check):
         return Result(Status.ERROR, message)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.explain.finding import Finding, kubectl
+
         where = place(self.namespace, context.namespace)
         found = self.workload.first(context.view, context.namespace, where, cut_env)
         if found.value is None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from math import inf
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.cuts.objects import Lease, cut_lease
-from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import LEASES, Need
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_regex import regex
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "lease"
 FIELDS = ("name", "names", "max_age", "namespace", "absent")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, place
-from agentctl.kube.cuts.facts import NamespaceFacts, cut_namespace_facts
 from agentctl.kube.cuts.objects import cut_namespace
-from agentctl.kube.explain.finding import Finding, kubectl
 from agentctl.kube.resources import NAMESPACES, Need
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "namespace"
 FIELDS = ("name",)
@@ -38,6 +39,9 @@ class NamespaceCheck(Check):
         return Result(Status.HEALTHY)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.cuts.facts import NamespaceFacts, cut_namespace_facts
+        from agentctl.kube.explain.finding import Finding, kubectl
+
         name = place(self.name, context.namespace)
         look = kubectl("", "get", "namespace", name, "-o", "yaml")
         if context.view.get(NAMESPACES, "", cut_namespace, name) is None:

@@ -6,12 +6,11 @@ Many are counted, and the worst three named. Nothing of them is kept but their v
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import NAME, Check, Context, Fields, Result, blind, fill
 from agentctl.kube.cuts.resources import ResourceCut
-from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import Need, Resource, resource_of
 from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
 from agentctl.lazy_dataclass import dataclass
@@ -19,6 +18,9 @@ from agentctl.lazy_regex import regex
 from agentctl.model import Status
 from agentctl.rules.scope import Path
 from agentctl.rules.syntax import AtomError, parse_path
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "resource"
 FIELDS = ("of", "in", "names", "labels", "rules", "generation", "grace", "expires")

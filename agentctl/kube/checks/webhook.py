@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks.endpoints import ABSENT, count
 from agentctl.kube.cuts.objects import cut_endpoints
 from agentctl.kube.cuts.webhooks import Webhook, Webhooks, cut_webhooks
-from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import (
     ENDPOINTSLICES,
     MUTATING_WEBHOOKS,
@@ -26,6 +25,9 @@ from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lazy_regex import regex
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "webhook"
 FIELDS = ("names", "kinds", "namespace", "absent")

@@ -7,7 +7,7 @@ is not fine is told with the pod that explains it best.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Check, Context, Fields, Result, blind, place, worst
@@ -20,14 +20,15 @@ from agentctl.kube.checks._workloads import (
     parse_kinds,
     subject_of,
 )
-from agentctl.kube.cuts.facts import cut_workload_facts
 from agentctl.kube.cuts.objects import Workload, cut_workload
 from agentctl.kube.cuts.pods import PodTrouble, cut_pod
-from agentctl.kube.explain.finding import Finding
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import Labels, LabelSelector
 from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Status
+
+if TYPE_CHECKING:
+    from agentctl.kube.explain.finding import Finding
 
 KIND = "workload"
 FIELDS = ("names", "labels", "kinds", "pods", "namespace", "absent", "zero")
@@ -103,6 +104,8 @@ class WorkloadCheck(Check):
         return sorted(found, key=lambda pair: (pair[1].name, pair[0]))
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.cuts.facts import cut_workload_facts
+
         where = place(self.namespace, context.namespace)
         if self.labels is not None:
             matching = self._matching(context, where, self.labels)

@@ -11,11 +11,11 @@ from typing import Optional
 import pytest
 
 from agentctl.cli.host.process import FdOutput, Process
+from agentctl.cli.host.service import Service
 from agentctl.cli.host.systemd import (
     LOOK_S,
     SILENT_S,
     Notifier,
-    Service,
     sender,
     service_of,
     watchdog_s,
@@ -154,7 +154,7 @@ class TestTheEnvironment:
         import sys
 
         process = Process({"NOTIFY_SOCKET": address}, FdOutput(1), sys.stderr)
-        assert type(service_of(process)) is Service
+        assert type(service_of(process.environ)) is Service
 
     def test_nobody_listens(self, tmp_path: Path) -> None:
         for address in (str(tmp_path / "none"), "@agentctl-none", "/" + "n" * 200, "/a\0b"):
