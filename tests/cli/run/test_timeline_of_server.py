@@ -114,8 +114,8 @@ def test_what_is_coarse_says_its_share(tmp_path: Path) -> None:
     with served() as site:
         site.replica.begin(item("grpc"))
         for number in range(2_000):
-            site.clock.advance(0.1)
-            site.replica.publish(item("grpc", "error" if number % 4 else "healthy", "why"))
+            site.clock.advance(0.3 if number % 2 else 0.1)
+            site.replica.publish(item("grpc", "healthy" if number % 2 else "error", "why"))
             if not number % 10:
                 site.replica.broadcaster.beat([])
         done = timeline(site, tmp_path, "-o", "json")
