@@ -17,7 +17,7 @@ from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import Context, Result
 from agentctl.kube.components import Component, evaluation_order
 from agentctl.kube.cuts.objects import cut_namespace
-from agentctl.kube.judged import ConditionMemos, JudgedComponent, Memo
+from agentctl.kube.judged import JudgedComponent, Memo, Memos
 from agentctl.kube.rechecks import Rechecks
 from agentctl.kube.resources import NAMESPACES, SERVED, Cut, WatchSpec, plan
 from agentctl.kube.view import View
@@ -102,7 +102,7 @@ class Evaluator:
                 self._resting[source].update(self._units[index].dependents)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
         self._dirty: set[tuple[int, str]] = set()
-        self._conditions = {name: ConditionMemos(self.view) for name in namespaces}
+        self._memos = {name: Memos(self.view) for name in namespaces}
         self._members = self._members_of(components)
         self._found = {index: self._found_by(index) for index in self._members}
         self._components: dict[int, dict[str, JudgedComponent]] = {
@@ -217,7 +217,7 @@ class Evaluator:
         if member:
             component = self._members[index].now[member]
         tell = partial(self._soil, index, member)
-        return JudgedComponent(component, self.view, self._conditions[namespace], tell)
+        return JudgedComponent(component, self._memos[namespace], tell)
 
     def _found_by(self, index: int) -> Memo[tuple[str, ...]]:
         """The names of a unit's members, worked out anew when they may be others."""

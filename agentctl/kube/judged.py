@@ -6,7 +6,7 @@ Each is asked again when what it has read is another, or it is due (``Memo``).
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Generic, Optional, TypeVar
+from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
 from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Check, Context, Result, blind, worst
@@ -20,6 +20,7 @@ from agentctl.model import Item, Status
 log = DebugLog(__name__)
 
 T = TypeVar("T")
+Part = Union[Check, Condition]
 Ask = Callable[[Context], Result]
 
 
@@ -71,27 +72,44 @@ class Memo(Generic[T]):
         return recheck_at is not None and now >= recheck_at
 
 
-class ConditionMemos:
-    """The memos of the conditions in one namespace: one for all equal ones."""
+class Memos:
+    """The memos of the checks and conditions in one namespace: one for all equal ones."""
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._memos: dict[Condition, Memo[Optional[bool]]] = {}
+        self._known: dict[object, Memo[Any]] = {}
 
     def of(
-        self, condition: Condition, owner: object, tell: Callable[[], None]
-    ) -> Memo[Optional[bool]]:
-        """``tell`` is called when it may be another; see ``drop``."""
-        memo = self._memos.get(condition)
+        self,
+        part: Part,
+        ask: Callable[[Context], T],
+        owner: object,
+        tell: Callable[[], None],
+    ) -> Memo[T]:
+        """What ``ask`` says of a part; ``tell`` is called when it may say something else.
+
+        It is good until the owner drops it.
+        """
+        key = _key(part)
+        memo = self._known.get(key)
         if memo is None:
-            memo = self._memos[condition] = Memo(condition.holds, self._view)
+            memo = self._known[key] = Memo(ask, self._view)
         memo.tells[owner] = tell
         return memo
 
-    def drop(self, condition: Condition, owner: object) -> None:
-        memo = self._memos.get(condition)
+    def drop(self, part: Part, owner: object) -> None:
+        key = _key(part)
+        memo = self._known.get(key)
         if memo is not None and owner in memo.tells and memo.drop(owner):
-            del self._memos[condition]
+            del self._known[key]
+
+
+def _key(part: Part) -> object:
+    try:
+        hash(part)
+    except TypeError:  # it holds a list: then it is one of its own
+        return id(part)
+    return part
 
 
 class _Gate(NamedTuple):
@@ -106,20 +124,19 @@ class JudgedComponent:
     """The verdict on one component in one namespace. ``tell`` is called when there is to be
     another."""
 
-    def __init__(
-        self, component: Component, view: View, conditions: ConditionMemos, tell: Callable[[], None]
-    ) -> None:
+    def __init__(self, component: Component, memos: Memos, tell: Callable[[], None]) -> None:
         self.component = component
         self.result: Optional[Result] = None
         """The last verdict."""
         self.item: Optional[Item] = None
         """What is shown of it; None for nothing."""
         self._tell = tell
-        self._conditions = conditions
-        self._memos = {
-            id(one): conditions.of(one, self, self._reopen) for one in component.all_conditions
+        self._memos = memos
+        self._conditions = {
+            id(one): memos.of(one, one.holds, self, self._reopen)
+            for one in component.all_conditions
         }
-        self._asks = [self._asked(check, view) for check in component.checks]
+        self._asks = [self._asked(check) for check in component.checks]
         self._gate: Optional[_Gate] = None
 
     def judge(self, context: Context) -> tuple[Result, bool]:
@@ -144,20 +161,14 @@ class JudgedComponent:
 
     def drop(self) -> None:
         """There is no such component any more."""
-        for ask in self._asks:
-            if isinstance(ask, Memo):
-                ask.drop(self)
-        for condition in self.component.all_conditions:
-            self._conditions.drop(condition, self)
+        parts: tuple[Part, ...] = (*self.component.checks, *self.component.all_conditions)
+        for part in parts:
+            self._memos.drop(part, self)
 
-    def _asked(self, check: Check, view: View) -> Ask:
+    def _asked(self, check: Check) -> Ask:
         ask = partial(verdict, check)
         # What it follows is judged right before it, and costs it nothing to read.
-        if check.follows():
-            return ask
-        memo = Memo(ask, view)
-        memo.tells[self] = self._tell
-        return memo
+        return ask if check.follows() else self._memos.of(check, ask, self, self._tell)
 
     def _reopen(self) -> None:
         self._gate = None
@@ -165,7 +176,7 @@ class JudgedComponent:
 
     def _opened(self, context: Context) -> _Gate:
         def holds(condition: Condition) -> Optional[bool]:
-            return self._memos[id(condition)](context)
+            return self._conditions[id(condition)](context)
 
         component = self.component
         scoped = component.in_scope(holds)
