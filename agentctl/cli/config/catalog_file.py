@@ -6,11 +6,11 @@ from typing import Optional, Union
 
 from agentctl.catalog.document import MAX_BYTES
 from agentctl.catalog.files import SHIPPED, CatalogText
-from agentctl.cli.config.piped import is_piped, read_piped, told
+from agentctl.cli.config.piped import Patience, is_piped, read_piped, told
 from agentctl.errors import CatalogError
 
 
-def given_catalog(given: str, timeout_s: Optional[float] = None) -> Union[str, CatalogText]:
+def given_catalog(given: str, patience: Optional[Patience] = None) -> Union[str, CatalogText]:
     """The name or path as it is; of a pipe, and of ``-``, what comes, read now.
 
     Raises CatalogError, and DisconnectedError where it does not end in time.
@@ -18,6 +18,6 @@ def given_catalog(given: str, timeout_s: Optional[float] = None) -> Union[str, C
     if given in SHIPPED or not is_piped(given):
         return given
     try:
-        return CatalogText(told(given), read_piped(given, MAX_BYTES, timeout_s))
+        return CatalogText(told(given), read_piped(given, MAX_BYTES, patience))
     except OSError as error:
         raise CatalogError(f"{told(given)}: cannot read the catalog: {error.strerror}") from None

@@ -38,12 +38,20 @@ class Layers:
         self.args = args
         self.environ = environ
         self.config = config
+        self._timeout: Optional[tuple[float, float]] = None
+        """In seconds, and when it is over (monotonic)."""
 
     @classmethod
     def of(cls, process: Process, args: Optional[Namespace] = None) -> Layers:
         """Those of this run. Raises ConfigError."""
         config = read_config(config_path(process.environ, process.home))
-        return cls(args or Namespace(), process.environ, config)
+        layers = cls(args or Namespace(), process.environ, config)
+        timeout = getattr(args, "timeout", None)
+        if timeout:
+            now = process.clock.monotonic()
+            began = now if process.begun is None else process.begun.at(timeout)
+            layers._timeout = timeout, began + timeout
+        return layers
 
     @cached_property
     def catalog(self) -> Union[str, CatalogText]:
@@ -55,8 +63,9 @@ class Layers:
         if not given:
             return ""
         from agentctl.cli.config.catalog_file import given_catalog
+        from agentctl.cli.config.piped import Patience
 
-        return given_catalog(given, getattr(self.args, "timeout", None))
+        return given_catalog(given, Patience(*self._timeout) if self._timeout else None)
 
     def said(self, key: str) -> Iterator[Said]:
         """The one in force first; an empty value says nothing."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from typing import Optional
 
 from agentctl.duration import format_duration
 from agentctl.errors import DisconnectedError, UsageError
+from agentctl.lazy_namedtuple import NamedTuple
 
 STDIN = "-"
 PIPE_S = 10.0
-"""How long a pipe may take to be closed, where no --timeout says another."""
+"""How long a pipe may take to be closed."""
 
 CHUNK = 1 << 16
 
@@ -28,7 +30,19 @@ def is_piped(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def read_piped(path: str, limit: int, timeout_s: Optional[float] = None) -> bytes:
+class Patience(NamedTuple):
+    """How long a pipe may take: ``seconds`` as they are told, until ``ends_at`` (monotonic)."""
+
+    seconds: float
+    ends_at: float
+
+    @classmethod
+    def usual(cls) -> Patience:
+        """Where no --timeout says another."""
+        return cls(PIPE_S, time.monotonic() + PIPE_S)
+
+
+def read_piped(path: str, limit: int, patience: Optional[Patience] = None) -> bytes:
     """All that comes, ``limit`` bytes and one more at most; ``-`` is the standard input.
 
     Raises OSError, and DisconnectedError where it is not closed in time; a terminal may take
@@ -45,17 +59,17 @@ def read_piped(path: str, limit: int, timeout_s: Optional[float] = None) -> byte
         except OSError as error:
             errors.append(error)
 
-    seconds = timeout_s or PIPE_S
+    patience = patience or Patience.usual()
     # Daemon: nobody can free it from a pipe that nobody writes to.
-    thread = threading.Thread(target=read, name="pipe", daemon=True)
+    thread = threading.Thread(target=read, name="prepare", daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(max(0.0, patience.ends_at - time.monotonic()))
     if errors:
         raise errors[0]
     if not found:
         raise DisconnectedError(
-            f"{told(path)}: nobody closed it within {format_duration(seconds)}: what writes there "
-            "has not ended; write it to a file first"
+            f"not connected after {format_duration(patience.seconds)}: {told(path)} keeps us "
+            "waiting: what writes there has not ended; write it to a file first"
         )
     return found[0]
 
