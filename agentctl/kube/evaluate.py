@@ -1,8 +1,8 @@
 """Evaluator: which components have to be judged again, and their items.
 
-A component is judged again when something that its checks or conditions have read is another
-now, when its own verdict said that it may change by now, or when a component it follows is
-judged again. Of those checks and conditions only the ones are asked that have read it.
+A component is judged again when something that its checks or conditions have read is another now,
+when its own verdict said that it may change by now, or when a component it follows is judged
+again. Of those checks and conditions only the ones are asked that have read it.
 """
 
 from __future__ import annotations
@@ -58,10 +58,9 @@ class _Unit(NamedTuple):
 class Evaluator:
     """The state of all components in some namespaces. For the engine's thread only.
 
-    ``components`` come in output order. ``home`` is the namespace whose sources go by
-    their plural alone. ``redact`` is applied to every text before anyone sees it.
-    ``closer`` gives the cuts to keep beside those of the checks (see ``facts``).
-    ``cluster`` is its name where several are watched.
+    ``components`` come in output order. ``home`` is the namespace whose sources go by their
+    plural alone. ``redact`` is applied to every text before anyone sees it. ``closer`` gives the
+    cuts to keep beside those of the checks (``facts``). ``cluster`` is its name among several.
     """
 
     def __init__(
@@ -148,8 +147,8 @@ class Evaluator:
     def sources(self) -> dict[ItemKey, tuple[str, ...]]:
         """The names of the sources that each component's verdict rests on.
 
-        Those of a template stand under its noun, once for all that it finds. Probes are not
-        among them: one that has nobody to ask says nothing, and is no worse for it.
+        Those of a template stand under its noun. Probes are not among them: one that has nobody
+        to ask says nothing, and is no worse for it.
         """
         said = {spec.name for spec in self.specs if spec.resource.is_api or spec.resource == SERVED}
         found: dict[ItemKey, list[str]] = {}
@@ -158,6 +157,10 @@ class Evaluator:
             sources = found.setdefault(ItemKey(namespace, name, self._cluster), [])
             sources += [one for one, at in self._resting.items() if index in at and one in said]
         return {key: tuple(sources) for key, sources in found.items()}
+
+    def resting_on(self, source: str) -> list[str]:
+        """The names of the components whose verdict rests on a source, once a namespace."""
+        return [self._units[index].component.name for index in sorted(self._resting[source])]
 
     def context(self, namespace: str, now: float) -> Context:
         """What the checks of a namespace look at."""

@@ -77,9 +77,7 @@ def cluster_state(
             from agentctl.kube.probe_source import ProbeSource
 
             assert isinstance(source, ProbeSource), "nothing else is no resource"
-            resting = evaluator.sources().items()
-            names_of = [key.component for key, on in resting if spec.name in on]
-            source.components = list(dict.fromkeys(names_of))
+            source.components = list(dict.fromkeys(evaluator.resting_on(spec.name)))
             needs = source.aim_needs(spec.namespace)
             at = [evaluator.view.source_of(need.resource, need.namespace) for need in needs]
             names = frozenset(one.spec.name for one in at)
