@@ -22,6 +22,7 @@ from typing import Optional
 from agentctl.clock import Clock
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Delta, Item, ItemKey, Status
+from agentctl.redact import redact
 from agentctl.timeline.facts import Gap, SpanState
 from agentctl.timeline.last_messages import LastMessages
 from agentctl.timeline.runs import BYTES_A_PLACE, CODES, CompactRuns
@@ -124,7 +125,7 @@ class RollingTimeline:
                 self._tell(key, ABSENT, "", now)
 
     def beat(self, lost: Mapping[Place, str], due: bool) -> None:
-        """Which places cannot be seen now, each with the reason.
+        """Which places cannot be seen now, each with the reason, which may hold a secret.
 
         What can be seen again is shown on the next beat that is ``due``: until then the engine
         tells what has changed meanwhile.
@@ -132,7 +133,7 @@ class RollingTimeline:
         if not self.began:
             return
         now = self._look()
-        fresh = {place: reason for place, reason in lost.items() if place not in self._hidden}
+        fresh = {place: redact(why) for place, why in lost.items() if place not in self._hidden}
         if fresh:
             self._hidden.update((place, (now, reason)) for place, reason in fresh.items())
             self._hide(now, fresh)

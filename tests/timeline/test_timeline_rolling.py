@@ -148,7 +148,7 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
 def test_a_lost_place_is_unseen_and_others_are_not() -> None:
     watch = Watch(item("a"), item("b"), item("c", ns="elsewhere"))
     watch.wait(5)
-    watch.lost = {HERE: "disconnected: why"}
+    watch.lost = {HERE: "disconnected: password=hunter2"}
     watch.wait(10)
     watch.tell(item("a", "error", "seen"), item("b"), item("c", ns="elsewhere"))
     watch.wait(10)
@@ -159,7 +159,11 @@ def test_a_lost_place_is_unseen_and_others_are_not() -> None:
     row = watch.row(ItemKey("elsewhere", "c"))
     assert [one.state for one in row.spans] == [SpanState.HEALTHY]
     ((place, gap),) = watch.timeline.gaps(watch.timeline.now())
-    assert (place, gap.end - gap.start, gap.reason) == (HERE, 20_000, "disconnected: why")
+    assert (place, gap.end - gap.start, gap.reason) == (
+        HERE,
+        20_000,
+        "disconnected: password=[redacted]",
+    )
 
 
 def test_unknown_for_want_of_a_source_is_stale_and_unknown_by_itself_is_not() -> None:

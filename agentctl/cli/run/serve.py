@@ -76,7 +76,7 @@ def serve(args: Namespace, process: Process) -> int:
             settings.components,
             process.clock,
         )
-        if args.timeline:
+        if args.timeline and args.http is not None:
             broadcaster.history = StatusHistory(process.clock, args.timeline, found.namespaces)
         engine = found.engine(broadcaster, policy(args))
         services = Services(
