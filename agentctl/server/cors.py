@@ -22,7 +22,7 @@ ALLOWED_HEADERS = ("Authorization", "Cache-Control", "Last-Event-ID")
 
 EXPOSED_HEADERS = (
     *("Agentctl-Ask", "Agentctl-Build", "Agentctl-Complete-From"),
-    *("Retry-After", "Warning", "Agentctl-Complete-From"),
+    *("Retry-After", "Warning"),
 )
 
 MAX_AGE_S = 7200
