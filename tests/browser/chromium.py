@@ -121,9 +121,9 @@ class Browser:
             self.first._socket.close()
         self._end()
 
-    def tab(self, url: str = "about:blank") -> Tab:
-        """Another page."""
-        target = self.first.call("Target.createTarget", url=url)["targetId"]
+    def tab(self, url: str = "about:blank", hidden: bool = False) -> Tab:
+        """Another page, which is looked at from now on unless it is ``hidden``."""
+        target = self.first.call("Target.createTarget", url=url, background=hidden)["targetId"]
         return Tab(f"ws://127.0.0.1:{self._port}/devtools/page/{target}")
 
     def _pages(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -248,6 +249,9 @@ def test_without_locks_a_hidden_tab_lets_go_of_its_stream(browser: Browser, site
         tab.call("Page.bringToFront")
         tab.wait_for(f"{WORD} == 'Error' && {LIVE} == 'live'")
         assert site.streams == 1
+        with closing(browser.tab(site.url(host=NOT_SECURE), hidden=True)) as other:
+            other.wait_for("document.title.startsWith('Paused')")
+        eventually(lambda: site.streams == 1)
 
 
 def test_a_server_of_another_build_offers_to_reload(browser: Browser, site: LiveSite) -> None:

@@ -28,7 +28,16 @@ const MAX_QUERY = 6000; // characters of it: servers take 16 KB in all, some pro
 const STATUSES = ["error", "degraded", "unknown", "configured", "healthy"];
 const SEVERITY = { healthy: 0, configured: 0, unknown: 2, degraded: 3, error: 4 };
 // Of a strip's column the worst is shown; what nobody saw, only where nobody saw anything.
-const WORST = ["absent", "unseen", "healthy", "configured", "stale", "unknown", "degraded", "error"];
+const WORST = [
+  "absent",
+  "unseen",
+  "healthy",
+  "configured",
+  "stale",
+  "unknown",
+  "degraded",
+  "error",
+];
 const OUTAGES = ["disconnected", "unauthorized", "server", "stale"];
 
 // ---------------------------------------------------------------- decoder of event streams
@@ -201,7 +210,8 @@ class Losses {
   // What told of them, each once.
   get errors() {
     const seen = new Map();
-    for (const error of this._told.values()) seen.set(`${text(error.cluster)}\0${error.message}`, error);
+    for (const error of this._told.values())
+      seen.set(`${text(error.cluster)}\0${error.message}`, error);
     return [...seen.values()];
   }
 
@@ -212,7 +222,9 @@ class Losses {
 }
 
 function sourcesOf(error) {
-  return Array.isArray(error.sources) && error.sources.length ? error.sources : [text(error.source)];
+  return Array.isArray(error.sources) && error.sources.length
+    ? error.sources
+    : [text(error.source)];
 }
 
 function stillWithout(sources) {
@@ -254,9 +266,15 @@ class Model {
     const at = Number.isNaN(ms) ? this.serverNow(now) : ms;
     const news = { changes: [], structure: false, losses: false, changed: [] };
     if (event.type === "snapshot") this._replace(list(event.items), at, news);
-    else if (event.type === "delta") this._change(list(event.changes), list(event.removed), at, news);
+    else if (event.type === "delta")
+      this._change(list(event.changes), list(event.removed), at, news);
     else if (event.type === "error" && !OUTAGES.includes(event.code)) {
-      news.changes.push({ at, notice: event.code || "error", message: cause(event), cluster: text(event.cluster) });
+      news.changes.push({
+        at,
+        notice: event.code || "error",
+        message: cause(event),
+        cluster: text(event.cluster),
+      });
     }
     news.losses = this.losses.take(event);
     if (news.losses) this._mark(at);
@@ -310,8 +328,10 @@ class Model {
     const message = text(item.message);
     const details = item.details && typeof item.details === "object" ? item.details : null;
     const same = status === row.status;
-    if (same && message === row.message && JSON.stringify(details) === JSON.stringify(row.details)) return;
-    if (!same || message !== row.message) news.changes.push(change({ ...row, status, message }, row.status, at));
+    if (same && message === row.message && JSON.stringify(details) === JSON.stringify(row.details))
+      return;
+    if (!same || message !== row.message)
+      news.changes.push(change({ ...row, status, message }, row.status, at));
     if (!same) {
       row.since = at;
       row.began = true;
@@ -375,7 +395,11 @@ const gone = (row, at) => ({ ...change(row, row.status, at), status: "removed", 
 
 // A strip: the worst state of each of the last sixty minutes, in as many bytes however it flaps.
 function newStrip(at, state) {
-  const strip = { minutes: new Uint8Array(COLUMNS), newest: minuteOf(at), state: WORST.indexOf(state) };
+  const strip = {
+    minutes: new Uint8Array(COLUMNS),
+    newest: minuteOf(at),
+    state: WORST.indexOf(state),
+  };
   strip.minutes.fill(WORST.indexOf("unseen"));
   strip.minutes[strip.newest % COLUMNS] = strip.state;
   return strip;
@@ -402,7 +426,10 @@ function mark(strip, at, state) {
 // The states of a strip, the oldest first.
 function minutesOf(strip, at) {
   advance(strip, at);
-  return Array.from({ length: COLUMNS }, (_, one) => WORST[strip.minutes[(strip.newest + 1 + one) % COLUMNS]]);
+  return Array.from(
+    { length: COLUMNS },
+    (_, one) => WORST[strip.minutes[(strip.newest + 1 + one) % COLUMNS]],
+  );
 }
 
 // Take the past from elsewhere; what has been seen since stays.
@@ -428,30 +455,40 @@ function countsOf(rows) {
 }
 
 const inWords = (counts) =>
-  STATUSES.filter((status) => counts[status]).map((status) => `${counts[status]} ${status}`).join(" · ");
+  STATUSES.filter((status) => counts[status])
+    .map((status) => `${counts[status]} ${status}`)
+    .join(" · ");
 
-// The verdict on all that is served, whatever the filter shows: { state, word, note }. What is
-// known to be bad goes first, then what is not seen; only what is seen whole can be healthy.
+// The verdict on all that is served, whatever the filter shows: { state, word, note }, and how many
+// components are so bad. What is known to be bad goes first, then what is not seen; only what is
+// seen whole can be healthy.
 function verdictOf(model) {
   if (!model.begun) {
-    const [word, note] = model.refused ? ["No token", ""] : ["Connecting", "waiting for the first state"];
+    const [word, note] = model.refused
+      ? ["No token", ""]
+      : ["Connecting", "waiting for the first state"];
     return { state: "waiting", word, note };
   }
   const rows = [...model.rows.values()];
-  if (!rows.length) return { state: "unknown", word: "Nothing watched", note: "the server has no component" };
+  if (!rows.length)
+    return { state: "unknown", word: "Nothing watched", note: "the server has no component" };
   const lostClusters = model.losses.clusters;
   const everything = model.lost || lostClusters.has("");
   const seen = everything ? [] : rows.filter((row) => !lostClusters.has(row.cluster));
   const counts = inWords(countsOf(seen.length ? seen : rows));
   if (!seen.length) return { state: "stale", word: "Not live", note: `was: ${counts}` };
   const judged = seen.filter(decides);
-  const worst = judged.reduce((so, row) => Math.max(so, severity(row.status)), judged.length ? 0 : 2);
+  const worst = judged.reduce(
+    (so, row) => Math.max(so, severity(row.status)),
+    judged.length ? 0 : 2,
+  );
   const names = [...lostClusters].join(", ");
   const note = lostClusters.size ? `${counts} · not seen: ${names}` : counts;
-  if (worst === SEVERITY.error) return { state: "error", word: "Error", note };
-  if (worst === SEVERITY.degraded) return { state: "degraded", word: "Degraded", note };
+  const count = judged.filter((row) => severity(row.status) === worst).length;
+  if (worst === SEVERITY.error) return { state: "error", word: "Error", note, count };
+  if (worst === SEVERITY.degraded) return { state: "degraded", word: "Degraded", note, count };
   if (lostClusters.size) return { state: "unknown", word: "Incomplete", note };
-  if (worst === SEVERITY.unknown) return { state: "unknown", word: "Unknown", note };
+  if (worst === SEVERITY.unknown) return { state: "unknown", word: "Unknown", note, count };
   return { state: "healthy", word: "Healthy", note };
 }
 
@@ -594,7 +631,11 @@ class StreamReader {
       this._failure = outcome.message; // told until it goes better
       const ms = this._atOnce ? 0 : this._delay(outcome);
       if (ms) {
-        this._hooks.state({ phase: "waiting", until: this._env.now() + ms, message: outcome.message });
+        this._hooks.state({
+          phase: "waiting",
+          until: this._env.now() + ms,
+          message: outcome.message,
+        });
         await this._sleep(ms);
       }
     }
@@ -630,7 +671,11 @@ class StreamReader {
       const [cursor, token] = [this._hooks.cursor(), this._hooks.token()];
       if (cursor && /^[\x21-\x7e]+$/.test(cursor)) headers["Last-Event-ID"] = cursor;
       if (token) headers.Authorization = `Bearer ${token}`;
-      const answer = await this._env.fetch(STREAM_URL, { headers, signal: abort.signal, cache: "no-store" });
+      const answer = await this._env.fetch(STREAM_URL, {
+        headers,
+        signal: abort.signal,
+        cache: "no-store",
+      });
       const refusal = await whyNot(answer, "text/event-stream");
       this._env.clearTimeout(timer);
       if (refusal) return { ...refusal, openedAt: null };
@@ -673,7 +718,8 @@ function parsed(data) {
 }
 
 const brief = (error, openedAt) => {
-  if (error && error.name === "AbortError") return openedAt === null ? "no answer" : "nothing was heard";
+  if (error && error.name === "AbortError")
+    return openedAt === null ? "no answer" : "nothing was heard";
   return openedAt === null ? "the server cannot be reached" : "the connection was lost";
 };
 
@@ -852,10 +898,13 @@ class StripLoader {
 
   _later(ms) {
     if (this._timer !== null || this._busy) return;
-    this._timer = this._env.setTimeout(() => {
-      this._timer = null;
-      this._load();
-    }, Math.max(ms, this._notBefore - this._env.now()));
+    this._timer = this._env.setTimeout(
+      () => {
+        this._timer = null;
+        this._load();
+      },
+      Math.max(ms, this._notBefore - this._env.now()),
+    );
   }
 
   async _load() {
@@ -963,8 +1012,13 @@ function clock(ms, nowMs) {
 // Whole, in at most two units: 5s, 3m20s, 2h5m, 4d2h.
 function age(ms) {
   const total = Math.max(0, Math.floor(ms / 1000));
-  for (const [unit, size, smaller, part] of [["d", 86400, "h", 3600], ["h", 3600, "m", 60], ["m", 60, "s", 1]]) {
-    if (total >= size) return `${Math.floor(total / size)}${unit}${Math.floor((total % size) / part)}${smaller}`;
+  for (const [unit, size, smaller, part] of [
+    ["d", 86400, "h", 3600],
+    ["h", 3600, "m", 60],
+    ["m", 60, "s", 1],
+  ]) {
+    if (total >= size)
+      return `${Math.floor(total / size)}${unit}${Math.floor((total % size) / part)}${smaller}`;
   }
   return `${total}s`;
 }
@@ -973,8 +1027,14 @@ function age(ms) {
 const NAMED = { unseen: "not watched", stale: "not live" };
 const SHAPES = {
   healthy: ["M12 1a11 11 0 1 0 0 22a11 11 0 1 0 0-22z", "M6.5 12.5l4 4l7-8"],
-  configured: ["M12 1a11 11 0 1 0 0 22a11 11 0 1 0 0-22zM12 4.5a7.5 7.5 0 1 1 0 15a7.5 7.5 0 1 1 0-15zM12 8.5a3.5 3.5 0 1 1 0 7a3.5 3.5 0 1 1 0-7z", ""],
-  unknown: ["M12 .5L23.5 12L12 23.5L.5 12z", "M9.3 9.6a2.8 2.8 0 1 1 4.3 2.3c-1.1.7-1.6 1.2-1.6 2.3M12 17.2v.1"],
+  configured: [
+    "M12 1a11 11 0 1 0 0 22a11 11 0 1 0 0-22zM12 4.5a7.5 7.5 0 1 1 0 15a7.5 7.5 0 1 1 0-15zM12 8.5a3.5 3.5 0 1 1 0 7a3.5 3.5 0 1 1 0-7z",
+    "",
+  ],
+  unknown: [
+    "M12 .5L23.5 12L12 23.5L.5 12z",
+    "M9.3 9.6a2.8 2.8 0 1 1 4.3 2.3c-1.1.7-1.6 1.2-1.6 2.3M12 17.2v.1",
+  ],
   degraded: ["M12 1.5L23.5 22H.5z", "M12 9v6M12 18.4v.1"],
   error: ["M7.4 1h9.2L23 7.4v9.2L16.6 23H7.4L1 16.6V7.4z", "M8 8l8 8M16 8l-8 8"],
   stale: ["", "M4 4l16 16M12 3a9 9 0 0 1 9 9M12 21a9 9 0 0 1-9-9"],
@@ -983,10 +1043,25 @@ const SHAPES = {
   paused: ["", "M8 5v14M16 5v14"],
 };
 const COLOURS = {
-  healthy: "#1f8a3f", configured: "#1f7a99", unknown: "#7a4bd1", degraded: "#c27a00", error: "#c4262e",
-  stale: "#777777", waiting: "#2f6fd0", removed: "#2f6fd0", paused: "#2f6fd0",
+  healthy: "#1f8a3f",
+  configured: "#1f7a99",
+  unknown: "#7a4bd1",
+  degraded: "#c27a00",
+  error: "#c4262e",
+  stale: "#777777",
+  waiting: "#2f6fd0",
+  removed: "#2f6fd0",
+  paused: "#2f6fd0",
 };
-const HEIGHTS = { healthy: 6, configured: 6, unknown: 9, degraded: 11, error: 14, stale: 4, unseen: 14 };
+const HEIGHTS = {
+  healthy: 6,
+  configured: 6,
+  unknown: 9,
+  degraded: 11,
+  error: 14,
+  stale: 4,
+  unseen: 14,
+};
 const SVG = "http://www.w3.org/2000/svg";
 
 function svg(document, name, attributes, ...children) {
@@ -1024,6 +1099,7 @@ class View {
     this._groups = new Map();
     this._dirty = new Set();
     this._structure = false;
+    this._unseen = false; // what changed while the tab was hidden
     this._feed = [];
     this._fresh = 0;
     this._limit = FIRST_ROWS;
@@ -1035,7 +1111,9 @@ class View {
     this._state = null;
     this.filters = filtersOf(document.location.hash);
     this._template = this._by("row-template").content.firstElementChild;
-    this._observer = new IntersectionObserver((entries) => this._seen(entries), { rootMargin: "150px" });
+    this._observer = new IntersectionObserver((entries) => this._seen(entries), {
+      rootMargin: "150px",
+    });
     this._shapes();
     this._controls();
     this._applyFilters();
@@ -1045,7 +1123,8 @@ class View {
   news(news) {
     news.changed.forEach((row) => this._dirty.add(row));
     this._structure = this._structure || news.structure || news.losses;
-    if (this.filters.status.length || this.filters.q) this._structure = this._structure || news.changed.length > 0;
+    if (this.filters.status.length || this.filters.q)
+      this._structure = this._structure || news.changed.length > 0;
     if (news.changes.length) {
       this._feed.push(...news.changes);
       this._fresh += news.changes.length;
@@ -1061,7 +1140,9 @@ class View {
 
   schedule() {
     if (this._timer !== null) return;
-    const wait = this._document.hidden ? 1000 : Math.max(0, this._flushed + FLUSH_MS - performance.now());
+    const wait = this._document.hidden
+      ? 1000
+      : Math.max(0, this._flushed + FLUSH_MS - performance.now());
     this._timer = setTimeout(() => this.flush(), wait);
   }
 
@@ -1070,7 +1151,15 @@ class View {
     this._timer = null;
     this._flushed = performance.now();
     this._verdict();
-    if (this._document.hidden) return;
+    if (this._document.hidden) {
+      this._dirty.clear(); // when it is looked at, all of it is
+      this._structure = this._unseen = true;
+      return;
+    }
+    if (this._unseen) {
+      this._unseen = false;
+      for (const row of this._model.rows.values()) this._dirty.add(row);
+    }
     if (this._structure) {
       this._structure = false;
       this._choose();
@@ -1103,8 +1192,7 @@ class View {
     this._by("verdict").dataset.state = paused ? "waiting" : found.state;
     this._shape(this._by("verdict-shape"), paused ? "paused" : found.state);
     const name = this._live === "late" ? "late · " : "";
-    const counts = countsOf(this._model.rows.values());
-    const bad = found.state in counts && found.state !== "healthy" ? ` (${counts[found.state]})` : "";
+    const bad = found.count && !paused ? ` (${found.count})` : "";
     const title = `${name}${paused ? "Paused" : found.word}${bad} · agentctl`;
     if (this._document.title !== title) this._document.title = title;
     if (!paused && found.word !== this._word) {
@@ -1159,7 +1247,11 @@ class View {
       const at = Date.parse(error.since);
       const since = Number.isNaN(at) ? "" : ` since ${clock(at, now)} UTC`;
       const item = this._document.createElement("li");
-      item.append(this._icon("stale"), this._span("who", `${who}: not seen${since}`), this._span("message", cause(error)));
+      item.append(
+        this._icon("stale"),
+        this._span("who", `${who}: not seen${since}`),
+        this._span("message", cause(error)),
+      );
       return item;
     });
     section.firstElementChild.replaceChildren(...lines);
@@ -1201,7 +1293,10 @@ class View {
     this._by("axis").hidden = !shown;
     this._by("components").hidden = !this._model.begun;
     const hidden = this._model.rows.size - total;
-    put(this._by("shown"), hidden ? `${total} of ${this._model.rows.size} shown; the verdict is on all` : "");
+    put(
+      this._by("shown"),
+      hidden ? `${total} of ${this._model.rows.size} shown; the verdict is on all` : "",
+    );
     this._by("filter-clear").hidden = !hidden && !this._filtering();
     const more = this._by("more");
     more.hidden = total <= shown;
@@ -1243,9 +1338,14 @@ class View {
   }
 
   _newGroup(name) {
-    const make = (tag, kind) => Object.assign(this._document.createElement(tag), { className: kind });
+    const make = (tag, kind) =>
+      Object.assign(this._document.createElement(tag), { className: kind });
     const [section, heading] = [make("section", "group"), make("h3", "")];
-    const [title, counts, stale] = [this._span("title", name || "default"), make("span", "counts"), make("span", "lost")];
+    const [title, counts, stale] = [
+      this._span("title", name || "default"),
+      make("span", "counts"),
+      make("span", "lost"),
+    ];
     const rows = make("ul", "rows");
     section.dataset.name = name;
     title.dir = "auto";
@@ -1260,8 +1360,17 @@ class View {
     const item = this._template.cloneNode(true);
     const find = (selector) => item.querySelector(selector);
     const parts = {
-      item, row, button: find("button"), use: find("use"), word: find(".word"), name: find(".name"),
-      message: find(".message"), since: find(".since"), strip: find(".strip"), inView: false, kept: false,
+      item,
+      row,
+      button: find("button"),
+      use: find("use"),
+      word: find(".word"),
+      name: find(".name"),
+      message: find(".message"),
+      since: find(".since"),
+      strip: find(".strip"),
+      inView: false,
+      kept: false,
     };
     parts.name.textContent = row.component;
     if (row.component.length > 24) parts.name.title = row.component;
@@ -1312,7 +1421,9 @@ class View {
     if (this._document.hidden) return;
     if (!rows) this._axis();
     else this.schedule();
-    for (const parts of rows ? rows.map((row) => this._elements.get(row.key)) : this._elements.values()) {
+    for (const parts of rows
+      ? rows.map((row) => this._elements.get(row.key))
+      : this._elements.values()) {
       if (!parts) continue;
       if (rows) this._fill(parts, parts.row);
       else if (parts.inView) this._strip(parts);
@@ -1326,7 +1437,10 @@ class View {
     const drawn = columns.join();
     if (parts.drawn === drawn) return;
     parts.drawn = drawn;
-    parts.strip.replaceChildren(this._picture(columns, 2), this._span("heard", `; last hour: ${summary(columns)}`));
+    parts.strip.replaceChildren(
+      this._picture(columns, 2),
+      this._span("heard", `; last hour: ${summary(columns)}`),
+    );
     parts.strip.title = `last hour: ${summary(columns)}`;
   }
 
@@ -1337,17 +1451,28 @@ class View {
       const state = columns[at];
       for (end = at; end < columns.length && columns[end] === state; end += 1);
       const high = HEIGHTS[state];
-      if (high) paths[state] = `${paths[state] || ""}M${at * width} ${14 - high}h${(end - at) * width}v${high}h-${(end - at) * width}z`;
+      if (high)
+        paths[state] =
+          `${paths[state] || ""}M${at * width} ${14 - high}h${(end - at) * width}v${high}h-${(end - at) * width}z`;
     }
-    const drawn = Object.entries(paths).map(([state, d]) => svg(this._document, "path", { class: `s-${state}`, d }));
-    const size = { viewBox: `0 0 ${columns.length * width} 14`, preserveAspectRatio: "none", "aria-hidden": "true" };
+    const drawn = Object.entries(paths).map(([state, d]) =>
+      svg(this._document, "path", { class: `s-${state}`, d }),
+    );
+    const size = {
+      viewBox: `0 0 ${columns.length * width} 14`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    };
     return svg(this._document, "svg", size, ...drawn);
   }
 
   _axis() {
     if (!this._model.begun) return;
     const to = this._hooks.serverNow();
-    put(this._by("axis-text"), `strips: ${clock(to - HOUR_MS, to).slice(-8, -3)} to ${clock(to, to).slice(0, 5)} UTC`);
+    put(
+      this._by("axis-text"),
+      `strips: ${clock(to - HOUR_MS, to).slice(-8, -3)} to ${clock(to, to).slice(0, 5)} UTC`,
+    );
   }
 
   _count() {
@@ -1375,28 +1500,45 @@ class View {
     const worst = bad.slice(0, MAX_TROUBLE);
     section.classList.toggle("many", worst.length > 4);
     worst.forEach((row) => row.began || this._hooks.wanted(row));
-    const drawn = JSON.stringify(worst.map((row) => [row.key, row.status, row.message, row.since, bad.length]));
+    const drawn = JSON.stringify(
+      worst.map((row) => [row.key, row.status, row.message, row.since, bad.length]),
+    );
     if (drawn === this._troubleDrawn) return;
     this._troubleDrawn = drawn;
     const several = this._groups.size > 1;
     const now = this._hooks.serverNow();
     const places = section.querySelector("ul");
     const focused = this._document.activeElement?.dataset?.key;
-    places.replaceChildren(...worst.map((row) => {
-      const item = Object.assign(this._document.createElement("li"), { className: "row" });
-      const button = this._document.createElement("button");
-      button.type = "button";
-      button.dataset.key = row.key;
-      item.dataset.status = row.status;
-      const where = several ? [row.cluster, row.namespace].filter(Boolean).join(" / ") : "";
-      const since = this._span("since", `${row.began ? "since " : "≤ "}${clock(row.since, now)} UTC`);
-      button.append(this._icon(row.status), this._span("word", row.status), this._span("name", row.component),
-        this._span("where", where), this._span("message", row.message), since);
-      item.append(button);
-      return item;
-    }));
-    if (focused) [...places.querySelectorAll("button")].find((one) => one.dataset.key === focused)?.focus();
-    put(this._by("trouble-more"), bad.length > worst.length ? `and ${bad.length - worst.length} more` : "");
+    places.replaceChildren(
+      ...worst.map((row) => {
+        const item = Object.assign(this._document.createElement("li"), { className: "row" });
+        const button = this._document.createElement("button");
+        button.type = "button";
+        button.dataset.key = row.key;
+        item.dataset.status = row.status;
+        const where = several ? [row.cluster, row.namespace].filter(Boolean).join(" / ") : "";
+        const since = this._span(
+          "since",
+          `${row.began ? "since " : "≤ "}${clock(row.since, now)} UTC`,
+        );
+        button.append(
+          this._icon(row.status),
+          this._span("word", row.status),
+          this._span("name", row.component),
+          this._span("where", where),
+          this._span("message", row.message),
+          since,
+        );
+        item.append(button);
+        return item;
+      }),
+    );
+    if (focused)
+      [...places.querySelectorAll("button")].find((one) => one.dataset.key === focused)?.focus();
+    put(
+      this._by("trouble-more"),
+      bad.length > worst.length ? `and ${bad.length - worst.length} more` : "",
+    );
   }
 
   // The changes, the newest first.
@@ -1414,18 +1556,30 @@ class View {
   _changeItem(one, now) {
     const item = this._document.createElement("li");
     const time = Object.assign(this._document.createElement("time"), {
-      dateTime: new Date(one.at).toISOString(), textContent: clock(one.at, now), title: "UTC",
+      dateTime: new Date(one.at).toISOString(),
+      textContent: clock(one.at, now),
+      title: "UTC",
     });
     item.append(time);
     if (one.notice) {
-      item.append(this._span("name", [one.cluster, one.notice].filter(Boolean).join(" · ")), this._span("message", one.message));
+      item.append(
+        this._span("name", [one.cluster, one.notice].filter(Boolean).join(" · ")),
+        this._span("message", one.message),
+      );
       return item;
     }
     item.dataset.status = one.status;
-    const where = this._groups.size > 1 ? [one.cluster, one.namespace].filter(Boolean).join(" / ") : "";
+    const where =
+      this._groups.size > 1 ? [one.cluster, one.namespace].filter(Boolean).join(" / ") : "";
     const was = one.before && one.before !== one.status ? `was ${one.before}` : "";
-    item.append(this._icon(one.status), this._span("word", one.status), this._span("name", one.component),
-      this._span("where", where), this._span("was", was), this._span("message", one.message));
+    item.append(
+      this._icon(one.status),
+      this._span("word", one.status),
+      this._span("name", one.component),
+      this._span("where", where),
+      this._span("was", was),
+      this._span("message", one.message),
+    );
     return item;
   }
 
@@ -1445,9 +1599,21 @@ class View {
 
   _fillDetail() {
     const { key, spans } = this._detail;
-    const row = this._model.rows.get(key) || { ...this._detail.row, status: "unknown", message: "is watched no more" };
+    const row = this._model.rows.get(key) || {
+      ...this._detail.row,
+      status: "unknown",
+      message: "is watched no more",
+    };
     const now = this._hooks.serverNow();
-    const drawn = JSON.stringify([row.status, row.message, row.since, row.details, spans && spans.length, Math.floor(now / 60000), this._model.isStale(row)]);
+    const drawn = JSON.stringify([
+      row.status,
+      row.message,
+      row.since,
+      row.details,
+      spans && spans.length,
+      Math.floor(now / 60000),
+      this._model.isStale(row),
+    ]);
     if (drawn === this._detail.drawn) return;
     this._detail.drawn = drawn;
     const stale = this._model.isStale(row);
@@ -1455,31 +1621,59 @@ class View {
     put(this._by("detail-name"), row.component);
     const status = this._by("detail-status");
     status.dataset.status = stale ? "stale" : row.status;
-    status.replaceChildren(this._icon(stale ? "stale" : row.status), this._span("word", stale ? `was ${row.status}, not live` : row.status),
-      this._span("since", `${row.began ? "since" : "since before"} ${at} UTC, ${row.began ? "" : "> "}${age(now - row.since)}`));
+    status.replaceChildren(
+      this._icon(stale ? "stale" : row.status),
+      this._span("word", stale ? `was ${row.status}, not live` : row.status),
+      this._span(
+        "since",
+        `${row.began ? "since" : "since before"} ${at} UTC, ${row.began ? "" : "> "}${age(now - row.since)}`,
+      ),
+    );
     put(this._by("detail-message"), row.message);
-    const facts = [["cluster", row.cluster], ["namespace", row.namespace], ...Object.entries(row.details || {})];
-    this._by("detail-facts").replaceChildren(...facts.filter(([, value]) => value !== "").slice(0, 30).flatMap(([name, value]) => {
-      const [term, fact] = [this._document.createElement("dt"), this._document.createElement("dd")];
-      term.textContent = name;
-      fact.textContent = typeof value === "string" ? value : JSON.stringify(value);
-      return [term, fact];
-    }));
+    const facts = [
+      ["cluster", row.cluster],
+      ["namespace", row.namespace],
+      ...Object.entries(row.details || {}),
+    ];
+    this._by("detail-facts").replaceChildren(
+      ...facts
+        .filter(([, value]) => value !== "")
+        .slice(0, 30)
+        .flatMap(([name, value]) => {
+          const [term, fact] = [
+            this._document.createElement("dt"),
+            this._document.createElement("dd"),
+          ];
+          term.textContent = name;
+          fact.textContent = typeof value === "string" ? value : JSON.stringify(value);
+          return [term, fact];
+        }),
+    );
     const runs = spans && spans.map((span) => [Date.parse(span.from), span.status]);
     const wide = runs ? columnsOf(runs, now - HOUR_MS, now, 240) : minutesOf(row.strip, now);
     const ends = this._document.createElement("figcaption");
-    ends.append(this._span("", `${clock(now - HOUR_MS, now).slice(-8, -3)} UTC`), this._span("", "last hour"), this._span("", `${clock(now, now).slice(0, 5)} UTC`));
+    ends.append(
+      this._span("", `${clock(now - HOUR_MS, now).slice(-8, -3)} UTC`),
+      this._span("", "last hour"),
+      this._span("", `${clock(now, now).slice(0, 5)} UTC`),
+    );
     const strip = this._by("detail-strip");
     strip.replaceChildren(this._picture(wide, 480 / wide.length), ends);
     const told = (spans || []).slice(-50).reverse();
-    this._by("detail-spans").replaceChildren(...told.map((span) => {
-      const item = this._document.createElement("li");
-      const state = span.status;
-      item.dataset.status = state;
-      item.append(this._span("since", `from ${clock(Date.parse(span.from), now)} UTC`), this._icon(state in SHAPES ? state : "waiting"),
-        this._span("word", NAMED[state] || state), this._span("message", text(span.message)));
-      return item;
-    }));
+    this._by("detail-spans").replaceChildren(
+      ...told.map((span) => {
+        const item = this._document.createElement("li");
+        const state = span.status;
+        item.dataset.status = state;
+        item.append(
+          this._span("since", `from ${clock(Date.parse(span.from), now)} UTC`),
+          this._icon(state in SHAPES ? state : "waiting"),
+          this._span("word", NAMED[state] || state),
+          this._span("message", text(span.message)),
+        );
+        return item;
+      }),
+    );
   }
 
   // ----- controls
@@ -1487,17 +1681,27 @@ class View {
   _controls() {
     const status = this._by("filter-status");
     for (const name of STATUSES) {
-      const [label, box] = [this._document.createElement("label"), this._document.createElement("input")];
+      const [label, box] = [
+        this._document.createElement("label"),
+        this._document.createElement("input"),
+      ];
       Object.assign(box, { type: "checkbox", value: name });
       label.dataset.status = name;
-      label.append(box, this._icon(name), this._span("word", name), Object.assign(this._span("count", "0"), { id: `count-${name}` }));
+      label.append(
+        box,
+        this._icon(name),
+        this._span("word", name),
+        Object.assign(this._span("count", "0"), { id: `count-${name}` }),
+      );
       status.append(label);
     }
     const changed = () => this._filtersChosen();
     this._by("filter-text").addEventListener("input", changed);
     this._by("controls").addEventListener("change", changed);
     this._by("controls").addEventListener("submit", (event) => event.preventDefault());
-    this._by("filter-clear").addEventListener("click", () => this.filter({ ...filtersOf(""), tv: this.filters.tv }));
+    this._by("filter-clear").addEventListener("click", () =>
+      this.filter({ ...filtersOf(""), tv: this.filters.tv }),
+    );
     this._by("more").addEventListener("click", () => {
       this._limit += MAX_ROWS;
       this.redraw();
@@ -1523,31 +1727,44 @@ class View {
     this._by("token").addEventListener("submit", (event) => {
       event.preventDefault();
       const value = this._by("token-value").value.trim();
-      if (!/^[\x21-\x7e]+$/.test(value)) put(this._by("token-text"), "A token is one word of visible ASCII characters.");
+      if (!/^[\x21-\x7e]+$/.test(value))
+        put(this._by("token-text"), "A token is one word of visible ASCII characters.");
       else {
         this._by("token-value").value = "";
         this._hooks.token(value);
       }
     });
     this._document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.filters.tv && !this._by("detail").open) this.filter({ ...this.filters, tv: false });
+      if (event.key === "Escape" && this.filters.tv && !this._by("detail").open)
+        this.filter({ ...this.filters, tv: false });
     });
-    this._document.defaultView.addEventListener("hashchange", () => this.filter(filtersOf(this._document.location.hash), true));
+    this._document.defaultView.addEventListener("hashchange", () =>
+      this.filter(filtersOf(this._document.location.hash), true),
+    );
     this._by("wall").addEventListener("click", (event) => {
       event.preventDefault();
       this.filter({ ...this.filters, tv: true });
     });
     const legend = ["healthy", "configured", "unknown", "degraded", "error", "stale", "unseen"];
-    this._by("legend").append(...legend.map((state) => {
-      const one = this._span("key", "");
-      one.append(this._picture(new Array(6).fill(state), 2), NAMED[state] || state);
-      return one;
-    }));
+    this._by("legend").append(
+      ...legend.map((state) => {
+        const one = this._span("key", "");
+        one.append(this._picture(new Array(6).fill(state), 2), NAMED[state] || state);
+        return one;
+      }),
+    );
   }
 
   // Arrows go through the rows, which are one stop of the Tab key.
   _move(event) {
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: "down", ArrowUp: "up", Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: "down",
+      ArrowUp: "up",
+      Home: -Infinity,
+      End: Infinity,
+    };
     const step = steps[event.key];
     if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     const items = [...this._by("groups").querySelectorAll("li.row")];
@@ -1587,7 +1804,11 @@ class View {
     if (!told) {
       const { pathname, search } = this._document.location;
       const fragment = fragmentOf(filters);
-      this._document.defaultView.history.replaceState(null, "", `${pathname}${search}${fragment ? `#${fragment}` : ""}`);
+      this._document.defaultView.history.replaceState(
+        null,
+        "",
+        `${pathname}${search}${fragment ? `#${fragment}` : ""}`,
+      );
     }
     this._limit = MAX_ROWS;
     this._applyFilters();
@@ -1605,7 +1826,8 @@ class View {
     if (this._by("filter-text").value !== q) this._by("filter-text").value = q;
     this._select("filter-cluster", cluster);
     this._select("filter-namespace", ns);
-    for (const box of this._by("filter-status").querySelectorAll("input")) box.checked = status.includes(box.value);
+    for (const box of this._by("filter-status").querySelectorAll("input"))
+      box.checked = status.includes(box.value);
   }
 
   // The clusters and namespaces there are to choose from.
@@ -1628,7 +1850,8 @@ class View {
 
   _select(id, value) {
     const select = this._by(id);
-    if (value && ![...select.options].some((one) => one.value === value)) select.append(new Option(value, value));
+    if (value && ![...select.options].some((one) => one.value === value))
+      select.append(new Option(value, value));
     select.value = value;
     if (value) select.hidden = false;
   }
@@ -1638,8 +1861,12 @@ class View {
   _shapes() {
     const symbols = Object.entries(SHAPES).map(([name, [outline, mark]]) => {
       const paths = [];
-      if (outline) paths.push(svg(this._document, "path", { d: outline, class: "outline", "fill-rule": "evenodd" }));
-      if (mark) paths.push(svg(this._document, "path", { d: mark, class: outline ? "mark" : "line" }));
+      if (outline)
+        paths.push(
+          svg(this._document, "path", { d: outline, class: "outline", "fill-rule": "evenodd" }),
+        );
+      if (mark)
+        paths.push(svg(this._document, "path", { d: mark, class: outline ? "mark" : "line" }));
       return svg(this._document, "symbol", { id: `shape-${name}`, viewBox: "0 0 24 24" }, ...paths);
     });
     this._by("defs").append(...symbols);
@@ -1672,8 +1899,10 @@ function put(element, content) {
 function summary(columns) {
   const minutes = new Map();
   for (const state of columns) minutes.set(state, (minutes.get(state) || 0) + 60 / columns.length);
-  return [...minutes].filter(([state]) => state !== "absent")
-    .map(([state, count]) => `${NAMED[state] || state} ${Math.round(count)} min`).join(", ");
+  return [...minutes]
+    .filter(([state]) => state !== "absent")
+    .map(([state, count]) => `${NAMED[state] || state} ${Math.round(count)} min`)
+    .join(", ");
 }
 
 // ---------------------------------------------------------------- the page put together
@@ -1698,22 +1927,32 @@ class StatusPage {
     this._leaderHidden = false;
     this._paused = false;
     this._minute = 0;
-    this._reader = new StreamReader({
-      event: (event) => this._lead(event),
-      state: (state) => this._state(state),
-      build: (build) => this._built(build),
-      cursor: () => this._model.cursor,
-      token: () => this._token,
-    }, env);
-    this._tabs = new Tabs(document.location.pathname, {
-      lead: () => this._leads(),
-      follow: () => this._follows(),
-      message: (message) => this._told(message),
-    }, env);
-    this._loader = new StripLoader({
-      token: () => this._token,
-      loaded: (rows) => this._view.strips(rows),
-    }, env);
+    this._reader = new StreamReader(
+      {
+        event: (event) => this._lead(event),
+        state: (state) => this._state(state),
+        build: (build) => this._built(build),
+        cursor: () => this._model.cursor,
+        token: () => this._token,
+      },
+      env,
+    );
+    this._tabs = new Tabs(
+      document.location.pathname,
+      {
+        lead: () => this._leads(),
+        follow: () => this._follows(),
+        message: (message) => this._told(message),
+      },
+      env,
+    );
+    this._loader = new StripLoader(
+      {
+        token: () => this._token,
+        loaded: (rows) => this._view.strips(rows),
+      },
+      env,
+    );
     this._view = new View(document, this._model, {
       token: (token) => this._tokenGiven(token),
       now: () => this._tryNow(),
@@ -1758,7 +1997,12 @@ class StatusPage {
   _state(state) {
     const now = this._env.now();
     const { until, ...rest } = state;
-    this._tabs.say({ kind: "state", ...rest, waitMs: until ? until - now : 0, hidden: this._document.hidden });
+    this._tabs.say({
+      kind: "state",
+      ...rest,
+      waitMs: until ? until - now : 0,
+      hidden: this._document.hidden,
+    });
     this._connected(state);
   }
 
@@ -1784,6 +2028,7 @@ class StatusPage {
     this._leaderHidden = false;
     this._paused = false;
     this._reader.start();
+    this._letGoLater();
   }
 
   _follows() {
@@ -1801,7 +2046,7 @@ class StatusPage {
     if (kind === "token") this._tokenGiven(message.token, true);
     if (this._tabs.leads) {
       if (kind === "hello") this._welcome(message.from);
-      if (kind === "now") this._reader.again();
+      if (kind === "now") this._tryNow();
       return;
     }
     if (kind === "event") {
@@ -1809,7 +2054,10 @@ class StatusPage {
       else this._hear(message.event);
     } else if (kind === "state") {
       this._leaderHidden = message.hidden;
-      this._connected({ ...message, until: message.waitMs ? this._env.now() + message.waitMs : undefined });
+      this._connected({
+        ...message,
+        until: message.waitMs ? this._env.now() + message.waitMs : undefined,
+      });
     } else if (kind === "build") this._built(message.build);
     else if (kind === "welcome" && message.to === this._id) this._welcomed(message);
   }
@@ -1818,10 +2066,22 @@ class StatusPage {
     const now = this._env.now();
     const { model, connection } = { model: this._model, connection: this._connection };
     this._tabs.say({
-      kind: "welcome", to, begun: model.begun, rows: [...model.rows.values()], cursor: model.cursor,
-      serverMs: model.serverNow(now), told: [...model.losses._told], token: this._token, build: this._other || this._build,
+      kind: "welcome",
+      to,
+      begun: model.begun,
+      rows: [...model.rows.values()],
+      cursor: model.cursor,
+      serverMs: model.serverNow(now),
+      told: [...model.losses._told],
+      token: this._token,
+      build: this._other || this._build,
       heardMs: this._liveness.heardAt === null ? null : now - this._liveness.heardAt,
-      state: { ...connection, until: undefined, waitMs: connection.until ? connection.until - now : 0 }, hidden: this._document.hidden,
+      state: {
+        ...connection,
+        until: undefined,
+        waitMs: connection.until ? connection.until - now : 0,
+      },
+      hidden: this._document.hidden,
     });
   }
 
@@ -1830,14 +2090,22 @@ class StatusPage {
     const model = this._model;
     if (message.begun) {
       model.rows = new Map(message.rows.map((row) => [row.key, row]));
-      Object.assign(model, { begun: true, cursor: message.cursor, serverMs: message.serverMs, serverAt: now });
+      Object.assign(model, {
+        begun: true,
+        cursor: message.cursor,
+        serverMs: message.serverMs,
+        serverAt: now,
+      });
       model.losses._told = new Map(message.told);
     }
     if (message.token) this._keep(TOKEN_KEY, (this._token = message.token));
     if (message.heardMs !== null) this._liveness.heardAt = now - message.heardMs;
     this._leaderHidden = message.hidden;
     this._built(message.build);
-    this._connected({ ...message.state, until: message.state.waitMs ? now + message.state.waitMs : undefined });
+    this._connected({
+      ...message.state,
+      until: message.state.waitMs ? now + message.state.waitMs : undefined,
+    });
     this._tick();
     this._view.redraw();
     this._view.flush();
@@ -1849,7 +2117,7 @@ class StatusPage {
   _tick() {
     const slept = this._liveness.tick();
     if (slept === "woke") this._env.setTimeout(() => this._tick(), 1600);
-    if (slept === "slept") this._tryNow();
+    if (slept === "slept") this._slept();
     if (this._paused) return this._show();
     const { state, silentMs } = this._liveness;
     if (this._model.setLost(state === "lost", this._env.now())) this._view.redraw();
@@ -1857,7 +2125,11 @@ class StatusPage {
       const opened = this._reader.openedAt;
       const quiet = opened === null ? 0 : Math.min(silentMs || Infinity, this._env.now() - opened);
       if (quiet > SILENT_MS && !slept && state !== "live") this._reader.silent();
-    } else if (!this._document.hidden && (state === "late" || state === "lost" || !this._model.begun)) this._doubt();
+    } else if (
+      !this._document.hidden &&
+      (state === "late" || state === "lost" || !this._model.begun)
+    )
+      this._doubt();
     const minute = Math.floor(this._model.serverNow(this._env.now()) / 60000);
     if (minute !== this._minute) {
       this._minute = minute;
@@ -1880,10 +2152,18 @@ class StatusPage {
     }, 1500);
   }
 
+  // Wait no longer for the next try; what is open is left alone.
   _tryNow() {
-    if (this._paused) return;
+    if (this._paused || this._connection.phase !== "waiting") return;
     if (this._tabs.leads) this._reader.again();
     else this._tabs.say({ kind: "now" });
+  }
+
+  // Nothing was heard since the machine slept: a connection of before may be none.
+  _slept() {
+    if (this._tabs.leads && !this._paused && this._connection.phase !== "refused")
+      this._reader.again();
+    else this._tryNow();
   }
 
   _woke() {
@@ -1904,8 +2184,16 @@ class StatusPage {
       this._view.strips();
       this._show();
     } else {
-      if (this._tabs.alone) this._pausing = this._env.setTimeout(() => this._pause(), PAUSE_MS);
+      this._letGoLater();
       if (this._other) this._built(this._other);
+    }
+  }
+
+  // Without locks a hidden tab keeps no stream: a browser gives one server six connections.
+  _letGoLater() {
+    this._env.clearTimeout(this._pausing);
+    if (this._tabs.alone && this._document.hidden) {
+      this._pausing = this._env.setTimeout(() => this._pause(), PAUSE_MS);
     }
   }
 
@@ -1933,12 +2221,16 @@ class StatusPage {
     const { phase, until, message } = this._connection;
     const live = this._paused ? "paused" : phase === "refused" ? "no token" : this._liveness.state;
     const now = this._env.now();
-    const time = this._model.begun ? `${clock(this._model.serverNow(now), this._model.serverNow(now))} UTC` : "";
-    const silent = this._liveness.heardAt === null ? "" : `nothing heard for ${age(this._liveness.silentMs)}`;
+    const time = this._model.begun
+      ? `${clock(this._model.serverNow(now), this._model.serverNow(now))} UTC`
+      : "";
+    const silent =
+      this._liveness.heardAt === null ? "" : `nothing heard for ${age(this._liveness.silentMs)}`;
     const next = phase === "waiting" && until ? `next try in ${age(until - now + 999)}` : "";
     const why = phase === "refused" ? "" : message;
     const trying = next || (phase === "connecting" ? "connecting" : "");
-    const note = live === "live" && phase === "open" ? [time] : [why, live === "live" ? "" : silent, trying];
+    const note =
+      live === "live" && phase === "open" ? [time] : [why, live === "live" ? "" : silent, trying];
     this._view.liveness(live, note.filter(Boolean).join(" · "), phase === "waiting");
   }
 
@@ -1954,7 +2246,11 @@ class StatusPage {
   _built(build) {
     if (this._tabs.leads) this._tabs.say({ kind: "build", build });
     this._other = build && build !== this._build ? build : "";
-    this._view.buildOffered(this._other ? `The server is of another build (${build}) than this page (${this._build}).` : "");
+    this._view.buildOffered(
+      this._other
+        ? `The server is of another build (${build}) than this page (${this._build}).`
+        : "",
+    );
     if (!this._other || !(this._document.hidden || this._view.filters.tv)) return;
     const before = parsed(this._stored(RELOADED_KEY) || "{}") || {};
     if (before.build === build && Math.abs(this._env.wall() - before.at) < RELOAD_GUARD_MS) return;
@@ -1980,7 +2276,11 @@ class StatusPage {
 
   async _spans(row) {
     if (!this._loader.on) return null;
-    const query = new URLSearchParams({ since: "1h", clusters: "1", component: exactly(row.component) });
+    const query = new URLSearchParams({
+      since: "1h",
+      clusters: "1",
+      component: exactly(row.component),
+    });
     try {
       const { body } = await timeline(query, this._token, this._env);
       const found = body && list(body.components).find((one) => keyOf(one) === row.key);
@@ -1992,7 +2292,9 @@ class StatusPage {
 }
 
 const wording = ({ status, message }, had) =>
-  status === 403 || had ? `The token was refused: ${message}` : "This server asks for a token. It is kept until this tab is closed.";
+  status === 403 || had
+    ? `The token was refused: ${message}`
+    : "This server asks for a token. It is kept until this tab is closed.";
 
 if (typeof document !== "undefined") {
   const env = {
@@ -2012,7 +2314,26 @@ if (typeof document !== "undefined") {
   new StatusPage(document, env).start();
 } else {
   module.exports = {
-    EventStreamDecoder, EventTooLarge, Losses, Model, Liveness, StreamReader, StripLoader, Tabs,
-    columnsOf, filtersOf, fragmentOf, newStrip, mark, minutesOf, recall, passes, retryAfterMs, runsOf, verdictOf, age, exactly,
+    EventStreamDecoder,
+    EventTooLarge,
+    Losses,
+    Model,
+    Liveness,
+    StreamReader,
+    StripLoader,
+    Tabs,
+    columnsOf,
+    filtersOf,
+    fragmentOf,
+    newStrip,
+    mark,
+    minutesOf,
+    recall,
+    passes,
+    retryAfterMs,
+    runsOf,
+    verdictOf,
+    age,
+    exactly,
   };
 }
