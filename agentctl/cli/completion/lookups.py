@@ -78,7 +78,8 @@ class LookUps:
         if given and given not in SHIPPED and not _is_readable(path):
             return Completion()
         catalog = load_chosen(given if given in SHIPPED else path)
-        return Completion(tuple(Candidate(name) for name in catalog.names))
+        names = (name for name in catalog.names if "*" not in name)  # a shell would expand it
+        return Completion(tuple(map(Candidate, names)))
 
     def words(self, typed: Typed) -> Completion:
         """What may follow ``status``."""

@@ -117,6 +117,7 @@ def test_all_that_takes_a_file_completes_files(
         ("demo --component data", "database"),
         ("status --catalog=x --catal", ""),
         ("status --component x --compon", "--component"),
+        ("status --catalog auto --component ", "namespace"),
         ("status -- --col", ""),
         ("status -n --col", ""),
         ("nonsense --col", ""),
