@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from typing import Optional, Protocol
 
 from bench.demo_server import OF
@@ -44,6 +45,9 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
         "agentctl status watch": lambda: bench.measured(watch),
         "agentctl serve, to a reader": lambda: _served(bench, kubeconfig),
     }
+    if find_spec("h11") is None:
+        print("latency: no serve, the extra 'server' is not installed")
+        del contenders["agentctl serve, to a reader"]
     if program := kubectl():
         get = ["get", "deploy", "agents-controllers", "-n", "agents", "-w", "--no-headers"]
         theirs = [program, "--kubeconfig", kubeconfig, *get]
