@@ -45,7 +45,7 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
         "agentctl status watch": lambda: bench.measured(watch),
         "agentctl serve, to a reader": lambda: _served(bench, kubeconfig),
     }
-    if find_spec("h11") is None:
+    if not all(map(find_spec, ("h11", "prometheus_client"))):
         print("latency: no serve, the extra 'server' is not installed")
         del contenders["agentctl serve, to a reader"]
     if program := kubectl():
