@@ -183,3 +183,26 @@ def test_a_coarse_minute_by_hand() -> None:
     assert (first.start, first.end) == (start, start + MINUTE)
     assert (first.code, first.rest, first.changes) == (error, healthy, 29)
     assert first.share == pytest.approx(0.25, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("states", "since", "seen"),
+    [
+        ("healthy", 0, False),
+        ("unseen healthy", 1, False),
+        ("healthy error", 1, True),
+        ("healthy error healthy", 2, True),
+        ("error healthy stale", 1, True),
+        ("error healthy stale healthy", 1, True),
+        ("error stale healthy stale healthy unseen", 2, False),
+        ("absent healthy", 1, True),
+        ("stale", 0, False),
+    ],
+)
+def test_what_it_is_has_a_beginning_that_was_seen_or_not(
+    states: str, since: int, seen: bool
+) -> None:
+    runs = CompactRuns()
+    for at, state in enumerate(states.split()):
+        runs.record(at, CODES[SpanState(state)], ROOM)
+    assert runs.lasting == (since, seen)

@@ -228,6 +228,14 @@ TIMELINE_FORM: Node = _object(
                                 {"share": {**NUMBER, "maximum": 1}, "rest": STATE},
                             )
                         ),
+                        "since": {
+                            **TIME,
+                            "description": "With columns: when it became what it is now.",
+                        },
+                        "since_seen": {
+                            "type": "boolean",
+                            "description": "Whether that was seen, or may have been before.",
+                        },
                         "columns": {
                             "description": "Runs of equal parts: a state, and how many.",
                             **_several(

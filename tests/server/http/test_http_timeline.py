@@ -122,6 +122,19 @@ def test_an_engine_that_is_stuck_makes_what_it_said_stale(site: Site) -> None:
     assert spans(read(site)["components"][0]) == expected
 
 
+def test_columns_tell_since_when_it_is_so_however_long_ago(site: Site) -> None:
+    site.replica.begin(item("a"), item("b"))
+    live(site, 10)
+    begun = site.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    site.replica.publish(item("a", "error"), item("b"))
+    live(site, 600)
+    one, other = read(site, "?columns=4&since=10s")["components"]
+    assert (one["since"], one["since_seen"]) == (begun, True)
+    assert (one["columns"], other["since_seen"]) == ([["error", 4]], False)
+    assert other["since"] < begun
+    assert "since" not in read(site, "?since=10s")["components"][0]
+
+
 def test_columns_are_the_worst_of_equal_parts(site: Site) -> None:
     site.replica.begin(item("grpc"))
     live(site, 60)
