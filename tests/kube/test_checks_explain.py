@@ -164,7 +164,10 @@ def test_a_crd_that_is_going_says_which_finalizer_holds_it() -> None:
     cluster = looking(component(f"{{kind: crds, names: [{name}]}}"))
     found = finding(cluster.has("customresourcedefinitions", one))
     assert found.facts == {"deleting_crds": [name], "finalizers": ["cleanup"]}
-    assert lines(found) == [f"get crd {name} -o jsonpath={{.status.conditions}}"]
+    assert lines(found) == [
+        f"get {name} -A",
+        f"get crd {name} -o jsonpath={{.status.conditions}}",
+    ]
 
 
 def test_a_lease_nobody_holds_and_one_without_a_duration() -> None:

@@ -61,31 +61,12 @@ class CrdsCheck(Check):
 
     def explain(self, context: Context, result: Result) -> Finding:
         from agentctl.kube.cuts.facts import cut_crd_facts
-        from agentctl.kube.explain.finding import Finding, kubectl
+        from agentctl.kube.explain.crds import not_served
 
-        facts: dict[str, Any] = dict(result.details)
-        missing = result.details.get("missing_crds", ())
-        deleting = result.details.get("deleting_crds", ())
-        if deleting:
-            known = context.view.objects(CRDS, "", cut_crd_facts)
-            facts["finalizers"] = sorted(
-                {one for name in deleting for one in known.get(ObjectKey("", name)) or ()}
-            )
-        if missing:
-            remedy = "install the missing CRDs again, from the crds directory of the chart"
-            commands = [kubectl("", "apply", "--server-side", "-f", "crds/")]
-        elif deleting:
-            remedy = "its objects are being deleted first: wait, or see which finalizer holds them"
-            commands = []
-        elif not result.details.get("unestablished_crds"):
-            remedy = "wait: the API server serves it as soon as it has seen it"
-            commands = []
-        else:
-            remedy = "the API server does not serve it: its conditions say why"
-            commands = []
-        for name in (*missing, *deleting, *result.details.get("unestablished_crds", ()))[:1]:
-            commands.append(kubectl("", "get", "crd", name, "-o", "jsonpath={.status.conditions}"))
-        return Finding(remedy, (), facts, tuple(commands))
+        finalizers: list[str] = []
+        for name in result.details.get("deleting_crds", ()):
+            finalizers += context.view.get(CRDS, "", cut_crd_facts, name) or ()
+        return not_served(result.details, finalizers)
 
     def _judge(
         self,

@@ -123,9 +123,8 @@ def _remedy(
         remedy = known.remedy if known is not None else USUAL
     remedy = _filled(remedy, filling)
     if standing.kind == "progressing":
-        remedy = (
-            f"wait: it may be on its way, and counts as degraded after the grace; else {remedy}"
-        )
+        wait = "wait: it may be on its way, and counts as degraded after the grace"
+        remedy = f"{wait}; if it stays so: {remedy}"
     elif standing.why.startswith("progressing") and known is None:
         remedy = f"{name} does not get on: {remedy}"
     commands = known.commands if known is not None else ()

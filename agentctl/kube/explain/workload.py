@@ -84,6 +84,11 @@ def _advice(where: str, kind: str, workload: Workload, pods: list[PodFacts]) -> 
         advice = _of_pod(where, kind, workload, pods[0])
     elif workload.refused:
         advice = _of_refusal(where, workload.refused, describe)
+    elif kind == "daemonset" and workload.ready < workload.desired:
+        advice = Advice(
+            "see which nodes have none of its pods, or one that is not ready",
+            (kubectl(where, "get", "pods", "-o", "wide"), kubectl("", "get", "nodes"), describe),
+        )
     elif workload.ready < workload.desired:
         advice = Advice(
             "pods are missing and none says why: the conditions, a quota or an admission "

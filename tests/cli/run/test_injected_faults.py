@@ -133,7 +133,7 @@ FAULTS = (
     Fault("zero", "error", "scaled to 0", "scale deployment/mail up", DEPLOYMENTS, "mail", at_zero),
     Fault("db", "degraded", "1/2 ready", "pods are missing", STATEFULSETS, "db",
           status(readyReplicas=1, availableReplicas=1)),
-    Fault("agent", "degraded", "2/3 ready", "pods are missing", DAEMONSETS, "agent",
+    Fault("agent", "degraded", "2/3 ready", "see which nodes", DAEMONSETS, "agent",
           status(numberReady=2, numberAvailable=2)),
     Fault("leader", "degraded", "lease leader is not held", "gave it up", LEASES, "leader",
           lambda item: item["spec"].update(holderIdentity="")),
