@@ -26,6 +26,9 @@ from agentctl.server.fanout.subscription import Subscription
 MAX_NARROWED = 100
 """Each has a state and a recent past of its own."""
 
+MAX_NARROWED_ITEMS = 100_000
+"""Of all of them together: each of ten thousand items takes 4 MB of memory."""
+
 IDLE_S = 60.0
 """How long one without readers is kept: for a reader that comes back, and for who polls."""
 
@@ -55,6 +58,11 @@ class NarrowedChannel:
         self._selected: dict[str, bool] = {}
         self._looked_at: Sequence[Item] = ()
         self._part = StatePart(self._selects)
+
+    @property
+    def size(self) -> int:
+        """How many items it has now."""
+        return len(self._part.items)
 
     @property
     def empty(self) -> bool:
@@ -150,7 +158,7 @@ class NarrowedChannels:
             made.publish(*present)
         with self._lock:
             found = self._find(key)
-            if found is not None:
+            if found is not None or not self._make_room(made.size):
                 return found
             if self._present is not None and self._present is not present:
                 made.publish(*self._present)
@@ -188,13 +196,17 @@ class NarrowedChannels:
             found.used_at = self._clock.monotonic()
         return found
 
-    def _make_room(self) -> bool:
-        if len(self._found) < MAX_NARROWED:
-            return True
-        idle = [(one.used_at, key) for key, one in self._found.items() if not one.readers]
-        if idle:
+    def _make_room(self, items: int = 0) -> bool:
+        """Whether there is room for one more, of so many items; who has no readers goes for it."""
+        while True:
+            held = sum(one.size for one in self._found.values())
+            too_large = held > 0 and held + items > MAX_NARROWED_ITEMS
+            if len(self._found) < MAX_NARROWED and not too_large:
+                return True
+            idle = [(one.used_at, key) for key, one in self._found.items() if not one.readers]
+            if not idle:
+                return False
             self._drop(min(idle)[1])
-        return bool(idle)
 
     def _drop(self, key: tuple[str, Globs]) -> None:
         one = self._found.pop(key)

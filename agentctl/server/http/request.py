@@ -251,8 +251,8 @@ def _not_served(namespace: str) -> Refusal:
 def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Parameters, Refusal]:
     """Each parameter once, but for components; ``quiet`` are taken as well, and not told of."""
     pairs = [pair for pair in query.split("&") if pair]
-    globs = [pair for pair in pairs if pair.startswith(COMPONENT + "=")]
-    if len(globs) > MAX_COMPONENTS or len(pairs) - len(globs) > MAX_PARAMETERS:
+    repeated = sum(pair.startswith(COMPONENT + "=") for pair in pairs)
+    if repeated > MAX_COMPONENTS or len(pairs) - repeated > MAX_PARAMETERS:
         of = f"{MAX_PARAMETERS} parameters, or {MAX_COMPONENTS} times {COMPONENT}"
         return Refusal(400, f"more than {of}")
     wanted: dict[str, None] = {}
@@ -277,7 +277,10 @@ def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Paramet
             return Refusal(400, f"{name}: given twice")
         found[name] = unquote_plus(value)
     values = {name: value for name, value in found.items() if value}
-    return _Parameters(values, tuple(ignored), tuple(sorted(filter(None, wanted))))
+    globs = sorted(filter(None, wanted))
+    if any(not glob.strip("*") for glob in globs):
+        globs = []  # all of them
+    return _Parameters(values, tuple(ignored), tuple(globs))
 
 
 def _is_nearly_ours(name: str, known: Sequence[str]) -> bool:

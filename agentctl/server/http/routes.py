@@ -13,7 +13,7 @@ from typing import Any, Optional
 from agentctl.server.component_series import ComponentSeries
 from agentctl.server.cors import Headers
 from agentctl.server.exposition import CONTENT_TYPE, render
-from agentctl.server.fanout.narrowing import MAX_NARROWED
+from agentctl.server.fanout.narrowing import MAX_NARROWED, MAX_NARROWED_ITEMS
 from agentctl.server.http.answer import (
     HttpAnswer,
     json_answer,
@@ -40,8 +40,9 @@ only a restart will help."""
 
 TOO_MANY_NARROWED = Refusal(
     429,
-    f"readers of this server ask for {MAX_NARROWED} different parts of it already: ask for one of "
-    "those, or without component= and choose from what comes",
+    f"readers of this server ask for as many different parts of it as it can keep ({MAX_NARROWED}, "
+    f"or {MAX_NARROWED_ITEMS} components in all): ask for one of those, or without component= and "
+    "choose from what comes",
 )
 
 Route = Callable[[str], HttpAnswer]

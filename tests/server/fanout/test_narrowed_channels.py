@@ -6,6 +6,7 @@ import gc
 from fnmatch import fnmatchcase
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +161,18 @@ def test_there_are_not_too_many() -> None:
     assert replica.broadcaster.narrowed.of("", ("one too many",)) is None
 
 
+def test_they_are_not_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(narrowing, "MAX_NARROWED_ITEMS", 4)
+    replica = Replica().begin(*map(item, "abc"))
+    narrowed(replica, "[abc]")
+    held = [reader(replica, narrowed(replica, "[ab]"))]
+    assert replica.broadcaster.narrowed.of("", ("[abc]",)) is None, "the idle one made room"
+    held.append(reader(replica, narrowed(replica, "a")))
+    assert replica.broadcaster.narrowed.of("", ("[bc]",)) is None
+    assert replica.broadcaster.narrowed.of("", ("c",)) is not None
+    assert len(held) == 2
+
+
 def test_over_http() -> None:
     site = Site()
     site.replica.begin(item("grpc"), item("crds:a"), item("crds:b"))
@@ -185,6 +198,8 @@ def test_over_http() -> None:
         many = "&".join(f"component={number}" for number in range(101))
         assert site.get(f"{STATUS}?{many}").status == 400
         assert len(site.get(f"{STATUS}?component=").json["items"]) == 3
+        for every in ("*", "**&component=grpc"):
+            assert site.get(f"{STATUS}?component={every}").json == site.get(STATUS).json
         with site.client() as client:
             head = client.stream("?component=grcp")
             assert "no component matches: grcp" in head.headers["warning"]
