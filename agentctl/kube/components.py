@@ -22,6 +22,10 @@ Holds = Callable[[Condition], Optional[bool]]
 """Whether a condition holds; None where that cannot be seen."""
 
 
+_ALONE: dict[str, Any] = {"each": None, "presence": (), "scope": ()}
+"""What a template decides for all of its components, and none of them again."""
+
+
 @dataclass(frozen=True)
 class Component:
     """A named part of the control plane and the checks that make up its health."""
@@ -79,14 +83,14 @@ class Component:
             name=f"{self.each.noun}/{legible(name)}",
             checks=bind(self.checks, name),
             conditions=bind(self.conditions, name),
-            each=None,
+            **_ALONE,
         )
 
     def as_a_whole(self) -> Component:
         """What stands for objects of ``each`` that are not told one by one."""
         assert self.each is not None, "a template"
         checks = (self.each.as_a_whole(),)
-        return replace(self, name=self.each.noun, checks=checks, conditions=(), only=(), each=None)
+        return replace(self, name=self.each.noun, checks=checks, conditions=(), only=(), **_ALONE)
 
     @property
     def all_conditions(self) -> tuple[Condition, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentctl.catalog.loader import load
-from agentctl.kube.resources import DEPLOYMENTS, PODS
+from agentctl.kube.resources import CRDS, DEPLOYMENTS, PODS
 from tests.kube.judged import Cluster, Object, deployment, named
 from tests.kube.test_checks_resource import lamp, later
 
@@ -264,3 +264,15 @@ def test_a_name_does_nothing_to_a_terminal() -> None:
     names = [name for name, _ in rows(cluster)]
     assert len(names) == 2
     assert all(name.isprintable() for name in names)
+
+
+def test_where_its_presence_cannot_be_seen_what_is_found_is_told() -> None:
+    catalog = "components: [{each: {kinds: [Deployment]}, present: {crd: lamps.example.org}}]"
+    cluster = Cluster(catalog).has("deployments", deployment("web"))
+    assert rows(cluster) == []
+    cluster.cannot_see(CRDS.plural, "forbidden")
+    assert rows(cluster) == [("deployment/web", "healthy")]
+    cluster.has(CRDS.plural, named("lamps.example.org", ""))
+    assert rows(cluster) == [("deployment/web", "healthy")]
+    cluster.has(CRDS.plural)
+    assert rows(cluster) == []
