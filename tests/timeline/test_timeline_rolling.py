@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentctl.model import Delta, Item, ItemKey, Status, diff
+from agentctl.model import Delta, Item, ItemKey, Snapshot, Status, diff
+from agentctl.recording import End, Entry, Header, Recorded
 from agentctl.timeline import rolling
 from agentctl.timeline.buckets import columns
 from agentctl.timeline.facts import Row, SpanState
+from agentctl.timeline.fold import timeline
 from agentctl.timeline.last_messages import MOST, LastMessages
 from agentctl.timeline.rolling import Place, RollingTimeline
 from agentctl.timeline.rolling_row import columns_of, row_of
@@ -96,6 +98,35 @@ def test_it_says_of_each_moment_what_was_told_of_it(
         assert sum(row.totals.values()) == sum(lasted) * 1000
         told = states_of(states, key)
         assert row.transitions == sum(one is not other for one, other in zip(told, told[1:]))
+
+
+@given(st.lists(st.tuples(SMALL_STATES, st.integers(1, 4)), min_size=1, max_size=12))
+def test_it_is_what_a_recording_of_the_same_would_say(
+    steps: list[tuple[dict[ItemKey, Item], int]],
+) -> None:
+    """Nothing is lost: what only a recording tells, its damage and its silences, is not here."""
+    watch = Watch(*steps[0][0].values())
+    began, before = watch.clock.elapsed, steps[0][0]
+    first = Snapshot(watch.clock.now(), tuple(before.values()), "c")
+    entries: list[Entry] = [Header(watch.clock.now(), "", "", ""), Recorded(0.0, first)]
+    for state, seconds in steps:
+        found = diff(before, state)
+        before = state
+        if found:
+            delta = Delta(watch.clock.now(), found.changes, found.removed, "d")
+            entries.append(Recorded(watch.clock.elapsed - began, delta))
+        watch.tell(*state.values())
+        watch.wait(seconds)
+    entries.append(End(watch.clock.elapsed - began, 0))
+    recorded = timeline(entries)
+    assert recorded is not None
+    assert {row.key for row in recorded.rows} == watch.timeline.rows.keys()
+    for row in recorded.rows:
+        ours = watch.row(row.key)
+        assert [one[:3] for one in ours.spans] == [one[:3] for one in row.spans]
+        assert (dict(ours.totals), ours.transitions) == (dict(row.totals), row.transitions)
+        for one, other in zip(ours.spans, row.spans):
+            assert one.message == other.message or one.state is SpanState.ABSENT
 
 
 @given(

@@ -19,8 +19,7 @@ import pytest
 from agentctl.engine.policy import Notice
 from agentctl.model import ErrorCode
 from tests.cli.inprocess import Done, call
-from tests.cli.program import PATIENCE_S, Program, run
-from tests.cli.serving import ANY_PORT, Served
+from tests.cli.program import PATIENCE_S, Program
 from tests.fakes import FakeClock
 from tests.server.http_rig import Site
 from tests.server.replica import item
@@ -279,13 +278,3 @@ def test_a_signal_ends_a_question_without_an_answer(tmp_path: Path) -> None:
             program.process.send_signal(signal.SIGTERM)
             assert program.process.wait(PATIENCE_S) == 143
             sock.close()
-
-
-def test_of_a_real_server(tmp_path: Path) -> None:
-    with Served("--source", "demo", *ANY_PORT, home=tmp_path) as server:
-        server.until_ready()
-        where = f"127.0.0.1:{server.port()}"
-        done = run("timeline", "--server", where, "--since", "1h", home=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "runtime:temporal" in done.stdout
-        assert "/ unseen" in done.stdout
