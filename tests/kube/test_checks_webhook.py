@@ -72,6 +72,12 @@ def test_without_a_bundle_its_failure_policy_decides(
     assert "injects its CA bundle" in finding(found).remedy
 
 
+@pytest.mark.parametrize("blank", ["Cg==", "IA=="])
+def test_a_bundle_that_is_a_placeholder_is_none(blank: str) -> None:
+    found = cluster(configuration(bundle=blank))
+    assert found.says() == ("error", "cert-webhook: no caBundle: writes are refused")
+
+
 def test_without_ready_endpoints_it_cannot_be_asked() -> None:
     found = cluster(configuration(), ready=False)
     assert found.says() == ("error", "cert-webhook: no ready endpoints: writes are refused")
