@@ -281,3 +281,53 @@ def test_a_strip_keeps_a_minute_in_a_byte_and_takes_its_past_from_elsewhere() ->
     tail = ["degraded", "degraded", "healthy", "healthy", "error", "error", "stale"]
     assert found[2][:7] == tail
     assert found[3:] == [60, True]
+
+
+LOADER = """
+const world = new World();
+const row = (component) => ({ key: `\\0agents\\0${component}`, component, status: "error",
+  since: 9e5, began: false, loaded: false, strip: page.newStrip(9e5, "error") });
+const loaded = [];
+const load = async (answer, rows, until = 60000) => {
+  const hooks = { token: () => "t", loaded: (batch) => loaded.push(batch.map((r) => r.component)) };
+  const loader = new page.StripLoader(hooks, world.env(answer));
+  loader.reset(true);
+  rows.forEach((one) => loader.want(one));
+  await world.until(until);
+  return loader;
+};
+"""
+
+
+def test_strips_are_asked_for_in_few_requests_and_tell_since_when() -> None:
+    asked, loaded, seen = node(
+        LOADER
+        + """
+    const body = JSON.stringify({ from: new Date(0).toISOString(), to: new Date(36e5).toISOString(),
+      components: [{ component: "a*", namespace: "agents", columns: [["healthy", 60]],
+        since: new Date(5e5).toISOString(), since_seen: true }] });
+    const rows = [row("a*"), ...Array.from({ length: 99 }, (_, at) => row(`b${at}`))];
+    await load(() => answerOf(200, { "Content-Type": "application/json" }, [body]), rows);
+    return [world.asked, loaded, [rows[0].since, rows[0].began, rows[1].since, rows[1].began]];
+    """
+    )
+    assert [len(batch) for batch in loaded] == [60, 40]
+    assert len(asked) == 2
+    assert "component=a%5B*%5D&component=b0" in asked[0][1]
+    assert asked[0][2] == {"Authorization": "Bearer t"}
+    assert seen == [500_000, True, 900_000, False]
+
+
+def test_without_a_timeline_nothing_is_asked_for_again() -> None:
+    asked = node(LOADER + "await load(() => answerOf(404), [row('a')], 3e6); return world.asked;")
+    assert len(asked) == 1
+
+
+def test_a_timeline_that_is_busy_is_left_alone_for_as_long_as_it_says() -> None:
+    asked = node(
+        LOADER
+        + """await load(() => answerOf(429, { "Retry-After": "60" }), [row("a")], 3e5);
+    return world.asked.map(([at]) => at);"""
+    )
+    assert 2 <= len(asked) <= 6
+    assert asked[1] - asked[0] >= 60_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -154,8 +154,7 @@ def test_a_token_is_asked_for_and_kept_for_the_session_alone(browser: Browser) -
             site.services = replace(site.services, gate=TokenGate("another"))
             site.stop()
             site.start()
-            tab.wait_for("!document.getElementById('token').hidden")
-            tab.wait_for(f"{WORD} == 'Not live'")
+            tab.wait_for(f"!document.getElementById('token').hidden && {LIVE} == 'no token'")
 
 
 def test_a_server_that_is_killed_is_lost_and_found(browser: Browser, site: LiveSite) -> None:
@@ -338,3 +337,21 @@ def test_eighty_rows_are_on_a_screen(browser: Browser, site: LiveSite) -> None:
         # Only rows in view have asked for their last hour.
         drawn = "document.querySelectorAll('.strip svg').length"
         assert 40 <= tab.wait_for(drawn) < 400
+
+
+def test_a_tab_that_was_frozen_leads_no_more(browser: Browser, site: LiveSite) -> None:
+    leads = "'leads' in document.documentElement.dataset"
+    with ExitStack() as stack:
+        tabs = [stack.enter_context(closing(browser.tab(site.url()))) for _ in range(2)]
+        for tab in tabs:
+            tab.wait_for(f"{LIVE} == 'live'")
+        leader, other = sorted(tabs, key=lambda tab: not tab.evaluate(leads))
+        other.call("Page.bringToFront")
+        leader.call("Page.enable")
+        leader.call("Page.setWebLifecycleState", state="frozen")
+        other.wait_for(f"{leads} && {LIVE} == 'live'")
+        site.replica.publish(component("api", "error"), component("worker"), component("db"))
+        other.wait_for(f"{WORD} == 'Error'")
+        leader.call("Page.setWebLifecycleState", state="active")
+        leader.wait_for(f"!({leads}) && {WORD} == 'Error' && {LIVE} == 'live'")
+        eventually(lambda: site.streams == 1)
