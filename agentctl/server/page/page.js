@@ -1924,6 +1924,7 @@ class StatusPage {
     this._token = this._stored(TOKEN_KEY);
     this._id = `${env.now()}-${env.random()}`;
     this._stolen = -Infinity;
+    this._answeredAt = -Infinity; // by the tab that leads
     this._leaderHidden = false;
     this._paused = false;
     this._minute = 0;
@@ -1938,7 +1939,7 @@ class StatusPage {
       env,
     );
     this._tabs = new Tabs(
-      document.location.pathname,
+      `${document.location.pathname} ${this._build}`, // another build may say other things
       {
         lead: () => this._leads(),
         follow: () => this._follows(),
@@ -2064,7 +2065,7 @@ class StatusPage {
 
   _welcome(to) {
     const now = this._env.now();
-    const { model, connection } = { model: this._model, connection: this._connection };
+    const [model, connection] = [this._model, this._connection];
     this._tabs.say({
       kind: "welcome",
       to,
@@ -2087,6 +2088,7 @@ class StatusPage {
 
   _welcomed(message) {
     const now = this._env.now();
+    this._answeredAt = now;
     const model = this._model;
     if (message.begun) {
       model.rows = new Map(message.rows.map((row) => [row.key, row]));
@@ -2148,7 +2150,8 @@ class StatusPage {
     this._greet();
     this._env.setTimeout(() => {
       const still = this._liveness.state !== "live" || !this._model.begun;
-      if (still && !this._tabs.leads && !this._document.hidden) this._tabs.steal();
+      const unable = this._answeredAt < now || this._leaderHidden;
+      if (still && unable && !this._tabs.leads && !this._document.hidden) this._tabs.steal();
     }, 1500);
   }
 
