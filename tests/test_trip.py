@@ -6,7 +6,7 @@ import pytest
 
 from tools.trip import trip
 
-MOST_FILES = {"kube": 34, "sse": 22}
+MOST_FILES = {"kube": 33, "sse": 20}
 """A newcomer has to read them all to know how it works: none is added without a reason."""
 
 MOST_LINES = 350

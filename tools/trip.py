@@ -25,6 +25,12 @@ ROOT = Path(__file__).parent.parent
 MODES = ("kube", "sse")
 PATIENCE_S = 30.0
 
+STAND_INS = frozenset(
+    f"agentctl/{name}.py"
+    for name in ("lazy_dataclass", "lazy_namedtuple", "lazy_regex", "debug_log")
+)
+"""What is used as a module of the standard library is, and need not be read either."""
+
 WATCHES = 7
 """That the default catalog has open: the trip begins once all of them are."""
 
@@ -128,6 +134,7 @@ class _Profile:
                 continue
             package = f"{ROOT}/agentctl/"
             named = [os.path.relpath(one, ROOT) for one in self.files if one.startswith(package)]
+            named = [name for name in named if name not in STAND_INS]
             os.write(1, json.dumps({"files": named}).encode() + b"\n")
 
 

@@ -26,7 +26,7 @@ from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
 from agentctl.engine.stream import Outlet
 from agentctl.engine.supervisor import Supervisor
-from agentctl.engine.unseen import hopeless, some_complete, unseen
+from agentctl.engine.unseen import NOTHING, WELL, hopeless, some_complete, unseen
 from agentctl.errors import ExitCode
 from agentctl.model import ErrorCode
 from agentctl.redact import redact
@@ -39,10 +39,6 @@ INBOX_SIZE = 1000
 
 BATCH_MAX = 2 * INBOX_SIZE
 """Messages taken at once: a flood must not keep deadlines from being looked at."""
-
-
-WELL = Outcome(ExitCode.OK)
-NOTHING = "nothing was found: there is no component to show"
 
 
 class Engine:
@@ -317,8 +313,7 @@ class Engine:
                 self._finish(bad)
                 return
         self._conclude("still disconnected at --timeout: ")
-        outcome = self.outcome
-        if self._verdict is not None and outcome == Outcome(ExitCode.OK):
+        if self._verdict is not None and self.outcome == WELL:
             self.outcome = None
             self._finish(self._verdict.timed_out())
 
@@ -328,12 +323,11 @@ class Engine:
             self._finish(Outcome(ExitCode.REFUSED, absent))
         else:
             self._conclude("")
-        decides = self.sources.several or self.outcome == Outcome(ExitCode.OK)
-        if self._verdict is not None and decides:
-            now = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if self._verdict is not None and (self.sources.several or self.outcome == WELL):
             self.outcome = self._verdict.look(self._state.items(now), now, "") or self.outcome
-        elif self.outcome == WELL and not self._state.items(self._clock.monotonic()):
-            self.outcome = Outcome(ExitCode.OK, NOTHING)
+        elif self.outcome == WELL and not self._state.items(now):
+            self.outcome = NOTHING
 
     def _conclude(self, prefix: str) -> None:
         """The end that was asked for: good, unless a connection is missing now."""
@@ -345,7 +339,7 @@ class Engine:
         """Good, unless a server that we are connected to has lost its own sources."""
         amiss = self._state.amiss()
         if not amiss or amiss[0].code in (ErrorCode.FORBIDDEN, ErrorCode.UNAUTHORIZED):
-            return Outcome(ExitCode.OK)
+            return WELL
         return Outcome(ExitCode.DISCONNECTED, f"{prefix}the server says: {amiss[0].message}")
 
     def _finish(self, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Unseen servers: what a run that cannot see all of what it watches ends with."""
+"""Unseen servers: what a run that cannot see all of what it watches, or sees nothing, ends with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from agentctl.errors import ExitCode, RefusedError, StreamingUnsupported
 
 ORDER = (ExitCode.DISCONNECTED, ExitCode.STREAMING_UNSUPPORTED, ExitCode.REFUSED)
 """Of several clusters that are not seen, each for another reason: which one counts."""
+
+WELL = Outcome(ExitCode.OK)
+NOTHING = Outcome(ExitCode.OK, "nothing was found: there is no component to show")
 
 
 def refused_everywhere(healths: Iterable[SourceHealth]) -> Optional[Outcome]:

@@ -37,7 +37,6 @@ log = DebugLog(__name__)
 JSON = "application/json"
 _PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
-
 CUT_BYTES = 1024
 """What is kept of an object until its list is complete."""
 
@@ -122,7 +121,7 @@ class ListWatch:
         Its version and its scope may be others each time.
         """
         if not self._spec.resource.version:
-            from agentctl.kube.locate import locate
+            from agentctl.kube.locate import locate  # few resources need it
 
             found = locate(self.api, self._spec.resource)
             self._path = found.path(self._spec.namespace) if found is not None else ""
@@ -158,8 +157,8 @@ class ListWatch:
             if token == before:
                 raise ServerError(f"listing {self._noun}: the same page comes again and again")
             if self._clock.monotonic() >= give_up_at:
-                waited = format_duration(self._settings.list_total_s)
-                raise ServerError(f"listing {self._noun}: has not ended after {waited}")
+                bound = f"has not ended after {format_duration(self._settings.list_total_s)}"
+                raise ServerError(f"listing {self._noun}: {bound}")
 
     def _add_page(
         self, query: Mapping[str, str], changes: MutableSequence[Change], kept: Share

@@ -170,7 +170,7 @@ def test_commands_of_kubectls_are_told_apart() -> None:
     assert other_command(["frobnicate"], "agentctl") == ""
 
 
-PAIRS = (("a", "b"), ("2", "3"), ("50", "60"), ("127.0.0.1:1", "off"))
+PAIRS = (("a", "b"), ("2", "3"), ("50", "60"), ("127.0.0.1:1", "off"), ("https://a", "https://b"))
 """Values of which each type takes one pair."""
 
 

@@ -50,12 +50,12 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def samples(text: str) -> dict[str, float]:
-    """By name; of the state set what each component has."""
+    """By name; of the state set what each component has, and none of its other series."""
     return {
         sample.labels.get("component", sample.name): sample.labels.get("status", sample.value)
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.value or "component" not in sample.labels
+        if "component" not in sample.labels or (sample.value and "status" in sample.labels)
     }
 
 
@@ -193,6 +193,7 @@ class TestProm:
         assert done.code == 5
         assert "connection refused" in done.stderr
         assert sorted(samples(path.read_text())) == [
+            "agentctl_build_info",
             "agentctl_control_plane_healthy",
             "agentctl_last_run_timestamp_seconds",
             "agentctl_up",
