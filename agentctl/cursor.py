@@ -9,23 +9,25 @@ text; here is what they are compared with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from agentctl.cursortext import (
     MAX_ITEMS,
     MAX_LENGTH,
     MAX_VERSION_BYTES,
+    SCOPE_BYTES,
     Cursor,
+    CursorClock,
     ItemHashes,
     Position,
+    canonical,
     decode,
     digest_of,
     encode,
     item_hash,
     key_hash,
     make,
-    scope_of,
+    sha256,
 )
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, ItemKey
@@ -53,16 +55,20 @@ __all__ = [
 ]
 
 
-class CursorClock:
-    """Makes positions that only grow, also when the wall clock goes back."""
+def scope_of(
+    namespaces: Iterable[str],
+    catalog_hash: str,
+    globs: Iterable[str],
+    clusters: Iterable[str] = (),
+) -> bytes:
+    """What streams must share for their cursors to be comparable; order does not matter.
 
-    def __init__(self) -> None:
-        self._last = Position(0, 0)
-
-    def next(self, now: datetime) -> Position:
-        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
-        self._last = Position(time_ms, self._last.sequence + 1)
-        return self._last
+    ``clusters`` are the names of several, none where there is one.
+    """
+    parts: list[Any] = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
+    several = sorted(set(clusters))
+    parts += [several] if several else []
+    return sha256(canonical(parts))[:SCOPE_BYTES]
 
 
 class Nothing(NamedTuple):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Optional, Union
@@ -67,20 +68,16 @@ class Cursor:
     """Of items that no catalog names: what is gone by then could not be told otherwise."""
 
 
-def scope_of(
-    namespaces: Iterable[str],
-    catalog_hash: str,
-    globs: Iterable[str],
-    clusters: Iterable[str] = (),
-) -> bytes:
-    """What streams must share for their cursors to be comparable; order does not matter.
+class CursorClock:
+    """Makes positions that only grow, also when the wall clock goes back."""
 
-    ``clusters`` are the names of several, none where there is one.
-    """
-    parts: list[Any] = [sorted(set(namespaces)), catalog_hash, sorted(set(globs))]
-    several = sorted(set(clusters))
-    parts += [several] if several else []
-    return sha256(_canonical(parts))[:SCOPE_BYTES]
+    def __init__(self) -> None:
+        self._last = Position(0, 0)
+
+    def next(self, now: datetime) -> Position:
+        time_ms = max(int(now.timestamp() * 1000), self._last.time_ms)
+        self._last = Position(time_ms, self._last.sequence + 1)
+        return self._last
 
 
 class ItemHashes:
@@ -153,7 +150,7 @@ def make(
 def key_hash(key: ItemKey) -> int:
     """32 bits of an item's key."""
     of_cluster = [key.cluster] if key.cluster else []
-    return _hash32(_canonical([*of_cluster, key.namespace, key.component]))
+    return _hash32(canonical([*of_cluster, key.namespace, key.component]))
 
 
 def item_hash(item: Item) -> int:
@@ -343,6 +340,6 @@ def _plain(value: Any) -> Any:
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
     """The one JSON text of a value, in ASCII."""
     return _ENCODER.encode(value).encode("ascii")

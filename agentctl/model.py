@@ -14,6 +14,7 @@ from itertools import compress, count
 from operator import is_not
 from typing import Any, Optional, Union
 
+from agentctl.item_order import beside_its_kind
 from agentctl.lazy_dataclass import dataclass, field
 from agentctl.lazy_namedtuple import NamedTuple
 
@@ -280,8 +281,10 @@ def fold(state: Mapping[ItemKey, Item], event: Event) -> dict[ItemKey, Item]:
     if isinstance(event, Delta):
         for key in event.removed:
             folded.pop(key, None)
+        new = [item.key for item in event.changes if item.key not in folded]
         for item in event.changes:
             folded[item.key] = item
+        return beside_its_kind(folded, new) if new else folded
     return folded
 
 

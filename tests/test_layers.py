@@ -29,6 +29,7 @@ LAYERS = (
     "schema",
     "rpc",
     "redact",
+    "item_order",
     "model",
     "errors",
     "cursornames",

@@ -322,9 +322,8 @@ class ListWatch:
         """Now, by this host's monotonic clock and by the API server's."""
         now = self._clock.monotonic()
         server = response.server_time
-        if server is None:
-            return Seen(now, self._clock.now().timestamp())
-        return Seen(now, server + (now - opened))
+        wall = self._clock.now().timestamp() if server is None else server + (now - opened)
+        return Seen(now, wall)
 
 
 def _parse_list(body: bytes, noun: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Optional
 
 from agentctl.engine.losses import Losses, cause
 from agentctl.engine.verdict import GOOD
+from agentctl.item_order import beside_its_kind
 from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.live.text import Piece, clean, cut, line, width, wrapped
@@ -106,6 +107,7 @@ class Board:
         if isinstance(event, Snapshot):
             self._rows = {item.key: BoardRow(item, now) for item in event.items}
         elif isinstance(event, Delta):
+            new = [item.key for item in event.changes if item.key not in self._rows]
             for item in event.changes:
                 row = self._rows.get(item.key)
                 self._rows[item.key] = (
@@ -115,6 +117,7 @@ class Board:
                 )
             for key in event.removed:
                 self._rows.pop(key, None)
+            self._rows = beside_its_kind(self._rows, new)
         else:
             self._said, self._said_at = event, now
 
