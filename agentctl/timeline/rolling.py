@@ -100,6 +100,8 @@ class RollingTimeline:
         self._ahead = 0
         self._skew = 0.0
         self._heard = 0
+        self._absent = 0
+        """Rows of components that are not there now."""
         self._numbered = 0
         self._swept = 0
         self._room = MAX_ROOM
@@ -151,7 +153,7 @@ class RollingTimeline:
 
     @property
     def left_out(self) -> int:
-        """Components that were not taken, because there were too many."""
+        """Components of which all or something is missing, because there were too many."""
         return len(self._left_out)
 
     def heard_until(self, now: int) -> int:
@@ -200,14 +202,20 @@ class RollingTimeline:
             if row is None:
                 return
             if now > self.began:
-                row.runs.record(self.began, ABSENT, MAX_ROOM)
+                # Where one was dropped that is not known any more, it may have been this one.
+                row.runs.record(self.began, UNSEEN if self._left_out else ABSENT, MAX_ROOM)
         hidden = bool(self._hidden) and self.place(key) in self._hidden
         shown = STALE if hidden and code == UNKNOWN else code
         row.dark = False
-        if message and (message != row.message or code != row.believed):
-            row.said.add(now, shown, message, MESSAGE_BYTES // max(1_000, len(self.rows)))
+        told_before = row.message if code == row.believed else ""
+        self._absent += (code == ABSENT) - (row.believed == ABSENT)
         row.believed, row.message = code, message
+        if message and message != told_before:
+            self._say(row, now, shown)
         row.runs.record(now, shown, self._own(row))
+
+    def _say(self, row: RollingRow, now: int, code: int) -> None:
+        row.said.add(now, code, row.message, MESSAGE_BYTES // max(1_000, len(self.rows)))
 
     def place(self, key: ItemKey) -> Place:
         """With what a component is seen and unseen."""
@@ -231,6 +239,8 @@ class RollingTimeline:
         for key, row in self.rows.items():
             if self.place(key) in places:
                 row.dark = False
+                if row.message and row.runs.code == STALE:
+                    self._say(row, now, row.believed)
                 row.runs.record(now, row.believed, self._own(row))
         for place in places:
             since, why = self._hidden.pop(place)
@@ -242,19 +252,33 @@ class RollingTimeline:
             del self._gaps[: MAX_GAPS // 10]
 
     def _add(self, key: ItemKey) -> Optional[RollingRow]:
-        if len(self.rows) >= MAX_COMPONENTS:
-            gone = [row for row in self.rows.values() if row.believed == ABSENT]
-            gone.sort(key=lambda row: row.runs.last_at)
-            for row in gone[: MAX_COMPONENTS // 20]:
-                del self.rows[row.key]
-            if not gone:
-                if len(self._left_out) < MAX_COMPONENTS:
-                    self._left_out.add(hash(key))
-                return None
+        if len(self.rows) >= MAX_COMPONENTS and not self._make_room():
+            self._leave_out(key)
+            return None
         row = self.rows[key] = RollingRow(key, self._numbered)
         self._numbered += 1
+        self._absent += 1
         self._share()
         return row
+
+    def _make_room(self) -> bool:
+        """Drop some of those that are not there any more, the longest gone first."""
+        if not self._absent:
+            return False
+        gone = [row for row in self.rows.values() if row.believed == ABSENT]
+        gone.sort(key=lambda row: row.runs.last_at)
+        for row in gone[: MAX_COMPONENTS // 20]:
+            self._leave_out(row.key)
+            self._drop(row)
+        return True
+
+    def _leave_out(self, key: ItemKey) -> None:
+        if len(self._left_out) < MAX_COMPONENTS:
+            self._left_out.add(hash(key))
+
+    def _drop(self, row: RollingRow) -> None:
+        del self.rows[row.key]
+        self._absent -= 1
 
     def _sweep(self, now: int) -> None:
         """Drop what is too old, of some components at a time: all in a minute."""
@@ -267,7 +291,7 @@ class RollingTimeline:
             row.said.forget(horizon)
             row.runs.fit(self._own(row))
             if row.runs.only == ABSENT and row.believed == ABSENT:
-                del self.rows[row.key]
+                self._drop(row)
         self._swept += count
         self._share()
         while self._gaps and self._gaps[0].gap.end < horizon:

@@ -221,6 +221,8 @@ def test_found_again_and_still_unknown_is_unknown() -> None:
     watch.lost = {}
     watch.wait(5)
     assert watch.shown("a")[-2:] == [("stale", 6), ("unknown", 4)]
+    told = [one.message for one in watch.row(ItemKey("agents", "a")).spans]
+    assert told[-2:] == ["no data for 2m0s"] * 2
 
 
 def test_a_host_that_slept_saw_nothing() -> None:
@@ -283,11 +285,16 @@ def test_names_without_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         watch.tell(item("a"), item(f"pod-{number}"))
         watch.wait(1)
     assert len(watch.timeline.rows) <= 100
-    assert watch.timeline.left_out == 0
+    assert watch.timeline.left_out == 100, "more are not counted"
     assert ItemKey("agents", "a") in watch.timeline.rows
+    watch.tell(item("a"), item("pod-0"))
+    assert watch.shown("pod-0")[0][0] == "unseen", "what it was is not known any more"
     watch.tell(*(item(f"at-once-{number}") for number in range(300)))
     assert len(watch.timeline.rows) <= 100
-    assert watch.timeline.left_out == 100, "more are not counted"
+    for _ in range(2):
+        gone = [row for row in watch.timeline.rows.values() if row.believed == rolling.ABSENT]
+        assert watch.timeline._absent == len(gone)
+        watch.tell()
 
 
 def test_messages_are_the_last_hundred_within_their_bytes() -> None:
@@ -355,11 +362,13 @@ def test_a_day_of_a_thousand_that_flap_stays_under_64_megabytes() -> None:
     assert row.transitions == 24 * 60 * 3 + 2_000
 
 
-def test_twenty_thousand_components_have_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(*(item(f"component-{number}") for number in range(rolling.MAX_COMPONENTS)))
-    room = watch.timeline._room
-    places = (rolling.BYTES_A_PLACE * room + 400) * rolling.MAX_COMPONENTS
-    assert places < 64 << 20
+def test_as_many_components_as_there_may_be_have_their_share() -> None:
+    some = 1_000
+    watch = Watch(*(item(f"component-{number}") for number in range(some)))
+    empty = reachable(watch.timeline.rows) * rolling.MAX_COMPONENTS // some
+    assert empty + rolling.RUN_BYTES * 17 // 16 + rolling.MESSAGE_BYTES < 64 << 20
+    room = rolling.RUN_BYTES // (rolling.BYTES_A_PLACE * rolling.MAX_COMPONENTS)
+    assert room >= rolling.MIN_ROOM
     row = watch.timeline.rows[ItemKey("agents", "component-0")]
     for number in range(10_000):
         row.runs.record(watch.timeline.began + number * 100, number % 2, room)
