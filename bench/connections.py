@@ -7,6 +7,7 @@ are told how many to share.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -52,8 +53,10 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
 
 def _distance(bench: Bench, scale: Scale, milliseconds: int, path: str) -> Iterator[Figure]:
     usages: dict[str, list[tuple[float, float]]] = {name: [] for name in SHARED}
+    sides = deque(SHARED.items())
     for _ in range(scale.connection_runs):
-        for name, count in SHARED.items():
+        sides.rotate()  # none has always the same before it
+        for name, count in sides:
             argv = [sys.executable, "-c", _PROGRAM, str(count), str(milliseconds / 1000)]
             usage = bench.run([*argv, "status", "--kubeconfig", path])
             usages[name].append((usage.wall_s * 1000, usage.cpu_s * 1000))

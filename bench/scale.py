@@ -13,7 +13,7 @@ class Scale:
     warm_up: bool = True
     schemes: tuple[str, ...] = ("http", "https")
     round_trips_ms: tuple[int, ...] = (0, 20, 100)
-    connection_runs: int = 7
+    connection_runs: int = 15
     stream_runs: int = 3
     stream_pods: int = 1000
     stream_changes: int = 50_000

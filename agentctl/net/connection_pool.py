@@ -24,11 +24,11 @@ NEAR = ((0.001, 2), (0.003, 3))
 FAR_S = NEAR[-1][0]
 
 STALL_S = 0.025
-"""How long one waits for a connection while none comes free, before opening its own: an
-answer that does not come holds nobody up for longer."""
+"""How long one waits for a connection while nothing moves, before opening its own: an answer
+that does not come holds nobody up for longer."""
 
 PATIENCE_S = 0.25
-"""The same while others do come free."""
+"""The same while others are connected, shake hands or come free."""
 
 
 class Turn:
@@ -103,7 +103,12 @@ class ConnectionPool:
             if self._enough is None:
                 fitting = (count for limit_s, count in NEAR if seconds < limit_s)
                 self._enough = next(fitting, float("inf"))
-                self._changed.notify_all()
+            self._changed.notify_all()
+
+    def dialled(self) -> None:
+        """One that was made can be asked."""
+        with self._changed:
+            self._changed.notify_all()
 
     def gone(self) -> None:
         """One that was made has ended."""

@@ -56,6 +56,8 @@ class Session:
             try:
                 if fresh:
                     conn.dial(timeouts.connect, switch)
+                    if self._pool is not None:
+                        self._pool.dialled()
                 self.connected_at = conn.opened_at
                 limit_s, doing = timeouts.header, "waiting for an answer"
                 answer = conn.ask(endpoint.prefix + target, headers, timeouts.header, switch, body)
