@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from agentctl.demo import ControlPlane
 from agentctl.errors import DisconnectedError
 from agentctl.kube.access import ClusterAccess
 from agentctl.kube.client import ApiClient
 from agentctl.kube.reader import ApiReader, reader
 from agentctl.net import connection_pool
 from agentctl.net.endpoint import Timeouts
+from tests.apidouble.faulty import FaultyDouble
+from tests.cli.inprocess import Done, call
 from tests.net.tinyserver import OK, Server, client_of, forever, nothing_leaks, serving
 
 PATIENCE_S = 20.0
@@ -212,3 +217,39 @@ def test_where_nobody_listens_each_is_told_so() -> None:
         client = sharing(server)
     told = together(*[one_read(client)] * 3)
     assert ["refused" in str(error) for error in told] == [True] * 3
+
+
+class TestOneShot:
+    """The program on the double."""
+
+    @pytest.fixture
+    def double(self, tmp_path: Path) -> Iterator[FaultyDouble]:
+        double = FaultyDouble()
+        ControlPlane(double.store, lease_duration_s=3600).install()
+        with double:
+            double.kubeconfig(str(tmp_path / "kubeconfig"))
+            yield double
+
+    def status(self, tmp_path: Path, *args: str) -> tuple[Done, dict[str, str]]:
+        extra = {"KUBECONFIG": str(tmp_path / "kubeconfig")}
+        done = call("status", "-o", "json", *args, home=tmp_path, extra=extra)
+        return done, {one["component"]: one["status"] for one in json.loads(done.stdout)["items"]}
+
+    @pytest.mark.usefixtures("near")
+    def test_lists_share_two_connections(self, tmp_path: Path, double: FaultyDouble) -> None:
+        done, statuses = self.status(tmp_path)
+        assert done.code == 0
+        assert statuses["agents-controller"] == "healthy"
+        assert next(double._server._numbers) <= 1 + 2
+        assert len(double.requests) > 2
+
+    def test_lists_that_hang_leave_all_others_told(
+        self, tmp_path: Path, double: FaultyDouble, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for plural in ("leases", "endpointslices"):
+            double.faults.hang(plural)
+        shared, statuses = self.status(tmp_path, "--timeout", "2s")
+        monkeypatch.setattr(ApiClient, "share_connections", lambda self: None)
+        alone, expected = self.status(tmp_path, "--timeout", "2s")
+        assert (shared.code, statuses) == (alone.code, expected)
+        assert {"healthy", "unknown"} <= set(statuses.values())
