@@ -1084,7 +1084,7 @@ function favicon(state) {
 // ---------------------------------------------------------------- view
 
 const FLUSH_MS = 500; // between two frames, while things change: nobody reads faster
-const FIRST_ROWS = 150; // what a screen holds is shown first, the others right after it
+const FIRST_ROWS = 100; // what a screen holds is shown first, the others right after it
 const ANNOUNCE_MS = 2000; // a verdict that holds for so long is said aloud
 
 // All that is seen of the page. `hooks`: token(text), now(), reload(), filtered(), wanted(row),
@@ -1471,7 +1471,7 @@ class View {
     const to = this._hooks.serverNow();
     put(
       this._by("axis-text"),
-      `strips: ${clock(to - HOUR_MS, to).slice(-8, -3)} to ${clock(to, to).slice(0, 5)} UTC`,
+      `times in UTC · strips ${clock(to - HOUR_MS, to).slice(-8, -3)} to ${clock(to, to).slice(0, 5)}`,
     );
   }
 
