@@ -373,3 +373,17 @@ def test_as_many_components_as_there_may_be_have_their_share() -> None:
     for number in range(10_000):
         row.runs.record(watch.timeline.began + number * 100, number % 2, room)
     assert len(row.runs) <= 2 * room
+
+
+def test_who_has_more_than_its_share_gives_it_back() -> None:
+    watch = Watch(item("a"), *(item(f"component-{number}") for number in range(4_000)))
+    row = watch.timeline.rows[ItemKey("agents", "a")]
+    for number in range(3_000):  # as if it had been alone
+        if number % 8 == 0:
+            watch.clock.advance(4)
+            watch.timeline.beat({}, due=False)
+        row.runs.record(watch.timeline.now(), number % 2 * 7, rolling.MAX_ROOM)
+    before = len(row.runs)
+    watch.wait(61)
+    assert len(row.runs) <= 2 * watch.timeline._room < before
+    assert sum(watch.row(row.key).totals.values()) == 1_561_000
