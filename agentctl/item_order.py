@@ -62,4 +62,4 @@ def beside_its_kind(state: dict[K, V], new: Iterable[K]) -> dict[K, V]:
 
 
 def _kind(key: Placed) -> _Kind:
-    return key.cluster, key.namespace, key.component.partition("/")[0]
+    return key.cluster, key.namespace, key.component.rpartition("/")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentctl.catalog.document import Node
 from agentctl.catalog.fields import NodeFields
+from agentctl.catalog.include import PREFIX
 from agentctl.catalog.kinds import NamedKind, kind_named, nearest
 from agentctl.kube.checks._workloads import KINDS
 from agentctl.kube.cuts.found import FoundCut
@@ -13,7 +14,7 @@ from agentctl.lazy_regex import regex
 
 FIELDS = (
     *("kinds", "labels", "names", "exclude", "where", "unless"),
-    *("selects", "most", "namespace"),
+    *("selects", "most", "namespace", "as"),
 )
 MAX_KINDS = 50
 MAX_MOST = 5000
@@ -39,7 +40,9 @@ def parse_each(fields: NodeFields) -> list[Each]:
     )
     selects = fields.choices("selects", tuple(KINDS), ())
     most = fields.number("most", 1, MAX_MOST) if fields.has("most") else MOST
-    namespace = fields.name("namespace", "")
+    namespace, prefix = fields.name("namespace", ""), fields.text("as", "")
+    if prefix and not PREFIX.match(prefix):
+        raise fields.fail("as", "letters, digits and ':._/-' as 'as'")
     found: list[Each] = []
     for named in kinds:
         resource = resource_of(named.of)
@@ -49,7 +52,7 @@ def parse_each(fields: NodeFields) -> list[Each]:
             raise fields.fail("kinds", f"each of 'kinds' once ({named.of} is there twice)")
         # A cut's identity names its table: each kind has its own.
         own = FoundCut(cut.names, cut.exclude, cut.labels, cut.where, cut.unless)
-        found.append(Each(resource, named.kind, own, namespace, selects, most))
+        found.append(Each(resource, named.kind, own, namespace, selects, most, prefix=prefix))
     return found
 
 

@@ -24,7 +24,7 @@ INCLUDE_KEYS = ("catalog", "as", "namespace")
 MAX_INCLUDED = 50
 MAX_COMPONENTS = 1000
 
-_PREFIX = regex(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
+PREFIX = regex(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,99}\Z")
 _NO_NAME = regex(r"[^A-Za-z0-9:._/-]+")
 
 
@@ -100,7 +100,7 @@ class _Inclusion:
             fields = NodeFields(entry, catalog.source, "an entry of 'include'", INCLUDE_KEYS)
             given = fields.text("catalog")
             prefix, home = fields.text("as", ""), fields.name("namespace", "")
-            if prefix and not _PREFIX.match(prefix):
+            if prefix and not PREFIX.match(prefix):
                 raise fields.fail("as", "letters, digits and ':._/-' as 'as'")
         elif isinstance(entry.value, str):
             given = entry.value
@@ -159,6 +159,11 @@ def _moved(node: Node, prefix: str, home: str) -> Node:
             node = _with(node, namespace=Node(home, node.line))
     if not prefix:
         return node
+    each = node.value.get("each")
+    if each is not None:
+        inner = _value(each, "as")
+        whole = f"{prefix}/{inner}" if isinstance(inner, str) else prefix
+        node = _with(node, each=_with(each, **{"as": Node(whole, each.line)}))
     name, checks = _value(node, "name"), _value(node, "checks")
     if isinstance(name, str):
         node = _with(node, name=Node(f"{prefix}/{name}", node.line))

@@ -45,7 +45,7 @@ class Each:
     """Which objects of one kind have a component of their own.
 
     ``selects``: only Services whose selector means pods of a workload of these kinds.
-    ``globs`` are those of ``--component``.
+    ``globs`` are those of ``--component``; ``prefix`` comes before the kind in a name.
     """
 
     resource: Resource
@@ -56,11 +56,13 @@ class Each:
     selects: tuple[str, ...] = ()
     most: int = MOST
     globs: tuple[str, ...] = ()
+    prefix: str = ""
 
     @property
     def noun(self) -> str:
         """What its components' names begin with."""
-        return self.kind.lower()
+        kind = self.kind.lower()
+        return f"{self.prefix}/{kind}" if self.prefix else kind
 
     def at(self, namespace: str) -> str:
         """Where it looks while ``namespace`` is watched."""

@@ -81,6 +81,15 @@ def test_its_namespace_and_its_names_may_be_others(folder: Folder) -> None:
     assert catalog.components[3].follows() == ("two/a",)
 
 
+def test_what_is_found_has_the_name_too(folder: Folder) -> None:
+    entries = "{catalog: auto, as: one, namespace: a}, {catalog: auto, as: two, namespace: b}"
+    folder.has("part.yaml", f"include: [{entries}]\n")
+    folder.has("top.yaml", "include: [{catalog: part.yaml, as: all}]\n")
+    names = folder.load().names
+    assert names[:2] == ("all/one/namespace", "all/one/deployment/*")
+    assert "all/two/service/*" in names
+
+
 def test_what_is_shown_is_one_file_that_says_the_same(folder: Folder) -> None:
     folder.has("part.yaml", "present: {crd: lamps.example.org}\n" + COMPONENT.format("a", "a"))
     folder.has("top.yaml", "include: [{catalog: part.yaml, as: lamps}, auto]\n")

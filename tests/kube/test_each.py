@@ -276,3 +276,18 @@ def test_where_its_presence_cannot_be_seen_what_is_found_is_told() -> None:
     assert rows(cluster) == [("deployment/web", "healthy")]
     cluster.has(CRDS.plural)
     assert rows(cluster) == []
+
+
+def test_the_same_kind_of_two_namespaces_under_two_names() -> None:
+    catalog = """
+components:
+  - each: {kinds: [Deployment]}
+  - each: {kinds: [Deployment], namespace: edge, as: edge}
+"""
+    cluster = Cluster(catalog).has("deployments", deployment("web"))
+    there = deployment("web", ready=0)
+    there["metadata"]["namespace"] = "edge"
+    cluster.has("deployments/edge", there)
+    assert rows(cluster) == [("deployment/web", "healthy"), ("edge/deployment/web", "error")]
+    cluster.has("deployments/edge")
+    assert rows(cluster) == [("deployment/web", "healthy")]
