@@ -8,12 +8,11 @@ machine meets all of them.
 from __future__ import annotations
 
 import os
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from bench.figures import Figure
-from bench.process import Bench, Usage, agentctl, compile_all, kubectl, kubectl_version
+from bench.process import Bench, Usage, agentctl, kubectl
 from bench.scale import Scale
 
 KINDS = "ns,deploy,pods,leases,endpointslices,crd"
@@ -35,14 +34,9 @@ GOALS = {
 def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
     """Wall time, CPU and peak memory; each row with the ratio to kubectl's."""
     program = kubectl()
-    compile_all()
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    optimised = "with" if "--enable-optimizations" in flags else "without"
-    print(f"beside_kubectl: Python configured {optimised} --enable-optimizations")
     if program is None:
         print("beside_kubectl: no kubectl: nothing to compare with")
         return
-    print(f"beside_kubectl: {program} {kubectl_version(program)}")
     with server(bench) as (kubeconfig, namespace):
         where = ["--kubeconfig", kubeconfig, "-n", namespace]
         sides = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bench.figures import Figure
-from bench.process import Bench, compile_all
+from bench.process import Bench
 from bench.scale import Scale
 
 SHARED = {"one": 1, "two": 2, "three": 3, "one each": 99, "as chosen": 0}
@@ -35,7 +35,6 @@ entry()
 
 def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
     """Wall time at each distance, in turn; CPU where the server is near."""
-    compile_all()
     with bench.server("demo_server", str(bench.directory), "--tls") as server:
         server.line()
         text = (bench.directory / "kubeconfig").read_text(encoding="utf-8")

@@ -233,14 +233,6 @@ def agentctl(*args: str) -> list[str]:
     return [*start, *args]
 
 
-def compile_all() -> None:
-    """Compile agentctl and what it needs beforehand, as an installation does."""
-    code = "import agentctl, yaml; print(*agentctl.__path__, *yaml.__path__, sep='\\n')"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    argv = [sys.executable, "-m", "compileall", "-q", *found.stdout.split("\n")]
-    subprocess.run(list(filter(None, argv)), timeout=LIMIT_S, check=False)
-
-
 def peer(name: str, *args: str) -> list[str]:
     """A script with the official client."""
     return [sys.executable, str(PEERS / f"{name}.py"), *args]
