@@ -23,7 +23,7 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
         for argv in filter(None, (status, peer)):
             bench.run(argv)  # compiles; kubectl keeps its discovery; the server, its answers
         ours, theirs = [], []
-        for _ in range(scale.startup_runs):
+        for _ in range(scale.workload_runs):
             ours.append(bench.run(status))
             if peer:
                 theirs.append(bench.run(peer))

@@ -40,6 +40,7 @@ class Scale:
     resource_runs: int = 3
 
     workloads: int = 300
+    workload_runs: int = 5
 
     clusters: int = 20
     clusters_runs: int = 5
@@ -93,6 +94,7 @@ QUICK = Scale(
     resources=50,
     resource_runs=1,
     workloads=12,
+    workload_runs=1,
     history_components=10,
     history_minutes=12,
     clusters=3,
