@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -141,3 +144,65 @@ def test_no_head_breaks_it(data: bytes) -> None:
     except NotHttp:
         return
     assert found.length is None or found.length >= 0
+
+
+TOKEN = st.text(alphabet="abcXYZ019-_.!#$%&'*+^`|~", min_size=1, max_size=12)
+VALUE = st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0xFF), max_size=20).map(
+    lambda text: text.replace("\x7f", "").replace("\x85", "").replace("\xa0", "").strip()
+)
+FRAMING = st.sampled_from(
+    [
+        (),
+        (("Content-Length", "0"),),
+        (("content-length", "17"),),
+        (("Transfer-Encoding", "chunked"),),
+        (("Transfer-Encoding", "Chunked"), ("Content-Length", "5")),
+        (("Connection", "close"),),
+        (("Connection", "Keep-Alive"), ("Content-Length", "3")),
+    ]
+)
+
+
+@given(
+    minor=st.sampled_from([b"0", b"1"]),
+    status=st.integers(200, 599),
+    reason=TOKEN | st.just("") | st.just("Not Found"),
+    fields=st.lists(st.tuples(TOKEN, VALUE), max_size=8),
+    framing=FRAMING,
+    newline=st.sampled_from([b"\r\n", b"\n"]),
+)
+def test_a_good_head_is_read_as_the_standard_library_reads_it(
+    minor: bytes,
+    status: int,
+    reason: str,
+    fields: list[tuple[str, str]],
+    framing: tuple[tuple[str, str], ...],
+    newline: bytes,
+) -> None:
+    lines = [b"HTTP/1.%b %d %b" % (minor, status, reason.encode())]
+    lines += [f"{name}: {value}".encode("latin-1") for name, value in (*fields, *framing)]
+    head = newline.join(lines)
+    ours = parse_head(head)
+    with closing(Canned(head + newline * 2)) as canned:
+        theirs = http.client.HTTPResponse(canned)  # type: ignore[arg-type]
+        theirs.begin()
+        assert (ours.status, ours.reason) == (theirs.status, theirs.reason)
+        assert ours.headers == {name.lower(): theirs.headers[name] for name in theirs.headers}
+        assert ours.chunked == bool(theirs.chunked)
+        if not ours.chunked:
+            assert ours.length == theirs.length
+        assert ours.closes == theirs.will_close
+        theirs.close()
+
+
+class Canned:
+    """As much of a socket as a response reads from."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
+
+    def close(self) -> None:
+        pass
