@@ -299,13 +299,15 @@ def format_time(moment: datetime) -> str:
     >>> format_time(datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc))
     '2026-01-30T18:15:00Z'
     """
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    utc = moment.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
+    return f"{utc.isoformat()}Z"  # strftime writes the year 1 as 1, not as 0001
 
 
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 time as Kubernetes writes it, with or without a fraction.
 
-    Raises ValueError for anything else, a time without an offset included.
+    Raises ValueError for anything else, a time without an offset included, and
+    one that its offset moves out of the years 1 to 9999.
     """
     body = text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text
     # fromisoformat took only 3 or 6 fraction digits before Python 3.11.
@@ -316,4 +318,7 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(body)
     if moment.tzinfo is None:
         raise ValueError(f"time without an offset: {text!r}")
-    return moment.astimezone(timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(f"time out of range: {text!r}") from None

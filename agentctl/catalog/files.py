@@ -42,7 +42,7 @@ def file_text(path: str) -> CatalogText:
 def near(given: str) -> str:
     """A name that is none, and which it may have been: those with it inside, or one like it."""
     bare = given.lower().replace("_", "-")
-    inside = [one for one in SHIPPED if bare and (bare in one or one in bare)]
+    inside = [one for one in SHIPPED if len(bare) > 2 and (bare in one or one in bare)]
     if not inside:
         return guess(bare, SHIPPED).replace(repr(bare), repr(short(given)), 1)
     return f"{short(given)!r} (did you mean {' or '.join(map(repr, inside))}?)"

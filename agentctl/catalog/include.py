@@ -122,7 +122,11 @@ def _open(given: str, line: int, catalog: CatalogFile) -> CatalogFile:
     """What an entry of a catalog's ``include`` names."""
     if given in SHIPPED:
         return opened(shipped_text(given), f"shipped {given}")
-    path = os.path.join(os.path.dirname(catalog.source), given)
+    path = os.path.join(os.path.dirname(catalog.source), given.removeprefix("./"))
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A pipe would keep us waiting for ever, and gives what it has once.
+        expected = "a file, no directory and no pipe, as 'include'"
+        raise catalog.top.error(line, expected, f"{short(given)!r} ({path})")
     try:
         return opened(file_text(path))
     except CatalogError as error:

@@ -11,6 +11,9 @@ from agentctl.timeline.facts import Row, Timeline
 HEADINGS = ("cluster", "namespace", "component", "from", "to", "status", "share", "message")
 """``share`` is that of a span that stands for several, empty for others."""
 
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""A cell that begins with one of these is a formula to a spreadsheet, which may run it."""
+
 
 def csv_text(timeline: Timeline) -> str:
     """All of it, with a line of headings."""
@@ -25,12 +28,18 @@ def lines_of(timeline: Timeline, rows: Iterable[Row]) -> str:
     """Of some rows."""
     found: list[tuple[object, ...]] = []
     for row in rows:
-        named = row.key.cluster, row.key.namespace, row.key.component
+        names = row.key.cluster, row.key.namespace, row.key.component
+        named = tuple(map(_as_text, names))
         for span in row.spans:
             times = timeline.text_at(span.start), timeline.text_at(span.end)
             share = "" if span.rest is None else round(span.share, 4)
-            found.append((*named, *times, span.state.value, share, span.message))
+            found.append((*named, *times, span.state.value, share, _as_text(span.message)))
     return _text(found)
+
+
+def _as_text(cell: str) -> str:
+    """A cell that a spreadsheet takes for text: anybody who writes an object writes its message."""
+    return f"'{cell}" if cell[:1] in _FORMULA else cell
 
 
 def _text(rows: Iterable[tuple[object, ...]]) -> str:

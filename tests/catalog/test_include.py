@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_all_that_ship_may_be_included_at_once(folder: Folder) -> None:
 
 MISTAKES = [
     (["b.yaml"], 1, "a.yaml", "catalogs that include no circle", "a.yaml -> b.yaml -> a.yaml"),
-    (["./top.yaml"], 1, "top.yaml", "catalogs that include no circle", "top.yaml -> ./top.yaml"),
+    (["./top.yaml"], 1, "top.yaml", "catalogs that include no circle", "top.yaml -> top.yaml"),
     (["nowhere.yaml"], 1, "top.yaml", "a catalog that ships, or a file", "No such file"),
     (["argo-cd"], 1, "top.yaml", "a catalog that ships, or a file", "did you mean 'argocd'?"),
     ([5], 1, "top.yaml", "a catalog's name or file, or a mapping", "the number 5"),
@@ -217,3 +218,27 @@ def test_of_several_that_are_included_each_is_there_or_not(folder: Folder) -> No
         "hall/lamps": ("configured", "not installed"),
         "x": ("error", "deployment x not found"),
     }
+
+
+@pytest.mark.parametrize("given", ["", "folder", "./folder", "pipe", "/dev/zero"])
+def test_what_is_no_file_is_not_waited_for(folder: Folder, given: str) -> None:
+    (folder.path / "folder").mkdir()
+    os.mkfifo(folder.path / "pipe")
+    folder.has("top.yaml", f"name: top\ninclude: [{given!r}]\n")
+    failure = folder.failure()
+    assert failure.startswith("top.yaml:2: expected a file, no directory and no pipe"), failure
+    assert repr(given) in failure
+
+
+def test_a_deep_chain_is_named_without_a_dot_for_each_step(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.path)
+    folder.has("a.yaml", "include: [./b.yaml]\n").has("b.yaml", "include: [./a.yaml]\n")
+    with pytest.raises(CatalogError, match=r"got \./a\.yaml -> \./b\.yaml -> \./a\.yaml$"):
+        load_file("./a.yaml")
+
+
+def test_a_letter_is_no_catalogs_name_mistyped(folder: Folder) -> None:
+    folder.has("top.yaml", "include: ['-']\n")
+    assert "did you mean" not in folder.failure()

@@ -41,10 +41,22 @@ def test_read(text: str, moment: datetime) -> None:
     assert parse_time(text).utcoffset() == timedelta(0)
 
 
-@pytest.mark.parametrize("text", ["", "Z", "now", "2026-01-30", "2026-01-30T18:15:00", "18:15Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Z", "now", "2026-01-30", "2026-01-30T18:15:00", "18:15Z"),
+        # UTC has none of these years.
+        *("0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-23:59"),
+    ],
+)
 def test_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_time(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_time_read_back(text: str) -> None:
+    assert format_time(parse_time(text)) == text
 
 
 def test_the_machines_own_clocks() -> None:

@@ -165,6 +165,18 @@ def test_csv(site: Site) -> None:
     ]
 
 
+def test_no_cell_is_a_formula(site: Site) -> None:
+    said = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\uff1d1", "a=1", "'=1"]
+    items = [item(f"c{at}", "error", message) for at, message in enumerate(said)]
+    site.replica.begin(item("-c", "error", "none"), *items)
+    live(site, 60)
+    with site.client() as client:
+        text = body_of(client, TIMELINE + "?format=csv").decode()
+    _, named, *lines = csv.reader(io.StringIO(text, newline=""))
+    assert named[2] == "'-c"
+    assert [line[7] for line in lines] == [*(f"'{one}" for one in said[:5]), *said[5:]]
+
+
 @pytest.mark.parametrize(
     ("query", "status", "words"),
     [
@@ -174,6 +186,7 @@ def test_csv(site: Site) -> None:
         ("?since=-1h", 400, "a duration or a time"),
         ("?since=2026-01-30T18:00:00", 400, "a duration or a time"),
         ("?since=2027-01-30T18:00:00Z", 400, "has not come yet"),
+        ("?since=0001-01-01T00:00:00%2B23:59", 400, "a duration or a time"),
         ("?since=1h&since=2h", 400, "given twice"),
         ("?columns=0", 400, "from 1 to 500"),
         ("?columns=501", 400, "from 1 to 500"),
