@@ -139,7 +139,8 @@ def test_a_cursor_of_another_scope_begins_with_a_snapshot(cluster: Cluster) -> N
 def test_timeout_ends_a_connected_watch_with_0_after_its_time(cluster: Cluster) -> None:
     done = run_quietly(cluster, "namespace leader", "--heartbeat", "200ms")
     assert (done.code, done.stderr) == (0, "")
-    assert cluster.quiet_s <= done.took_s < cluster.patience_s
+    # The process began up to a tick before that was noted, and counts from there.
+    assert cluster.quiet_s - 0.02 <= done.took_s < cluster.patience_s
     kinds = [event["type"] for event in done.events]
     assert kinds[0] == "snapshot"
     assert set(kinds[1:]) == {"heartbeat"}

@@ -22,7 +22,7 @@ from agentctl.kube.access import AccessProvider
 from agentctl.kube.client import ApiClient
 from agentctl.kube.find_access import discover
 from tests.kube.kubeconfig_rows import BROKEN, ROWS, Row
-from tests.kubectl import KUBECTL, NO_KUBECTL
+from tests.kubectl import KUBECTL, LEAN, NO_KUBECTL
 from tests.net.certs import Authority
 from tests.net.tinyserver import Server, get
 
@@ -194,7 +194,7 @@ def test_kubectl_asks_as_the_rows_say(lab: Lab) -> None:
         command += ["version"] if row.path else ["get", "--raw", path]
         done = subprocess.run(
             command,
-            env=environ,
+            env={**environ, **LEAN},
             cwd=home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
