@@ -19,6 +19,7 @@ from agentctl.apidouble.double import ApiDouble
 from agentctl.kube.access import ClusterAccess
 from agentctl.net.failures import http_date
 from agentctl.net.tls import server_context
+from tests.net.certs import Authority
 
 Object = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Rest:
     """Reads and writes of one API server, with the credentials of a kubeconfig."""
 
     def __init__(self, access: ClusterAccess) -> None:
-        context = server_context(access.tls) if access.server.startswith("https") else None
+        context = server_context(access) if access.server.startswith("https") else None
         name = {"server_hostname": access.tls_server_name} if access.tls_server_name else {}
         self._pool = urllib3.PoolManager(ssl_context=context, timeout=30.0, retries=False, **name)
         self._server = access.server.rstrip("/")
@@ -359,11 +360,14 @@ class Cluster:
 
 @contextmanager
 def double_cluster(folder: Path) -> Iterator[Cluster]:
-    """On an API double of its own."""
-    with ApiDouble() as double:
-        path = folder / "double.kubeconfig"
-        double.kubeconfig(path)
-        cluster = Cluster(ClusterAccess(server=double.url), folder, path, double=double)
+    """On an API double of its own, over TLS as a real one."""
+    authority = Authority()
+    with ApiDouble(tls=authority.server_context()) as double:
+        path, ca_file = folder / "double.kubeconfig", folder / "double-ca.pem"
+        ca_file.write_text(authority.pem)
+        double.kubeconfig(path, ca_file=str(ca_file))
+        access = ClusterAccess(server=double.url, ca_file=str(ca_file))
+        cluster = Cluster(access, folder, path, double=double)
         with _used(cluster):
             yield cluster
 
