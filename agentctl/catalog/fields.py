@@ -24,6 +24,11 @@ DAY_S = 86400.0
 _DNS_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
+def is_object_name(text: str) -> bool:
+    """Whether a check may name an object so."""
+    return bool(_DNS_NAME.match(text)) and len(text) <= 253
+
+
 class NodeFields:
     """See ``agentctl.kube.check.Fields``; ``what`` names the mapping in errors.
 
@@ -222,7 +227,7 @@ class NodeFields:
                 expected = f"one namespace for all that 'each' finds as {field!r}"
                 self._raise(self._place(node, field), expected, repr(short(value)))
             probe = probe.replace(NAME, "x")
-        if not _DNS_NAME.match(probe) or len(probe) > 253:
+        if not is_object_name(probe):
             self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))
         return value
 

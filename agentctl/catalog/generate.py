@@ -14,7 +14,7 @@ from typing import Any, Optional
 import yaml
 
 from agentctl.catalog.each import DEFAULT_CHECKS
-from agentctl.catalog.parse_component import is_name
+from agentctl.catalog.fields import is_object_name
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import NAME
 from agentctl.kube.components import Component
@@ -97,7 +97,7 @@ def _explicit(
         declared["each"]["kinds"] = [each.kind]
         yield Written(declared, (f"{each.kind}: not written out: {why}",))
         return
-    for name in filter(is_name, found.names):  # of others, no catalog could speak
+    for name in filter(is_object_name, found.names):  # of others, no catalog could speak
         about = tuple(_about(each, evaluator, namespace, name))
         yield Written(explicit(template, each, name), about)
 

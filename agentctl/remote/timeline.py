@@ -35,6 +35,7 @@ class TimelineQuestion:
     def __init__(self, access: ServerAccess, clock: Clock) -> None:
         self._clock = clock
         self._questions = ServerQuestions(access, clock, "--server")
+        self._prefix = access.address.prefix
         self._switch = KillSwitch()
 
     def stop(self) -> None:
@@ -69,6 +70,11 @@ class TimelineQuestion:
 
     def _refuse_missing(self, error: Exception) -> None:
         where, _, said = str(error).partition(": ")
+        if said.startswith(OLDER) and self._prefix:
+            raise NotFoundError(
+                f"{where}: no timeline under {self._prefix}; leave the prefix out where no proxy "
+                "takes it away, or upgrade the server if it is older than the timeline is"
+            )
         if said.startswith(OLDER):
             raise NotFoundError(
                 f"{where}: this server keeps no timeline, it is older than the timeline is: "

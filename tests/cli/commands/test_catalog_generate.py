@@ -81,6 +81,18 @@ def test_what_is_generated_gives_the_same_verdicts(shop: Shop) -> None:
     assert shop.verdicts(shop.write(done.stdout)) == verdicts
 
 
+def test_names_that_yaml_reads_as_something_else_and_those_that_no_check_takes(shop: Shop) -> None:
+    taken = ["on", "1e3", "null", "0x1f", "2026-01-01", "template", "x" * 253]
+    refused = ["system:a", "a/b", "A"]
+    for name in (*taken, *refused):
+        shop.double.store.create(placed("apps/v1", "Deployment", deployment(name)))
+    done = shop.call("catalog", "generate")
+    named = {f"deployment/{name}" for name in taken}
+    found = {name for name, _, _ in shop.verdicts(shop.write(done.stdout))}
+    assert found >= named
+    assert not any(f"deployment/{name}" in found for name in refused)
+
+
 def test_each_part_says_where_it_is_from(shop: Shop) -> None:
     lines = shop.call("catalog", "generate").stdout.splitlines()
     assert lines[0] == "# What was found in namespace shop of context demo"

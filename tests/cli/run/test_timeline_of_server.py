@@ -247,6 +247,13 @@ def test_what_else_may_answer(tmp_path: Path, answer: bytes, code: int, words: s
     assert done.stderr.count("\n") == 1
 
 
+def test_a_prefix_that_nothing_takes_away(tmp_path: Path) -> None:
+    with answering(response("404 Not Found", OLDER)) as port:
+        done = call("timeline", "--server", f"http://127.0.0.1:{port}/status", home=tmp_path)
+    assert done.code == 3
+    assert "no timeline under /status; leave the prefix out" in done.stderr
+
+
 def test_what_a_server_says_is_cleaned(tmp_path: Path) -> None:
     row = {
         "component": "a\x1b[31m",
