@@ -15,7 +15,7 @@ from agentctl.kube.components import Component
 from agentctl.kube.discovery import served
 from agentctl.kube.inhabited import ANY, WORKLOADS, listed
 from agentctl.kube.reader import ApiReader
-from agentctl.kube.resources import CRDS, Need, Resource
+from agentctl.kube.resources import CRDS, NAMESPACES, Need, Resource
 from agentctl.lazy_namedtuple import NamedTuple
 
 INSTALLED, PARTLY, CRDS_ALONE = "installed", "partly", "CRDs alone"
@@ -73,6 +73,12 @@ class Detected(NamedTuple):
     missing: tuple[str, ...] = ()
     crds: tuple[str, ...] = ()
     """The custom resources of the catalog that are served."""
+
+
+def is_recognisable(catalog: Recognisable) -> bool:
+    """Whether it names anything but the namespace: what it finds by ``each`` tells nothing."""
+    named = (check for one in catalog.components if one.each is None for check in one.checks)
+    return any(need.resource != NAMESPACES for check in named for need in check.needs(ANY))
 
 
 def look(

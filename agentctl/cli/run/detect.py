@@ -22,7 +22,15 @@ from agentctl.cli.run.watched import watched
 from agentctl.engine.policy import Outcome
 from agentctl.errors import ExitCode, UsageError
 from agentctl.kube.components import Component
-from agentctl.kube.detect import CRDS_ALONE, PARTLY, Detected, Sight, detected, look
+from agentctl.kube.detect import (
+    CRDS_ALONE,
+    PARTLY,
+    Detected,
+    Sight,
+    detected,
+    is_recognisable,
+    look,
+)
 from agentctl.kube.reader import reader
 from agentctl.lazy_namedtuple import NamedTuple
 
@@ -75,6 +83,11 @@ def _sought(given: str) -> Sought:
     if is_piped(given):
         raise UsageError(f"{given}: 'catalog detect' takes files and names, not what a pipe brings")
     catalog = load_chosen(given_catalog(given), probes=False)
+    if not is_recognisable(catalog):
+        raise UsageError(
+            f"{given} names nothing by which to tell whether it is installed; to watch by it what "
+            f"runs: agentctl status watch --catalog {shlex.quote(given)} -n NAMESPACE"
+        )
     usual = catalog.namespace or BY_KEY["namespace"].default
     return Sought(catalog.name, usual, catalog.components, given)
 

@@ -223,6 +223,7 @@ def test_a_cluster_that_is_not_there_ends_with_5(empty: Cluster) -> None:
     [
         (("detect", "-o", "yaml"), "catalog detect -o yaml: expected table or json"),
         (("detect", "fluxx"), "did you mean 'flux'?"),
+        (("detect", "auto"), "status watch --catalog auto -n NAMESPACE"),
         (("detect", "-"), "takes files and names"),
         (("show", "--context", "x"), "--context is for 'catalog detect'"),
         (("list", "--as", "x"), "--as is for 'catalog detect'"),
