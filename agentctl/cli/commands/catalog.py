@@ -165,12 +165,18 @@ def _test(args: Namespace, process: Process) -> int:
     from agentctl.catalog.trial import objects_of, trials
     from agentctl.cli.config.catalog_file import given_catalog
     from agentctl.cli.config.piped import once
+    from agentctl.cli.host.stderr import complain
     from agentctl.redact import redact
+    from agentctl.sanitize import name
 
     once(args.files)
     path, *files = args.files
     catalog = load_chosen(given_catalog(path))
     found = [one for item in objects_of(_documents(files)) for one in trials(catalog, item)]
+    if not found:
+        complain(
+            process, f"no object in {' or '.join(files)}: give what kubectl get -o yaml prints"
+        )
     if args.output == "json":
         text = json.dumps([one.to_json() for one in found], indent=2)
         process.stdout.write(redact(text) + "\n")
@@ -181,7 +187,8 @@ def _test(args: Namespace, process: Process) -> int:
         by = one.component or "no check is about it; the rules that ship"
         place = f", line {one.line}" if one.line else ""
         rules = f" of {one.rules.name}" if one.rules.name else ""
-        process.stdout.write(f"{one.kind} {where}: {one.judged.status}{shown}\n")
+        head = name(f"{one.kind or '(no kind)'} {where or '(no name)'}")
+        process.stdout.write(f"{head}: {one.judged.status}{shown}\n")
         process.stdout.write(f"  {by}{place}{rules}: {redact(one.judged.rule)}\n")
         if one.judged.why:
             process.stdout.write(f"  {redact(one.judged.why)}\n")

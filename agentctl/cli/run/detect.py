@@ -33,6 +33,7 @@ from agentctl.kube.detect import (
 )
 from agentctl.kube.reader import reader
 from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.redact.printable import printable
 
 HEADER = ("CATALOG", "NAMESPACE", "FOUND", "COMMAND")
 KNOWN = tuple(one for one in SHIPPED if one != "auto")
@@ -120,7 +121,7 @@ def _table(rows: Sequence[Detected], commands: Sequence[str]) -> str:
     cells += [(one.catalog, one.namespace, _told(one), cmd) for one, cmd in zip(rows, commands)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(HEADER) - 1)]
     lines = ("  ".join((*map(str.ljust, row, widths), row[-1])) for row in cells)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _to_json(rows: Sequence[Detected], commands: Sequence[str], sight: Sight) -> Mapping[str, Any]:

@@ -12,6 +12,8 @@ import pytest
 
 from agentctl.catalog.files import SHIPPED
 from agentctl.catalog.loader import load_chosen
+from agentctl.cli.run import detect
+from agentctl.kube.detect import INSTALLED, Detected
 from tests.apidouble.faults import Fault, Reply
 from tests.apidouble.faulty import FaultyDouble
 from tests.catalog.planes import FACTS, install, objects
@@ -234,6 +236,11 @@ def test_what_makes_no_sense_ends_with_2(tmp_path: Path, args: tuple[str, ...], 
     done = call("catalog", *args, home=tmp_path)
     assert (done.code, done.stdout) == (2, "")
     assert says in done.stderr
+
+
+def test_no_namespace_acts_on_a_terminal() -> None:
+    row = Detected("flux", "n\x1b[2J\u202e", INSTALLED)
+    assert all(line.isprintable() for line in detect._table([row], ["true"]).split("\n"))
 
 
 def test_the_facts_are_of_all_that_ship_but_the_chart_and_kubernetes() -> None:

@@ -103,6 +103,27 @@ def test_odd_documents_are_told_or_passed_over(tmp_path: Path, example: str, obj
     assert tried(tmp_path, example, objects).code == 0
 
 
+@pytest.mark.parametrize("objects", ["", "apiVersion: v1\nkind: List\nitems: []"])
+def test_files_without_an_object_are_named(tmp_path: Path, example: str, objects: str) -> None:
+    done = tried(tmp_path, example, objects)
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (0, "", 1)
+    assert "no object in" in done.stderr
+    assert "objects.yaml: give what kubectl get -o yaml prints" in done.stderr
+
+
+def test_nothing_of_an_object_acts_on_a_terminal(tmp_path: Path, example: str) -> None:
+    hostile = "\x1b[2J\u202e\r"
+    lamp = {
+        "apiVersion": "example.org/v1",
+        "kind": f"Lamp{hostile}",
+        "metadata": {"name": f"a{hostile}", "namespace": f"n{hostile}"},
+        "status": {"conditions": [{"type": "Ready", "status": "False", "message": hostile}]},
+    }
+    done = tried(tmp_path, example, json.dumps(lamp))
+    assert done.stdout.startswith("Lamp")
+    assert all(line.isprintable() for line in done.stdout.split("\n"))
+
+
 def test_a_mistake_in_the_catalog_ends_with_its_line(tmp_path: Path) -> None:
     done = tried(tmp_path, "components:\n  - name: 5\n", LAMPS)
     assert done.code == 2
