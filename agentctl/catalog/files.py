@@ -36,7 +36,9 @@ def file_text(path: str) -> CatalogText:
             return CatalogText(path, file.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CatalogError(f"{path}: cannot read the catalog: {reason}") from None
+        name = path.removesuffix(".yaml")
+        ships = f" ({name!r} without .yaml is one that ships)" if name in SHIPPED else ""
+        raise CatalogError(f"{path}: cannot read the catalog: {reason}{ships}") from None
 
 
 def near(given: str) -> str:

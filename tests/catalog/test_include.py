@@ -242,3 +242,11 @@ def test_a_deep_chain_is_named_without_a_dot_for_each_step(
 def test_a_letter_is_no_catalogs_name_mistyped(folder: Folder) -> None:
     folder.has("top.yaml", "include: ['-']\n")
     assert "did you mean" not in folder.failure()
+
+
+def test_a_shipped_name_with_an_ending_is_told_to_do_without(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.path)
+    with pytest.raises(CatalogError, match=r"No such file .*\('flux' without \.yaml is one that"):
+        load_chosen("flux.yaml")
