@@ -146,6 +146,7 @@ def test_wide_says_why_and_since_when(tmp_path: Path) -> None:
         ("status -w -o name", "-o name shows one state and no stream: agentctl status -o name"),
         ("diagnose -o name", "name shows one state and nothing else: agentctl status -o name"),
         ("demo -o name", "name shows one state and nothing else"),
+        ("status --version", "it has no command before it, as in agentctl --version"),
         ("status -o jsn", "did you mean json?"),
         ("status -v=x", "expected a number such as 0 or 6"),
         ("status -q --debug", "--quiet and --debug: give one of them"),

@@ -20,6 +20,7 @@ _TEMPLATES = Instead("--output", "there are no templates: -o json, and jq")
 _ORDER = Instead("--component", "the order is the catalog's: -o json, and jq 'sort_by(...)'")
 _NAMESPACES = Instead("--namespace", "name those that have a control plane, as in -n a,b")
 _FOLLOW = Instead("--watch", "--watch follows changes; a catalog of your own is --catalog FILE")
+_VERSION = Instead("--help", "it has no command before it, as in agentctl --version")
 
 FLAGS: Mapping[str, Instead] = {
     "-A": _NAMESPACES,
@@ -34,6 +35,7 @@ FLAGS: Mapping[str, Instead] = {
     "--sort-by": _ORDER,
     "-f": _FOLLOW,
     "--filename": _FOLLOW,
+    "--version": _VERSION,
 }
 
 COMMANDS: Mapping[str, str] = {
