@@ -165,6 +165,7 @@ def test_stopped_and_continued(terminal: Tmux) -> None:
     terminal.type("fg")
     terminal.until(lambda lines: lines[0].startswith("agents: 7 healthy"))
     terminal.press("q")
+    terminal.until(lambda lines: "$" in lines)  # what is typed before that, it may read
     terminal.type("echo over")
     terminal.until(lambda lines: "over" in lines)
     assert terminal.flags == GIVEN_BACK
