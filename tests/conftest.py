@@ -23,6 +23,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "agentctl"))
 
 pytest_plugins = ["tests.overrun"]
 
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # as programs do: see grpc_settings
+
 PATIENCE_S = 10.0
 """How long threads and sockets that are on their way out may take."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -102,7 +101,9 @@ def bind(args: Namespace, services: Services, tls: Optional[ServerTls]) -> list[
             bound.append(Listener("http", args.http._replace(port=http.port), http))
         if args.grpc is not None:
             # Its C core prints each broken handshake; what matters is counted and logged.
-            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+            from agentctl.cli.host.grpc_settings import set_up_grpc
+
+            set_up_grpc()
             from agentctl.server.grpc.server import GrpcServer
 
             with _named("--grpc", args.grpc):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Callable
 
 from agentctl.cli.host.process import Process
@@ -29,7 +28,9 @@ def _sse(access: ServerAccess, clock: Clock) -> Source:
 
 def _grpc(access: ServerAccess, clock: Clock) -> Source:
     # Its C core prints to stderr as it likes; what matters reaches us as a status.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from agentctl.cli.host.grpc_settings import set_up_grpc
+
+    set_up_grpc()
     require("--transport grpc", GRPC, "or use --transport sse or kube")
     from agentctl.remote.grpc import GrpcSource
 

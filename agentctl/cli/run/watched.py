@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Optional
 
@@ -161,7 +160,9 @@ def watched(
         )
 
     if settings.probe_dependencies:
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or grpc writes to stderr by itself
+        from agentctl.cli.host.grpc_settings import set_up_grpc
+
+        set_up_grpc()
     catalog = load_chosen(settings.catalog, settings.probe_dependencies)
     if settings.probed_at:
         catalog = catalog.probed_at(settings.probed_at)
