@@ -1,3 +1,3 @@
-"""agentctl: the live health of an agent control plane on Kubernetes."""
+"""agentctl: the live health of a control plane on Kubernetes."""
 
 __version__ = "0.1.0"

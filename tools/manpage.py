@@ -56,7 +56,7 @@ def _page(parser: argparse.ArgumentParser, date: str) -> Iterator[str]:
     yield '.\\" Written by tools/manpage.py from the parser; changes here are lost.'
     yield f'.TH AGENTCTL 1 "{date}" "agentctl {__version__}" "User Commands"'
     yield ".SH NAME"
-    yield "agentctl \\- live health of an agent control plane on Kubernetes"
+    yield "agentctl \\- live health of a control plane on Kubernetes"
     yield ".SH SYNOPSIS"
     yield ".B agentctl"
     yield ".I COMMAND"

@@ -11,7 +11,7 @@ from agentctl.cli.config.parser import Parser
 from agentctl.cli.host.process import Process
 
 DESCRIPTION = """\
-The live health of an agent control plane on Kubernetes: one snapshot, then
+The live health of a control plane on Kubernetes: one snapshot, then
 every change as it happens."""
 
 EPILOG = """\

@@ -81,8 +81,7 @@ class Routes:
         wanted = status_request(query, broadcaster.channels)
         if isinstance(wanted, Refusal):
             return refusal_answer(wanted)
-        unknowing = broadcaster.refusal(wanted.clusters, HOW)
-        if unknowing:
+        if unknowing := broadcaster.refusal(wanted.clusters, HOW):
             return refusal_answer(Refusal(400, unknowing), ASK)
         channel = broadcaster.channel(wanted.namespace)
         unmatched: tuple[str, ...] = ()
@@ -106,8 +105,7 @@ class Routes:
         wanted = timeline_request(query, broadcaster.channels)
         if isinstance(wanted, Refusal):
             return refusal_answer(wanted)
-        unknowing = broadcaster.refusal(wanted.clusters, HOW)
-        if unknowing:
+        if unknowing := broadcaster.refusal(wanted.clusters, HOW):
             return refusal_answer(Refusal(400, unknowing), ASK)
         return self._timelines.answer(wanted)
 
