@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -15,6 +14,7 @@ from agentctl.kube.access import ClusterAccess
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.net.proxies import Proxy
 from tests.net.certs import Authority
+from tests.net.relay import relay
 from tests.net.tinyserver import OK, Server, client_of, fetch, forever, get, nothing_leaks, serving
 
 
@@ -35,19 +35,7 @@ def connect_proxy(sock: socket.socket, server: Server) -> None:
     host, _, port = head.split()[1].decode().rpartition(":")
     sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     with socket.create_connection((host, int(port)), 5) as upstream:
-        back = threading.Thread(target=_pump, args=(upstream, sock))
-        back.start()
-        _pump(sock, upstream)
-        back.join()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for sock in (source, sink):
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+        relay(sock, upstream)
 
 
 @pytest.mark.parametrize("tls_proxy", [False, True], ids=["http proxy", "https proxy"])
@@ -115,10 +103,7 @@ def socks5(sock: socket.socket, server: Server) -> None:
     server.requests.append(request)
     sock.sendall(b"\5\0\0\1\0\0\0\0\0\0")
     with socket.create_connection(("127.0.0.1", port), 5) as upstream:
-        back = threading.Thread(target=_pump, args=(upstream, sock))
-        back.start()
-        _pump(sock, upstream)
-        back.join()
+        relay(sock, upstream)
 
 
 def test_socks5_goes_through_pysocks(authority: Authority) -> None:

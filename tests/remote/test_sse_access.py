@@ -25,6 +25,7 @@ from agentctl.net.origin import Origin
 from agentctl.remote.access import ServerAccess, ServerAddress, client_tls, token_from_file
 from agentctl.remote.sse import SseSource
 from tests.net.certs import Authority, write
+from tests.net.relay import relay
 from tests.net.tinyserver import Script, Server, serving
 from tests.remote.sse_server_rig import chunks, in_turn, reading, reply, snapshot, then_wait
 
@@ -275,21 +276,9 @@ def tunnel_to(upstream: Server) -> Script:
         server.request(sock)
         sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with socket.create_connection(("127.0.0.1", upstream.port), 5) as behind:
-            back = threading.Thread(target=_pump, args=(behind, sock))
-            back.start()
-            _pump(sock, behind)
-            back.join()
+            relay(sock, behind)
 
     return script
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for sock in (source, sink):
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
 
 
 def test_plain_http_goes_through_the_environments_proxy() -> None:
