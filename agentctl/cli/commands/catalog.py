@@ -64,7 +64,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("action", type=one_of(*ACTIONS), metavar="|".join(ACTIONS), help=about)
     about = "of 'show': the catalog; of 'test': a catalog, and files of objects as kubectl -o yaml "
     about += "prints them; of 'detect': the catalogs to look for (default all that ship)"
-    parser.add_argument("files", nargs="*", metavar="FILE", help=about)
+    parser.add_argument("files", nargs="*", default=[], metavar="FILE", help=about)
     about = "show this one instead of the default; of 'generate' what finds (default auto)"
     parser.add_argument("--catalog", metavar="NAME|FILE", help=about)
     parser.add_argument(
@@ -101,8 +101,10 @@ def run(args: Namespace, process: Process) -> int:
     if args.action == "test":
         return _test(args, process)
     if args.action == "list":
-        if args.files:
-            raise UsageError("catalog list takes no file")
+        if args.files or args.catalog:
+            raise UsageError(
+                "catalog list names those that ship, and takes no file: 'catalog show' does"
+            )
         return _list(args, process)
     given = [*args.files, *([args.catalog] if args.catalog else [])]
     if len(given) > 1:
@@ -159,7 +161,8 @@ def _list(args: Namespace, process: Process) -> int:
 
 
 def _test(args: Namespace, process: Process) -> int:
-    if len(args.files) < 2:
+    given = [*([args.catalog] if args.catalog else []), *args.files]
+    if len(given) < 2:
         raise UsageError("catalog test takes a catalog file and files of objects")
     from agentctl.catalog.loader import load_chosen
     from agentctl.catalog.trial import objects_of, trials
@@ -169,8 +172,8 @@ def _test(args: Namespace, process: Process) -> int:
     from agentctl.redact import redact
     from agentctl.sanitize import name
 
-    once(args.files)
-    path, *files = args.files
+    once(given)
+    path, *files = given
     catalog = load_chosen(given_catalog(path))
     found = [one for item in objects_of(_documents(files)) for one in trials(catalog, item)]
     if not found:
@@ -178,8 +181,10 @@ def _test(args: Namespace, process: Process) -> int:
             process, f"no object in {' or '.join(files)}: give what kubectl get -o yaml prints"
         )
     if args.output == "json":
-        text = json.dumps([one.to_json() for one in found], indent=2)
-        process.stdout.write(redact(text) + "\n")
+        rows = [one.to_json() for one in found]
+        for row in rows:  # each text by itself: what is cut or taken out of a whole is no JSON
+            row.update({key: redact(row[key]) for key in ("rule", "why") if key in row})
+        process.stdout.write(json.dumps(rows, indent=2) + "\n")
         return ExitCode.OK
     for one in found:
         where = f"{one.namespace}/{one.name}" if one.namespace else one.name

@@ -83,6 +83,31 @@ def test_the_same_for_programs(tmp_path: Path, example: str) -> None:
     assert ".status.conditions" in row["reads"]
 
 
+def test_programs_read_as_many_objects_as_there_are_and_no_secret(
+    tmp_path: Path, example: str
+) -> None:
+    said = 'password=hunter2 " , "token": "abcdefghijkl'
+    lamp = {
+        "apiVersion": "example.org/v1",
+        "kind": "Lamp",
+        "status": {"conditions": [{"type": "Ready", "status": "False", "message": said}]},
+    }
+    objects = [{**lamp, "metadata": {"name": f"lamp-{number}"}} for number in range(50)]
+    done = tried(tmp_path, example, yaml.safe_dump_all(objects), "-o", "json")
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == [f"lamp-{number}" for number in range(50)]
+    assert rows[0]["why"].startswith("Ready=False: password=[redacted]")
+    assert "hunter2" not in done.stdout
+    assert "abcdefghijkl" not in done.stdout
+
+
+def test_the_catalog_may_be_named_as_in_other_commands(tmp_path: Path, example: str) -> None:
+    tried(tmp_path, example, LAMPS)
+    mine, objects = str(tmp_path / "mine.yaml"), str(tmp_path / "objects.yaml")
+    named = call("catalog", "test", "--catalog", mine, objects, home=tmp_path)
+    assert (named.code, named.stdout) == (0, tried(tmp_path, example, LAMPS).stdout)
+
+
 @pytest.mark.parametrize(
     ("objects", "message"),
     [
@@ -137,3 +162,7 @@ def test_files_are_wanted_where_they_are_of_use(tmp_path: Path) -> None:
     assert (done.code, "mine.yaml: cannot read the catalog" in done.stderr) == (2, True)
     done = call("catalog", "list", "mine.yaml", home=tmp_path)
     assert (done.code, "takes no file" in done.stderr) == (2, True)
+    done = call("catalog", "list", "--catalog", "mine.yaml", home=tmp_path)
+    assert (done.code, "takes no file" in done.stderr) == (2, True)
+    done = call("catalog", home=tmp_path)
+    assert (done.code, "FILE" in done.stderr) == (2, False)
