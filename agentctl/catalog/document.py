@@ -39,6 +39,10 @@ _CONSTANTS = {
 
 _TOO_DEEP = regex(rf"(?:[\[{{]\s{{0,100}}){{{MAX_DEPTH + 1}}}")
 
+_TAB_FIRST = regex(r"[ -]*\t")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""What some editors and shells begin a file with."""
+
 _NO_TAG_END = "whitespace or line break"
 
 Scalar = Union[str, int, float, bool, None]
@@ -100,7 +104,8 @@ def parse(data: bytes, source: str) -> Node:
             builder.take(event)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise CatalogError(f"{source}:{line}: expected UTF-8 text, got other bytes") from None
+        got = "UTF-16" if data.startswith(_UTF_16) else "other bytes"
+        raise CatalogError(f"{source}:{line}: expected UTF-8 text, got {got}") from None
     except yaml.reader.ReaderError as error:
         line = _line_of(text, error.position)
         what = f"expected YAML, got a character it does not allow (#x{error.character:04x})"
@@ -115,6 +120,8 @@ def parse(data: bytes, source: str) -> Node:
             raise CatalogError(f"{source}:{line}: {what}") from None
         # As it says of a tag that a bracket follows: [!Ready] was meant as a text.
         hint = " (put quotes around what begins with !)" if _NO_TAG_END in problem else ""
+        if _TAB_FIRST.match(_line_at(text, line)):
+            hint = " (indent with spaces: there is a tab)"
         raise CatalogError(
             f"{source}:{line}: expected YAML, got an error: {problem}{hint}"
         ) from None
@@ -126,6 +133,11 @@ def parse(data: bytes, source: str) -> Node:
 def _line(event: yaml.Event) -> int:
     mark = event.start_mark
     return mark.line + 1 if mark is not None else 1
+
+
+def _line_at(text: str, line: int) -> str:
+    """One line of a text, from 1 on; empty where there is none."""
+    return next(iter(text.splitlines()[line - 1 : line]), "")
 
 
 def _line_of(text: str, position: Any) -> int:

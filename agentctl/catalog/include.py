@@ -126,7 +126,7 @@ def _open(given: str, line: int, catalog: CatalogFile) -> CatalogFile:
     if os.path.exists(path) and not os.path.isfile(path):
         # A pipe would keep us waiting for ever, and gives what it has once.
         expected = "a file, no directory and no pipe, as 'include'"
-        raise catalog.top.error(line, expected, f"{short(given)!r} ({path})")
+        raise catalog.top.error(line, expected, f"{short(given)!r} ({short(path)})")
     try:
         return opened(file_text(path))
     except CatalogError as error:
@@ -135,7 +135,7 @@ def _open(given: str, line: int, catalog: CatalogFile) -> CatalogFile:
         got = repr(short(given)) if "/" in given or given.endswith(".yaml") else near(given)
         reason = error.message.rpartition(": ")[2]
         expected = "a catalog that ships, or a file beside this one, as 'include'"
-        raise catalog.top.error(line, expected, f"{got} ({path}: {reason})") from None
+        raise catalog.top.error(line, expected, f"{got} ({short(path)}: {reason})") from None
 
 
 def _within(catalog: CatalogFile) -> Optional[Node]:

@@ -90,7 +90,12 @@ def _twice(
     catalog: CatalogFile, source: str, again: Component, first: Component, where: str
 ) -> CatalogError:
     at = f"line {first.line}" if where == source else f"{where}:{first.line}"
-    hint = "" if where == source else "; give one of the catalogs another name with 'as'"
+    included_twice = source != catalog.source and again.line == first.line
+    hint = (
+        ""
+        if where == source and not included_twice
+        else "; give one of the catalogs another name with 'as'"
+    )
     return CatalogError(
         f"{source}:{again.line}: expected each component name once in a component, "
         f"got {again.name!r} again ({at}){hint}"

@@ -142,6 +142,8 @@ ERRORS = [
     ("components: 5\n", 1, "got the number 5"),
     ("name: x\ncomponent: []\n", 2, "'component' (did you mean 'components'?)"),
     ("name: x\nname: y\n", 2, "expected each key once, got 'name' again (line 1)"),
+    ("name: x\ncomponents:\n\t- name: a\n", 3, "(indent with spaces: there is a tab)"),
+    ("name: x\ncomponents:\n  - name: a\n  \tchecks: []\n", 4, "(indent with spaces"),
     ("? [a]\n: b\n", 1, "expected a text as key, got a list or mapping"),
     ("1: b\n", 1, "expected a text as key, got the number 1"),
     ("name: 5\ncomponents: []\n", 1, "expected a text as 'name' in the catalog, got the number 5"),
@@ -308,6 +310,13 @@ def _lines(rows: list[str]) -> str:
 def test_bytes_that_are_no_text_have_their_line() -> None:
     with pytest.raises(CatalogError, match=r"^my\.yaml:2: expected UTF-8 text"):
         load(b"name: x\nb: \xff\n", "my.yaml")
+
+
+@pytest.mark.parametrize("order", ["utf-16", "utf-16-be"])
+def test_what_some_shells_write_is_named(order: str) -> None:
+    mark = "" if order == "utf-16" else "\ufeff"
+    with pytest.raises(CatalogError, match="expected UTF-8 text, got UTF-16"):
+        load(f"{mark}name: x\n".encode(order), "my.yaml")
 
 
 @given(st.text(max_size=60) | st.text(alphabet="ab:-{}[]&*!|>'\"#%@,?\n \t0", max_size=60))

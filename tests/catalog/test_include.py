@@ -142,6 +142,21 @@ def test_a_name_given_twice_names_both_files(folder: Folder) -> None:
     )
 
 
+def test_a_catalog_included_twice_wants_another_name(folder: Folder) -> None:
+    folder.has("a.yaml", COMPONENT.format("x", "x")).has("top.yaml", "include: [a.yaml, a.yaml]\n")
+    assert folder.failure().endswith(
+        "got 'x' again (line 1); give one of the catalogs another name with 'as'"
+    )
+    one = "{name: y, checks: [{kind: namespace}]}"
+    folder.has("a.yaml", f"components:\n  - {one}\n  - {one}\n")
+    assert folder.failure().endswith("got 'y' again (line 2)")
+
+
+def test_a_long_name_of_a_file_is_told_in_short(folder: Folder) -> None:
+    folder.has("top.yaml", f"include: [{'x' * 5000}]\n")
+    assert len(folder.failure()) < 400
+
+
 def test_a_mistake_in_what_is_included_is_its_own(folder: Folder) -> None:
     folder.has("a.yaml", "\ncomponents: [{name: x, checks: [{kind: leese}]}]\n")
     folder.has("top.yaml", "include: [a.yaml]\n")
