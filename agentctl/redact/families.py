@@ -36,7 +36,7 @@ aiven_service_password AVNS_ url 10
 alibaba_access_key LTAI alnum 12
 amazon_mws amzn.mws. url 20
 amazon_oauth_secret amzn1.oa2-cs.v1. hex 20
-anthropic sk-ant- url 16
+sk_ant_api_key sk-ant- url 16
 apify apify_ word 24
 artifactory_api_key AKC alnum 32
 artifactory_reference_token cmVmdGtu alnum 32
