@@ -1,7 +1,8 @@
 """History of a server: the rolling timeline of all that it watches, and what readers see of it.
 
-The engine's thread writes and the acceptor's reads, both under a lock that is held for one
-event or one component's row: an answer of thousands of rows is made in between.
+The engine's thread writes and the acceptor's reads, both under a lock that is held for one event,
+for one component's row, or to see which rows there are: an answer of thousands of rows is made in
+between, and what a reader's globs mean is worked out without it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.lazy_dataclass import dataclass
-from agentctl.model import Delta, Item
+from agentctl.model import Delta, Item, ItemKey
+from agentctl.server.fanout.selection import GlobSelection
 from agentctl.timeline.facts import Gap, Row, SpanState, Timeline
 from agentctl.timeline.rolling import ABSENT, Place, RollingRow, RollingTimeline
 from agentctl.timeline.rolling_row import columns_of, row_of
@@ -61,6 +62,7 @@ class StatusHistory:
 
         Raises FutureTime.
         """
+        meant = self._meant(globs) if globs else None
         with self._lock:
             kept = self._timeline
             if not kept.began:
@@ -80,7 +82,7 @@ class StatusHistory:
                 for key, row in kept.rows.items()
                 if (not namespace or key.namespace == namespace)
                 and not (row.believed == ABSENT and row.runs.last_at < start)
-                and (not globs or any(fnmatchcase(key.component, glob) for glob in globs))
+                and (meant is None or key in meant)
             ]
             room = max(MIN_SPANS, MAX_SPANS // max(1, len(rows))) // 2
             complete = max([start, kept.began, *(row.runs.exact_from(room) for row in rows)])
@@ -104,6 +106,13 @@ class StatusHistory:
                 generated_at=wall,
             )
             return HistoryWindow(frame, rows, start, now, kept.heard_until(now), room, self._lock)
+
+    def _meant(self, globs: Collection[str]) -> set[ItemKey]:
+        """The components that a reader asks for, of those there are."""
+        with self._lock:
+            known = list(self._timeline.rows)
+        selection = GlobSelection(globs)
+        return {key for key in known if selection.means(key.component)}
 
 
 @dataclass(frozen=True)

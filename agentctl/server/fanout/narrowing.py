@@ -10,16 +10,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Optional
 from weakref import WeakSet
 
 from agentctl.clock import Clock
 from agentctl.engine.policy import Notice
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.lazy_regex import regex
 from agentctl.model import Item, replaced
 from agentctl.server.fanout.channel import Channel
+from agentctl.server.fanout.selection import GlobSelection
 from agentctl.server.fanout.state_part import StatePart
 from agentctl.server.fanout.subscription import Subscription
 
@@ -33,7 +32,6 @@ IDLE_S = 60.0
 """How long one without readers is kept: for a reader that comes back, and for who polls."""
 
 _MAX_NAMES = 20_000
-_MAGIC = regex(r"[*?\[]")
 
 Wake = Callable[[Channel], None]
 Globs = tuple[str, ...]
@@ -53,8 +51,7 @@ class NarrowedChannel:
         self.channel = channel
         self.readers: WeakSet[Subscription] = WeakSet()
         self.used_at = 0.0
-        self._names = {glob for glob in globs if not _MAGIC.search(glob)}
-        self._globs = [glob for glob in globs if _MAGIC.search(glob)]
+        self._selection = GlobSelection(globs)
         self._selected: dict[str, bool] = {}
         self._looked_at: Sequence[Item] = ()
         self._part = StatePart(self._selects)
@@ -93,8 +90,7 @@ class NarrowedChannel:
         if selected is None:
             if len(self._selected) >= _MAX_NAMES:
                 self._selected.clear()
-            name = item.component
-            selected = name in self._names or any(fnmatchcase(name, one) for one in self._globs)
+            selected = self._selection.means(item.component)
             self._selected[item.component] = selected
         return selected
 

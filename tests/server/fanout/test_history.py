@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from itertools import groupby
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentctl.apidouble.double import ApiDouble
 from agentctl.demo import ControlPlane
-from agentctl.model import ItemKey, Status
+from agentctl.model import Item, ItemKey, Status
+from agentctl.server.fanout.history import StatusHistory
+from agentctl.server.fanout.selection import GlobSelection
+from tests.fakes import FakeClock
 from tests.server.serving import Serving
 
 NAMESPACE = ItemKey("agents", "namespace")
@@ -60,3 +66,26 @@ def test_storage_that_hangs_makes_what_was_known_stale(double: ApiDouble) -> Non
         double.thaw()
         serving.until(lambda: shown(serving)[-1] == "healthy")
         assert "unknown" not in shown(serving)
+
+
+def test_what_globs_mean_is_worked_out_while_the_engine_may_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = StatusHistory(FakeClock(), 3600.0, ["agents"])
+    history.begin([Item(name, "agents", Status.HEALTHY) for name in ("grpc", "crds:a", "crds:b")])
+    plain, held = GlobSelection.means, []
+
+    def means(selection: GlobSelection, component: str) -> bool:
+        held.append(history._lock.locked())
+        return plain(selection, component)
+
+    monkeypatch.setattr(GlobSelection, "means", means)
+    window = history.window(None, "agents", ["crds:[ab]", "gone", "*c"])
+    assert window is not None
+    assert [one.key.component for one in window.rows] == ["grpc", "crds:a", "crds:b"]
+    assert held == [False] * 3
+
+
+@given(st.lists(st.text("ab[]!*?-\n", max_size=5), max_size=8), st.text("ab[]!*?-\n", max_size=5))
+def test_a_selection_means_what_fnmatchcase_does(globs: list[str], name: str) -> None:
+    assert GlobSelection(globs).means(name) == any(fnmatchcase(name, one) for one in globs)
