@@ -120,8 +120,10 @@ class TimelineRequest(NamedTuple):
 class _Parameters(NamedTuple):
     found: dict[str, str]
     """Those that are known and have a value."""
+    namespace: str
+    clusters: bool
     ignored: tuple[str, ...]
-    components: tuple[str, ...] = ()
+    components: tuple[str, ...]
 
 
 def split_target(target: str) -> Union[RequestTarget, Refusal]:
@@ -152,7 +154,7 @@ def stream_request(
     for it, go before ``since``: a browser that reconnects sends it to the URL that it
     began with.
     """
-    parameters = _parameters(query, NAMES, EVENT_ID, CLUSTERS)
+    parameters = _parameters(query, NAMES, served, EVENT_ID)
     if isinstance(parameters, Refusal):
         return parameters
     found = parameters.found
@@ -166,37 +168,27 @@ def stream_request(
             low, high = format_duration(MIN_HEARTBEAT_S), format_duration(MAX_HEARTBEAT_S)
             given = found["heartbeat"][:_ECHOED]
             return Refusal(400, f"heartbeat: expected between {low} and {high}, got {given!r}")
-    form = found.get("format", FORMATS[0])
-    if form not in FORMATS:
-        return Refusal(400, f"format: expected {' or '.join(FORMATS)}, got {form[:_ECHOED]!r}")
-    namespace = found.get("namespace", "")
-    clusters = _clusters(found)
-    if namespace not in served or isinstance(clusters, Refusal):
-        return clusters if isinstance(clusters, Refusal) else _not_served(namespace)
+    form = _format(found, FORMATS)
+    if isinstance(form, Refusal):
+        return form
     cursors = (*last_event_id, found.get(EVENT_ID), found.get("since"))
     since = next((cursor for cursor in cursors if cursor), None)
-    return StreamRequest(
-        namespace, since, heartbeat_s, form, parameters.ignored, clusters, parameters.components
-    )
+    _, namespace, clusters, ignored, components = parameters
+    return StreamRequest(namespace, since, heartbeat_s, form, ignored, clusters, components)
 
 
 def status_request(query: str, served: Container[str]) -> Union[StatusRequest, Refusal]:
     """What a one-shot request asks for."""
-    parameters = _parameters(query, STATUS_NAMES, CLUSTERS)
+    parameters = _parameters(query, STATUS_NAMES, served)
     if isinstance(parameters, Refusal):
         return parameters
-    namespace = parameters.found.get("namespace", "")
-    if namespace not in served:
-        return _not_served(namespace)
-    clusters = _clusters(parameters.found)
-    if isinstance(clusters, Refusal):
-        return clusters
-    return StatusRequest(namespace, parameters.ignored, clusters, parameters.components)
+    _, namespace, clusters, ignored, components = parameters
+    return StatusRequest(namespace, ignored, clusters, components)
 
 
 def timeline_request(query: str, served: Container[str]) -> Union[TimelineRequest, Refusal]:
     """What a request for the timeline asks for."""
-    parameters = _parameters(query, TIMELINE_NAMES, CLUSTERS)
+    parameters = _parameters(query, TIMELINE_NAMES, served)
     if isinstance(parameters, Refusal):
         return parameters
     found = parameters.found
@@ -210,18 +202,12 @@ def timeline_request(query: str, served: Container[str]) -> Union[TimelineReques
     numeric = columns.isascii() and columns.isdecimal() and len(columns) < 5
     if not (numeric and 1 <= int(columns) <= MAX_COLUMNS):
         return Refusal(400, f"columns: expected {_COLUMNS}, got {columns[:_ECHOED]!r}")
-    form = found.get("format", TIMELINE_FORMATS[0])
-    if form not in TIMELINE_FORMATS:
-        expected = " or ".join(TIMELINE_FORMATS)
-        return Refusal(400, f"format: expected {expected}, got {form[:_ECHOED]!r}")
-    namespace = found.get("namespace", "")
-    clusters = _clusters(found)
-    if namespace not in served or isinstance(clusters, Refusal):
-        return clusters if isinstance(clusters, Refusal) else _not_served(namespace)
+    form = _format(found, TIMELINE_FORMATS)
+    if isinstance(form, Refusal):
+        return form
     width = int(columns) if "columns" in found else 0
-    return TimelineRequest(
-        namespace, since, width, form, parameters.ignored, clusters, parameters.components
-    )
+    _, namespace, clusters, ignored, components = parameters
+    return TimelineRequest(namespace, since, width, form, ignored, clusters, components)
 
 
 def _since(text: str) -> Union[timedelta, datetime]:
@@ -237,19 +223,33 @@ def _since(text: str) -> Union[timedelta, datetime]:
     raise ValueError(f"expected a duration or a time, {_SINCE}, got {text[:_ECHOED]!r}")
 
 
-def _clusters(found: Mapping[str, str]) -> Union[bool, Refusal]:
-    given = found.get(CLUSTERS, "0")
-    if given in ("0", "1", "true", "false"):
-        return given in ("1", "true")
-    return Refusal(400, f"{CLUSTERS}: expected 1, got {given[:_ECHOED]!r}")
+def _format(found: Mapping[str, str], forms: Sequence[str]) -> Union[str, Refusal]:
+    given = found.get("format", forms[0])
+    if given in forms:
+        return given
+    return Refusal(400, f"format: expected {' or '.join(forms)}, got {given[:_ECHOED]!r}")
 
 
-def _not_served(namespace: str) -> Refusal:
-    return Refusal(404, f"namespace {namespace[:_ECHOED]!r} is not served here")
+def _parameters(
+    query: str, known: Sequence[str], served: Container[str], *quiet: str
+) -> Union[_Parameters, Refusal]:
+    """What all routes take, and the values of ``known``; ``quiet`` are taken, and not told of."""
+    read = _read(query, known, (CLUSTERS, *quiet))
+    if isinstance(read, Refusal):
+        return read
+    found, ignored, components = read
+    namespace, clusters = found.get("namespace", ""), found.get(CLUSTERS, "0")
+    if namespace not in served:
+        return Refusal(404, f"namespace {namespace[:_ECHOED]!r} is not served here")
+    if clusters not in ("0", "1", "true", "false"):
+        return Refusal(400, f"{CLUSTERS}: expected 1, got {clusters[:_ECHOED]!r}")
+    return _Parameters(found, namespace, clusters in ("1", "true"), ignored, components)
 
 
-def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Parameters, Refusal]:
-    """Each parameter once, but for components; ``quiet`` are taken as well, and not told of."""
+def _read(
+    query: str, known: Sequence[str], quiet: Sequence[str]
+) -> Union[tuple[dict[str, str], tuple[str, ...], tuple[str, ...]], Refusal]:
+    """Values by name, each once; what is not known; and the globs of components, sorted."""
     pairs = [pair for pair in query.split("&") if pair]
     repeated = sum(pair.startswith(COMPONENT + "=") for pair in pairs)
     if repeated > MAX_COMPONENTS or len(pairs) - repeated > MAX_PARAMETERS:
@@ -280,7 +280,7 @@ def _parameters(query: str, known: Sequence[str], *quiet: str) -> Union[_Paramet
     globs = sorted(filter(None, wanted))
     if any(not glob.strip("*") for glob in globs):
         globs = []  # all of them
-    return _Parameters(values, tuple(ignored), tuple(globs))
+    return values, tuple(ignored), tuple(globs)
 
 
 def _is_nearly_ours(name: str, known: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from agentctl.server.http.answer import (
     unauthorized,
     warning,
 )
+from agentctl.server.http.choice import admitted, chosen
 from agentctl.server.http.h11_parser import RequestHead
 from agentctl.server.http.paths import STREAM
 from agentctl.server.http.request import (
@@ -28,7 +29,7 @@ from agentctl.server.http.request import (
     split_target,
     stream_request,
 )
-from agentctl.server.http.routes import ASK, HOW, TOO_MANY_NARROWED, Routes
+from agentctl.server.http.routes import Routes
 from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
@@ -136,43 +137,29 @@ class Router:
         self, request: RequestHead, query: str, peer: str, ticket: bytes, always: Headers
     ) -> Outcome:
         services = self._services
-        channels = services.broadcaster.channels
-        wanted = stream_request(query, request.values(b"last-event-id"), channels)
-        if isinstance(wanted, Refusal):
-            return refusal_answer(wanted)
-        barred = self._barred(wanted.clusters)
-        if barred is not None:
-            return barred
+        broadcaster = services.broadcaster
+        asked = stream_request(query, request.values(b"last-event-id"), broadcaster.channels)
+        wanted = admitted(asked, broadcaster)
+        if isinstance(wanted, HttpAnswer):
+            return wanted
+        if services.draining.is_set():
+            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
         form = FORMS[wanted.format, request.chunks]
-        channel, narrowed = channels[wanted.namespace], None
-        unmatched: Sequence[str] = ()
-        if wanted.components:
-            narrowed = services.broadcaster.narrowed.of(wanted.namespace, wanted.components)
-            if narrowed is None:
-                return refusal_answer(TOO_MANY_NARROWED, retry_after(30))
-            channel = narrowed.channel
-            unmatched = wanted.components if narrowed.empty else ()
-        own = (*STREAM_HEADERS, *warning(wanted.ignored, unmatched))
+        found = chosen(wanted, broadcaster)
+        if isinstance(found, HttpAnswer):
+            return found
+        own = (*STREAM_HEADERS, *warning(wanted.ignored, found.unmatched))
         if request.method == "HEAD":
             return HttpAnswer(200, CONTENT_TYPES[wanted.format], None, own)
         full = services.count.enter(form.transport, peer)
         if full is not None:
             return refusal_answer(Refusal(429, full), retry_after(5))
         now = services.clock.monotonic()
-        subscription = Subscription(channel, now, wanted.since, wanted.heartbeat_s)
-        if narrowed is not None:
-            narrowed.readers.add(subscription)
+        subscription = Subscription(found.channel, now, wanted.since, wanted.heartbeat_s)
+        if found.narrowed is not None:
+            found.narrowed.readers.add(subscription)
         head = _head(wanted.format, form, services.clock.now(), (*own, *always))
         return StreamOpening(head, subscription, form, ticket, now)
-
-    def _barred(self, knows_clusters: bool) -> Optional[HttpAnswer]:
-        """Why no stream begins, whatever it is to be narrowed to."""
-        unknowing = self._services.broadcaster.refusal(knows_clusters, HOW)
-        if unknowing:
-            return refusal_answer(Refusal(400, unknowing), ASK)
-        if self._services.draining.is_set():
-            return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
-        return None
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
         """Where a request goes, or why no route takes it."""

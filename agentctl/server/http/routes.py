@@ -11,9 +11,7 @@ from itertools import chain
 from typing import Any, Optional
 
 from agentctl.server.component_series import ComponentSeries
-from agentctl.server.cors import Headers
 from agentctl.server.exposition import CONTENT_TYPE, render
-from agentctl.server.fanout.narrowing import MAX_NARROWED, MAX_NARROWED_ITEMS
 from agentctl.server.http.answer import (
     HttpAnswer,
     json_answer,
@@ -22,28 +20,16 @@ from agentctl.server.http.answer import (
     text_answer,
     warning,
 )
+from agentctl.server.http.choice import admitted, chosen
 from agentctl.server.http.paths import STATUS, TIMELINE
-from agentctl.server.http.request import CLUSTERS, Refusal, status_request, timeline_request
+from agentctl.server.http.request import Refusal, status_request, timeline_request
 from agentctl.server.http.timeline_answer import TimelineAnswers
 from agentctl.server.page.status_page import PageFile
 from agentctl.server.services import Services
 
-HOW = f"{CLUSTERS}=1"
-"""What readers of several clusters ask with."""
-
-ASK: Headers = (("Agentctl-Ask", HOW),)
-"""Tells a client that does know of clusters to ask so: older servers are not asked with it."""
-
 ALIVE_S = 30.0
 """The engine looks at its sources each second. One that has not for so long is stuck, and
 only a restart will help."""
-
-TOO_MANY_NARROWED = Refusal(
-    429,
-    f"readers of this server ask for as many different parts of it as it can keep ({MAX_NARROWED}, "
-    f"or {MAX_NARROWED_ITEMS} components in all): ask for one of those, or without component= and "
-    "choose from what comes",
-)
 
 Route = Callable[[str], HttpAnswer]
 """From a query to an answer."""
@@ -78,36 +64,25 @@ class Routes:
 
     def _status(self, query: str) -> HttpAnswer:
         broadcaster = self._services.broadcaster
-        wanted = status_request(query, broadcaster.channels)
-        if isinstance(wanted, Refusal):
-            return refusal_answer(wanted)
-        if unknowing := broadcaster.refusal(wanted.clusters, HOW):
-            return refusal_answer(Refusal(400, unknowing), ASK)
-        channel = broadcaster.channel(wanted.namespace)
-        unmatched: tuple[str, ...] = ()
-        if wanted.components:
-            narrowed = broadcaster.narrowed.of(wanted.namespace, wanted.components)
-            if narrowed is None:
-                return refusal_answer(TOO_MANY_NARROWED, retry_after(30))
-            channel = narrowed.channel
-            unmatched = wanted.components if narrowed.empty else ()
-        status = channel.status(self._services.clock.monotonic())
+        wanted = admitted(status_request(query, broadcaster.channels), broadcaster)
+        if isinstance(wanted, HttpAnswer):
+            return wanted
+        found = chosen(wanted, broadcaster)
+        if isinstance(found, HttpAnswer):
+            return found
+        status = found.channel.status(self._services.clock.monotonic())
         if status is None:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
         body = status.snapshot.to_json()
         if status.errors:
             body["errors"] = [error.to_json() for error in status.errors]
-        return json_answer(body, headers=warning(wanted.ignored, unmatched))
+        return json_answer(body, headers=warning(wanted.ignored, found.unmatched))
 
     def _timeline(self, query: str) -> HttpAnswer:
         broadcaster = self._services.broadcaster
-        wanted = timeline_request(query, broadcaster.channels)
-        if isinstance(wanted, Refusal):
-            return refusal_answer(wanted)
-        if unknowing := broadcaster.refusal(wanted.clusters, HOW):
-            return refusal_answer(Refusal(400, unknowing), ASK)
-        return self._timelines.answer(wanted)
+        wanted = admitted(timeline_request(query, broadcaster.channels), broadcaster)
+        return wanted if isinstance(wanted, HttpAnswer) else self._timelines.answer(wanted)
 
     def _healthz(self, query: str) -> HttpAnswer:
         silent = self._services.clock.monotonic() - max(self._since, self._services.vitals().at)
