@@ -11,7 +11,6 @@ import queue
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
@@ -59,9 +59,7 @@ class Free:
 
     def _port(self, port: str) -> str:
         if port not in self._ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self._ports[port] = str(probe.getsockname()[1])
+            self._ports[port] = str(free_port())
         return self._ports[port]
 
 

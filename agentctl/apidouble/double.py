@@ -85,7 +85,7 @@ class ApiDouble:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection, and join every thread, within a second.
+        """Close the port and every connection, and join every thread, within seconds.
 
         Raises RuntimeError if a thread is still there then.
         """

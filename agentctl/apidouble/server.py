@@ -17,13 +17,14 @@ from agentctl.debug_log import DebugLog
 
 log = DebugLog(__name__)
 
-JOIN_S = 1.0
-"""Within this time after ``stop`` every thread must have ended."""
+JOIN_S = 10.0
+"""Within this time after ``stop`` every thread must have ended: on a crowded host one may
+long not get the processor."""
 
 HANDSHAKE_S = 5.0
 """A client that does not finish its TLS handshake must not hold a thread."""
 
-REBIND_S = 2.0
+REBIND_S = 10.0
 """How long to try for the old port again: its last connections may still be closing."""
 
 
@@ -78,7 +79,7 @@ class Server:
     def close(self) -> None:
         """Stop listening and drop every connection.
 
-        Raises RuntimeError if a thread is still there a second later.
+        Raises RuntimeError if a thread is still there ``JOIN_S`` later.
         """
         acceptor, waker = self._acceptor, self._waker
         self._closing = True

@@ -21,6 +21,7 @@ from tests.apidouble.faults import (
     Then,
     Truncate,
 )
+from tests.ports import free_port
 
 ORDER_S = 2.0
 """A stream whose client does not read cannot carry out an order; nobody waits longer."""
@@ -29,12 +30,15 @@ _ENDLESS = b'{"type":"MODIFIED","object":{"kind":"' + b"x" * 65536
 
 
 class FaultyDouble(ApiDouble):
-    """A Kubernetes API server on loopback that can be told to fail."""
+    """A Kubernetes API server on loopback that can be told to fail.
+
+    Its port is one that nobody takes while it is closed.
+    """
 
     streams: FaultyWatches
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, port: int = 0, **options: Any) -> None:
+        super().__init__(port or free_port(), **options)
         self.streams = FaultyWatches(self.store.wake)
         self.faults = Faults(self.streams, open_port=self._server.open, close_port=self._close)
         self.api.refuses = self.faults.forbids

@@ -14,8 +14,9 @@ import pytest
 
 from agentctl.demo import DemoControlPlane
 from tests.browser import chromium
-from tests.campaign.test_replicas import Site, free_ports
+from tests.campaign.test_replicas import Site
 from tests.cli.program import PATIENCE_S, Program
+from tests.ports import free_port
 
 STREAM = "/api/agents/control-plane/status/stream?heartbeat=1s"
 COLLECT = """
@@ -46,7 +47,7 @@ def site(plane: DemoControlPlane, tmp_path: Path) -> tuple[Any, int]:
             Site.wait_until_ready(port)
             yield program
 
-    (port,) = free_ports(1)
+    port = free_port()
     return serve, port
 
 

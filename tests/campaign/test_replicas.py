@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -24,6 +24,7 @@ from tests.apidouble.faulty import FaultyDouble
 from tests.campaign.balancer import Balancer
 from tests.cli.program import PATIENCE_S, Program
 from tests.fakes import event_in
+from tests.ports import free_ports
 
 READERS = 20
 DESIRED = 1_000_000
@@ -179,21 +180,6 @@ class Site:
             return False
         finally:
             connection.close()
-
-
-def free_ports(count: int) -> list[int]:
-    """Below those that the kernel gives to connections: one would be taken while its server
-    is down, and that could not come back."""
-    found: set[int] = set()
-    while len(found) < count:
-        with (
-            suppress(OSError),
-            socket.create_server(
-                ("127.0.0.1", random.SystemRandom().randrange(15_000, 30_000))
-            ) as one,
-        ):
-            found.add(one.getsockname()[1])
-    return sorted(found)
 
 
 @pytest.mark.timeout(240)

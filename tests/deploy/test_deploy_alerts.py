@@ -20,11 +20,11 @@ import yaml
 
 from agentctl.demo import DemoControlPlane
 from agentctl.model import Status
-from tests.campaign.test_replicas import free_ports
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
 from tests.deploy.shipped import DEPLOY, ROOT, parsed, the
 from tests.kubectl import KUBECTL, NO_KUBECTL
+from tests.ports import free_port
 
 PROMETHEUS = DEPLOY / "prometheus"
 PROMTOOL, SERVER = shutil.which("promtool"), shutil.which("prometheus")
@@ -153,7 +153,7 @@ def prometheus(target: int, token: str, home: Path) -> Iterator[Prometheus]:
     }
     config["global"]["evaluation_interval"] = "200ms"
     (home / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    (port,) = free_ports(1)
+    port = free_port()
     process = subprocess.Popen(
         [
             str(SERVER),

@@ -25,7 +25,7 @@ NAMED = b"components: [{name: it, checks: [{kind: namespace}]}]"
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setattr(proof, "ANSWER_S", 0.3)
+    monkeypatch.setattr(proof, "ANSWER_S", 20.0)
     monkeypatch.setattr(proof, "AGAIN_S", 0.01)
     with Rig() as rig:
         yield rig
@@ -112,7 +112,10 @@ def test_every_source_of_a_cluster_tells_when_its_credentials_have_changed(
     assert told == dict.fromkeys(told, "of the token's file")
 
 
-def test_silent_storage_is_told_as_that_after_two_questions(rig: Rig) -> None:
+def test_silent_storage_is_told_as_that_after_two_questions(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "ANSWER_S", 0.3)
     rig.double.freeze()
     failure = ask(rig)
     assert type(failure) is ServerError
@@ -122,6 +125,7 @@ def test_silent_storage_is_told_as_that_after_two_questions(rig: Rig) -> None:
     assert len(lists(rig)) == 2
     # Silence is no reason to ask ever more rarely: whoever hangs hears of its end at once.
     assert (failure.retry_after, failure.put_off) == (SILENT_S, True)
+    monkeypatch.setattr(proof, "ANSWER_S", 20.0)
     rig.double.thaw()
     assert isinstance(ask(rig), Alive)
 
@@ -136,7 +140,8 @@ def test_one_failed_question_is_no_alarm_and_two_are(rig: Rig, code: int) -> Non
     assert "storage does not answer" in failure.message
 
 
-def test_one_slow_list_is_no_alarm(rig: Rig) -> None:
+def test_one_slow_list_is_no_alarm(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "ANSWER_S", 2.0)
     rig.double.faults.hang(verbs=["list"], times=1)
     assert isinstance(ask(rig), Alive)
 

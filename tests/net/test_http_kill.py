@@ -1,4 +1,4 @@
-"""A KillSwitch frees whoever is blocked, in whatever phase, within a second."""
+"""A KillSwitch frees whoever is blocked, in whatever phase, long before its time is up."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from tests.net.tinyserver import (
     serving,
     silent,
 )
+
+FREED_S = 10.0
+"""It takes milliseconds where nothing else runs; by themselves they would last 20 s."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +76,9 @@ def test_while_connecting() -> None:
             switch = KillSwitch()
             access = ClusterAccess(server=f"http://127.0.0.1:{address[1]}")
             with client_of(access).session() as session:
-                assert freed_after(switch, lambda: get(session, connect=20, switch=switch)) < 1
+                assert (
+                    freed_after(switch, lambda: get(session, connect=20, switch=switch)) < FREED_S
+                )
         finally:
             for filler in fillers:
                 filler.close()
@@ -84,7 +89,7 @@ def test_while_shaking_hands(authority: Authority) -> None:
         switch = KillSwitch()
         access = ClusterAccess(server=f"https://127.0.0.1:{server.port}", ca_data=authority.pem)
         with client_of(access).session() as session:
-            assert freed_after(switch, lambda: get(session, connect=20, switch=switch)) < 1
+            assert freed_after(switch, lambda: get(session, connect=20, switch=switch)) < FREED_S
 
 
 def stalled_body(sock: socket.socket, server: Server) -> None:
@@ -106,7 +111,7 @@ def test_while_waiting_for_headers(script: Script, tls: bool, authority: Authori
         switch = KillSwitch()
         access = ClusterAccess(server=server.url, ca_data=authority.pem)
         with client_of(access).session() as session:
-            assert freed_after(switch, lambda: get(session, header=20, switch=switch)) < 1
+            assert freed_after(switch, lambda: get(session, header=20, switch=switch)) < FREED_S
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -116,7 +121,7 @@ def test_while_waiting_for_the_body(tls: bool, authority: Authority) -> None:
         access = ClusterAccess(server=server.url, ca_data=authority.pem)
         with client_of(access).session() as session, get(session, body=20, switch=switch) as reply:
             assert reply.read1() == b"x"
-            assert freed_after(switch, reply.read1) < 1
+            assert freed_after(switch, reply.read1) < FREED_S
 
 
 def test_a_body_that_ends_with_its_connection_does_not_look_whole() -> None:
@@ -130,7 +135,7 @@ def test_a_body_that_ends_with_its_connection_does_not_look_whole() -> None:
         with client_of(ClusterAccess(server=server.url)).session() as session:  # noqa: SIM117
             with get(session, body=20, switch=switch) as reply:
                 assert reply.read1() == b"x"
-                assert freed_after(switch, reply.read1) < 1
+                assert freed_after(switch, reply.read1) < FREED_S
 
 
 def test_after_the_kill_nothing_is_opened_any_more() -> None:
@@ -158,7 +163,7 @@ def test_a_kept_connection_obeys_the_switch_of_its_request() -> None:
             with get(session, body=20, switch=new) as reply:
                 old.kill()
                 assert reply.read1() == b"x"
-                assert freed_after(new, reply.read1) < 1
+                assert freed_after(new, reply.read1) < FREED_S
         assert server.connections == 1
 
 
@@ -184,6 +189,6 @@ def test_many_threads_are_freed_at_once() -> None:
         started = time.monotonic()
         switch.kill()
         for thread in threads:
-            thread.join(5)
-        assert time.monotonic() - started < 1
+            thread.join(20)
+        assert time.monotonic() - started < FREED_S
         assert ended == ["stopped"] * 20

@@ -92,7 +92,7 @@ def test_a_proxy_that_stalls_is_freed_by_the_switch() -> None:
             with pytest.raises(DisconnectedError, match=r"^stopped$"):
                 get(session, connect=20, switch=switch)
         timer.join()
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 10  # by itself it would last 20
 
 
 def socks5(sock: socket.socket, server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -30,6 +31,9 @@ from tests.net.tinyserver import (
     serving,
     silent,
 )
+
+SOON_S = 10.0
+"""A crowded host may take so long over what takes no time; what is looked for lasts longer."""
 
 
 @pytest.fixture(autouse=True)
@@ -127,13 +131,13 @@ def test_read1_returns_what_is_there_without_waiting_for_more() -> None:
     def script(sock: socket.socket, server: Server) -> None:
         server.request(sock)
         sock.sendall(CHUNKED + chunk(b"first\n"))
-        server.done.wait(3)
+        server.done.wait(20)
 
     with asking(script) as (server, session):
         started = time.monotonic()
         with get(session) as response:
             assert response.read1() == b"first\n"
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < SOON_S
         server.done.set()
 
 
@@ -187,7 +191,7 @@ def test_an_endless_line_is_bounded_in_bytes() -> None:
 def test_a_trickle_is_bounded_in_time() -> None:
     def script(sock: socket.socket, server: Server) -> None:
         server.request(sock)
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
         while not server.done.wait(0.05):
             sock.sendall(b"x")
 
@@ -195,7 +199,7 @@ def test_a_trickle_is_bounded_in_time() -> None:
         started = time.monotonic()
         with pytest.raises(ServerError, match=r"took longer than 300ms"):
             get(session).read_all(1000, timeout=0.3)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < SOON_S
 
 
 def test_headers_that_trickle_are_bounded_in_time() -> None:
@@ -209,24 +213,44 @@ def test_headers_that_trickle_are_bounded_in_time() -> None:
         started = time.monotonic()
         with pytest.raises(DisconnectedError, match=r"timed out after 300ms waiting for an ans"):
             get(session, header=0.3)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < SOON_S
 
 
-def test_header_and_body_timeouts_are_two() -> None:
+@pytest.mark.parametrize("timeout", [0.2])
+def test_the_header_timeout_is_not_the_bodys(timeout: float) -> None:
+    later = threading.Event()
+
     def script(sock: socket.socket, server: Server) -> None:
         server.request(sock)
         sock.sendall(CHUNKED)
-        time.sleep(0.4)
-        sock.sendall(chunk(b"late"))
-        server.done.wait(5)
+        if later.wait(20):
+            server.done.wait(2 * timeout)
+            sock.sendall(chunk(b"late"))
+            server.done.wait(20)
 
     with asking(script) as (server, session):
-        with get(session, header=0.2, body=2) as response:
+        while True:
+            try:
+                response = get(session, header=timeout, body=20)
+                break
+            except DisconnectedError:  # a crowded host did not come to it
+                timeout *= 2
+        with response:
+            later.set()
             assert response.read1() == b"late"
-        with get(session, header=2, body=0.2) as response:  # noqa: SIM117
-            with pytest.raises(DisconnectedError, match=r"timed out after 200ms without data"):
-                response.read1()
         server.done.set()
+
+
+def test_the_body_timeout_is_not_the_headers() -> None:
+    def script(sock: socket.socket, server: Server) -> None:
+        server.request(sock)
+        sock.sendall(CHUNKED)
+        server.done.wait(20)
+
+    with asking(script) as (_server, session):
+        response = get(session, body=0.2)
+        with response, pytest.raises(DisconnectedError, match=r"after 200ms without data"):
+            response.read1()
 
 
 def test_a_server_that_accepts_and_never_answers_times_out() -> None:

@@ -67,7 +67,7 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(20)
             assert not thread.is_alive()
 
     def _accept(self) -> None:
@@ -171,9 +171,9 @@ def client_of(access: ClusterAccess, allow_insecure_token: bool = False) -> ApiC
 def get(
     session: ApiSession,
     path: str = "/api",
-    connect: float = 5,
-    header: float = 5,
-    body: float = 5,
+    connect: float = 15,
+    header: float = 15,
+    body: float = 15,
     switch: Optional[KillSwitch] = None,
 ) -> Response:
     timeouts = Timeouts(connect, header, body)
@@ -191,7 +191,7 @@ def nothing_leaks() -> Iterator[None]:
     """Fail if threads or descriptors are left over."""
     threads, descriptors = set(threading.enumerate()), _descriptors()
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if set(threading.enumerate()) <= threads and _descriptors() <= descriptors:
             return

@@ -21,12 +21,13 @@ from agentctl.server.address import Address
 from agentctl.server.http.server import HttpServer
 from agentctl.server.services import Services
 from tests.fakes import Recorder
+from tests.ports import free_port
 from tests.server.serving import PATIENCE_S, SETTINGS, WORLD, Serving, access_to
 
 
 @pytest.fixture
 def double() -> Iterator[ApiDouble]:
-    with ApiDouble() as double:
+    with ApiDouble(free_port()) as double:
         ControlPlane(double.store, lease_duration_s=24 * 3600).install()
         yield double
 

@@ -25,6 +25,7 @@ from agentctl.engine.policy import SourceVitals, Vitals
 from tests.cli.notifysocket import NotifySocket
 from tests.cli.program import Program
 from tests.cli.serving import ANY_PORT, Served
+from tests.ports import free_port
 
 
 def source(name: str = "pods", lost: bool = False, failure: str = "") -> SourceVitals:
@@ -189,7 +190,7 @@ def environ(heard: NotifySocket) -> dict[str, str]:
 
 
 def test_a_watch_loses_the_api_and_finds_it_again(heard: NotifySocket, tmp_path: Path) -> None:
-    with DemoControlPlane(script=False) as demo:
+    with DemoControlPlane(free_port(), script=False) as demo:
         (tmp_path / "kubeconfig").write_text(demo.kubeconfig_text())
         flags = ("--kubeconfig", str(tmp_path / "kubeconfig"), "--retry-backoff", "50ms")
         watch = ("status", "watch", "--heartbeat", "0", *flags)

@@ -18,6 +18,7 @@ from agentctl.demo import DemoControlPlane
 from tests.cli.inprocess import Done, call
 from tests.cli.pluginline import parse
 from tests.cli.program import COMMAND, PATIENCE_S, environment, run
+from tests.ports import free_port
 
 
 class Cluster:
@@ -45,7 +46,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with DemoControlPlane(script=False) as demo:
+    with DemoControlPlane(free_port(), script=False) as demo:
         yield Cluster(tmp_path, demo)
 
 

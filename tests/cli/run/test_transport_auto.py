@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from agentctl.demo import DemoControlPlane
-from tests.campaign.test_replicas import Site, free_ports
+from tests.campaign.test_replicas import Site
 from tests.cli.inprocess import call, until_timeout
 from tests.cli.program import Program
+from tests.ports import free_ports
 
 FLAGS = ("status", "watch", "--transport", "auto", "-o", "ndjson")
 

@@ -16,6 +16,7 @@ from agentctl.model import Item, ItemKey, Status
 from agentctl.server.fanout.history import StatusHistory
 from agentctl.server.fanout.selection import GlobSelection
 from tests.fakes import FakeClock
+from tests.ports import free_port
 from tests.server.serving import Serving
 
 NAMESPACE = ItemKey("agents", "namespace")
@@ -24,7 +25,7 @@ NAMESPACE = ItemKey("agents", "namespace")
 
 @pytest.fixture
 def double() -> Iterator[ApiDouble]:
-    with ApiDouble() as double:
+    with ApiDouble(free_port()) as double:
         ControlPlane(double.store, lease_duration_s=24 * 3600).install()
         yield double
 
