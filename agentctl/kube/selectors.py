@@ -58,12 +58,15 @@ class Requirement:
     operator: str
     values: frozenset[str] = frozenset()
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
+    def matches(self, labels: Mapping[str, object]) -> bool:
+        """Whether it holds; a label that is no text is one that is not there."""
+        value = labels.get(self.key)
+        there = isinstance(value, str)
         if self.operator == "In":
-            return labels.get(self.key) in self.values
+            return there and value in self.values
         if self.operator == "NotIn":
-            return labels.get(self.key) not in self.values
-        return (self.key in labels) == (self.operator == "Exists")
+            return not there or value not in self.values
+        return there == (self.operator == "Exists")
 
     def __str__(self) -> str:
         values = sorted(self.values)
@@ -87,7 +90,7 @@ class LabelSelector:
 
     requirements: tuple[Requirement, ...] = ()
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
+    def matches(self, labels: Mapping[str, object]) -> bool:
         # For every event of a watch, so without a generator.
         for requirement in self.requirements:  # noqa: SIM110
             if not requirement.matches(labels):

@@ -24,6 +24,10 @@ from agentctl.kube.selectors import LabelSelector
         ("!a", {"a": ""}, False),
         ("example.com/a=b,c", {"example.com/a": "b", "c": ""}, True),
         ("a=", {"a": ""}, True),
+        ("a=b", {"a": ["b"]}, False),
+        ("a!=b", {"a": {}}, True),
+        ("a", {"a": None}, False),
+        ("!a", {"a": 5}, True),
     ],
 )
 def test_matches(text: str, labels: dict, matches: bool) -> None:
