@@ -9,6 +9,7 @@ import pytest
 from agentctl.kube.check import Context
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.explain.finding import Explains
+from agentctl.model import Status
 from tests.kube.judged import Cluster, Object, component, named
 
 CATALOG = component("{kind: cronjob, name: backup}")
@@ -16,9 +17,7 @@ HEALTHY = ("healthy", "")
 NOT_YET = ("configured", "has not run yet")
 
 
-def cron(
-    name: str = "backup", active: bool = False, suspend: bool = False, **status: str
-) -> Object:
+def cron(active: bool = False, suspend: bool = False, **status: str) -> Object:
     spec = {"schedule": "@hourly", "suspend": suspend}
     running: list[Any] = [{"kind": "Job", "name": "x"}] if active else []
     return named("backup", spec=spec, status={"active": running, **status})
@@ -100,6 +99,14 @@ STATES = [
         ),
     ),
     (
+        "its job is gone and was well",
+        cron(
+            lastSuccessfulTime="2026-11-01T01:00:00Z", lastScheduleTime="2026-11-01T01:00:00Z"
+        ),
+        [],
+        HEALTHY,
+    ),
+    (
         "it is suspended",
         cron(suspend=True),
         [job("a", "01:00:00", failed=True)],
@@ -140,6 +147,21 @@ def test_a_diagnosis_names_the_job_and_its_log() -> None:
     found = check.explain(context, check.evaluate(context))
     assert [str(one) for one in found.about] == ["job/backup-1", "cronjob/backup"]
     assert found.commands[0].words == ("logs", "job/backup-1", "--tail=50")
+
+
+def test_a_diagnosis_without_its_jobs_says_to_run_it() -> None:
+    cluster = Cluster(CATALOG, closer=CLOSER)
+    cluster.has(
+        "cronjobs",
+        cron(lastSuccessfulTime="2026-11-01T00:30:00Z", lastScheduleTime="2026-11-01T01:00:00Z"),
+    )
+    assert cluster.item().status is Status.DEGRADED
+    (check,) = cluster.components[0].checks
+    assert isinstance(check, Explains)
+    context = Context(cluster.evaluator.view, "agents", 1000.0, {})
+    found = check.explain(context, check.evaluate(context))
+    assert found.remedy == "its Jobs are gone: run it by hand and see"
+    assert [str(one) for one in found.about] == ["cronjob/backup"]
 
 
 WEIRD = [

@@ -101,6 +101,12 @@ def test_one_called_by_its_url_needs_no_bundle() -> None:
     assert cluster(configuration(bundle="", url="https://hook.example.org")).says()[0] == "healthy"
 
 
+def test_the_worst_one_speaks_and_the_others_are_counted() -> None:
+    mild = (configuration(f"cert-{name}", bundle="", policy="Ignore") for name in "ab")
+    found = cluster(*mild, configuration("cert-z", bundle=""))
+    assert found.says() == ("error", "cert-z: no caBundle: writes are refused (and 2 more)")
+
+
 def test_a_service_elsewhere_is_unknown() -> None:
     found = cluster(configuration(namespace="other"))
     assert found.says() == (

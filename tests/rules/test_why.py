@@ -9,6 +9,7 @@ import pytest
 from agentctl.catalog.loader import load
 from agentctl.catalog.rules import rules_of
 from agentctl.errors import CatalogError
+from agentctl.kube.checks.resource import ResourceCheck
 
 READY = {"type": "Ready", "status": "False", "reason": "AuthFailed", "message": "no token"}
 FINE = {"type": "Progressing", "status": "True"}
@@ -66,6 +67,24 @@ def test_what_a_rule_says_has_the_objects_message_behind_it() -> None:
     assert rules_of("persistentvolumeclaims").judge(lost).why == (
         "its volume is lost: volume pv-1 is gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("atom", "status"),
+    [
+        ("Ready=False", {"conditions": [READY]}),
+        (".status.message", {"message": "no token"}),
+        ("'.status.parts[*]:Ready=False'", {"parts": [{"conditions": [READY]}]}),
+        ("'.status.parts[*]:.phase=Bad'", {"parts": [{}, {"phase": "Bad", "message": "no token"}]}),
+    ],
+)
+def test_what_a_rule_says_has_the_message_of_what_it_found(
+    atom: str, status: dict[str, Any]
+) -> None:
+    (component,) = load(_catalog(f"{{error: [{atom}], says: it is off}}"), "my.yaml").components
+    (check,) = component.checks
+    assert isinstance(check, ResourceCheck)
+    assert check.cut.rules.judge({"status": status}).why == "it is off: no token"
 
 
 @pytest.mark.parametrize("says", ["''", "[a]", "5", "'" + "x" * 81 + "'"])

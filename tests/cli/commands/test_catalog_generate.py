@@ -122,6 +122,17 @@ def test_it_is_edited_and_used(shop: Shop) -> None:
     assert found["leader"] == "error"
 
 
+@pytest.mark.parametrize(
+    "what", ["where: [.spec.replicas=2]}", "unless: [.spec.replicas=0]}", "}\n    only: [error]"]
+)
+def test_what_comes_and_goes_stays_as_it_is_found(shop: Shop, what: str) -> None:
+    each = f"components:\n  - each: {{kinds: [Deployment, StatefulSet], {what}\n"
+    done = shop.call("catalog", "generate", "--catalog", shop.write(each.replace(", }", "}")))
+    assert (done.code, done.stderr) == (0, "")
+    assert "  # Deployment: found as they come and go" in done.stdout
+    assert "name: deployment/" not in done.stdout
+
+
 def test_for_programs(shop: Shop) -> None:
     found = json.loads(shop.call("catalog", "generate", "-o", "json").stdout)
     assert (found["name"], found["namespace"]) == (NAMESPACE, NAMESPACE)

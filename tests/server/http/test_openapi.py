@@ -295,6 +295,8 @@ def test_the_document_holds_together(sites: dict[str, Site]) -> None:
     operations = [one for path in PATHS.values() for one in path.values()]
     ids = [one["operationId"] for one in operations]
     assert len(set(ids)) == len(ids)
+    for path in PATHS.values():
+        assert path["head"]["operationId"] == f"{path['get']['operationId']}_head"
     for schema in DOCUMENT["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
     used: set[str] = set()
