@@ -159,7 +159,7 @@ def _by_weight(trouble: PodTrouble) -> tuple[int, str]:
 def worst_by_labels(table: Mapping[ObjectKey, PodTrouble]) -> dict[Labels, PodTrouble]:
     """The worst pod of each set of labels: 10,000 pods have few.
 
-    Equal labels are nearly always one object (``tolerant.labels_of``), whose identity is
+    Equal labels are nearly always one object (``selectors.labels_of``), whose identity is
     cheaper to look up than its hash.
     """
     by_identity: dict[int, PodTrouble] = {}

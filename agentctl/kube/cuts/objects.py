@@ -1,7 +1,7 @@
 """Cuts of objects for checks: deployments, CRDs, leases, endpoints and the like.
 
 Each is a function ``(object, Seen) -> value or None``. They run in the producers'
-threads, share nothing, and take whatever a server may say (see ``tolerant``). No cut
+threads, share nothing, and take whatever a server may say (see ``lenient_json``). No cut
 keeps the value of an env variable. That of pods is in ``pods``.
 """
 

@@ -106,7 +106,7 @@ class HttpConnection:
     def advance(self, now: float, today: datetime) -> Union[int, StreamOpening]:
         """Go on as far as it goes: the event to wait for, AGAIN, or a stream's beginning.
 
-        One request at most, so that others have their turn. Raises Ended or OSError.
+        One request at most, so that others have their turn. Raises ConnectionEnded or OSError.
         """
         wants = self._shake()
         if wants:
@@ -120,7 +120,7 @@ class HttpConnection:
     def expire(self, now: float, today: datetime) -> int:
         """The client has had its time: tell it, if it is in the middle of a request.
 
-        The event to wait for. Raises Ended or OSError.
+        The event to wait for. Raises ConnectionEnded or OSError.
         """
         parser = self._parser
         if self.lingering or self.answering or parser is None or not parser.begun:
