@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agentctl.clock import Clock
+from agentctl.debug_log import DebugLog
 from agentctl.errors import ConfigError, UnauthorizedError
 from agentctl.net.kill_switch import KillSwitch
 from agentctl.remote.access import ServerAccess
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentctl.net.response import Response
     from agentctl.remote.get import HttpGet
 
-log = logging.getLogger(__name__)
+log = DebugLog(__name__)
 
 ASK, CLUSTERS = "Agentctl-Ask", "clusters=1"
 """How a server of several clusters says that it has to be asked with this. Only then it is:
