@@ -140,9 +140,7 @@ def test_readers_live_through_the_absence_of_kubernetes(double: ApiDouble) -> No
         def healed() -> bool:
             status = channel.status(WORLD.clock.monotonic())
             return (
-                status is not None
-                and status.error is None
-                and (status.snapshot.items == first.items)
+                status is not None and not status.errors and (status.snapshot.items == first.items)
             )
 
         serving.until(healed)

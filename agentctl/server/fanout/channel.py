@@ -62,11 +62,6 @@ class StatusNow(NamedTuple):
     snapshot: Snapshot
     errors: tuple[StreamError, ...]
 
-    @property
-    def error(self) -> Optional[StreamError]:
-        """The first; None if nothing is wrong."""
-        return self.errors[0] if self.errors else None
-
 
 class Channel:
     """The stream of one namespace; of all together where ``namespace`` is empty.
@@ -141,7 +136,7 @@ class Channel:
         if own:
             self._stream.tell(notice._replace(source=own[0], sources=own))
 
-    def beat(self, missing: Sequence[Notice], due: bool = True) -> None:
+    def beat(self, missing: Sequence[Notice]) -> None:
         """Readers have beats of their own: what they are told then is kept for them."""
         named = [(self._name(one.source, one.cluster), one) for one in missing]
         own = [one._replace(source=name) for name, one in named if name is not None]

@@ -8,13 +8,11 @@ from typing import Any, Optional
 from urllib.parse import quote
 
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.server.cors import Headers
+from agentctl.server.cors import ALLOWED_METHODS, Headers
 from agentctl.server.http.request import Refusal
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-
-METHODS = ("GET", "HEAD")
 
 _ECHOED = 80
 """Characters of a client's word that are told back."""
@@ -74,7 +72,7 @@ def unauthorized() -> HttpAnswer:
 
 
 def method_not_allowed() -> HttpAnswer:
-    allowed = ", ".join(METHODS)
+    allowed = ", ".join(ALLOWED_METHODS)
     return refusal_answer(
         Refusal(405, f"expected one of the methods {allowed}"), (("Allow", allowed),)
     )

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from agentctl import schema
-from agentctl.server.http.answer import JSON, METHODS, TEXT
+from agentctl.server.cors import ALLOWED_METHODS
+from agentctl.server.http.answer import JSON, TEXT
 from agentctl.server.http.openapi_parts import (
     HEADERS,
     PARAMETERS,
@@ -150,7 +151,7 @@ def _route(
     if parameters:
         common["parameters"] = [_ref("parameters", one) for one in parameters]
     found: Node = {}
-    for method in METHODS:
+    for method in ALLOWED_METHODS:
         head = method == "HEAD"
         about = f"The head of the same: {summary}" if head else summary
         found[method.lower()] = {

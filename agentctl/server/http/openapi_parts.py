@@ -70,7 +70,7 @@ HEADERS: Node = {
     "Agentctl-Ask": _header("What a server of several clusters is to be asked with."),
     "Agentctl-Build": _header("What runs here, with its page where it has one.", required=True),
     "Agentctl-Complete-From": _header("From when on nothing is missing or coarsened.", TIME),
-    "Allow": _always("GET, HEAD", "The methods that there are."),
+    "Allow": _always(", ".join(ALLOWED_METHODS), "The methods that there are."),
     "Cache-Control": _header("Nothing of this is to be kept without asking."),
     "Content-Security-Policy": _header("What the page may load and who may frame it."),
     "Cross-Origin-Opener-Policy": _header("The page shares no window's group."),

@@ -8,11 +8,10 @@ from email.utils import format_datetime
 from typing import Optional, Union
 
 from agentctl.debug_log import DebugLog
-from agentctl.server.cors import Headers
+from agentctl.server.cors import ALLOWED_METHODS, Headers
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.answer import (
-    METHODS,
     HttpAnswer,
     method_not_allowed,
     refusal_answer,
@@ -163,7 +162,7 @@ class Router:
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
         """Where a request goes, or why no route takes it."""
-        if request.method not in METHODS:
+        if request.method not in ALLOWED_METHODS:
             return method_not_allowed()
         if request.has_body:
             return refusal_answer(Refusal(413, "expected a request without a body"))

@@ -320,7 +320,7 @@ def test_a_server_whose_engine_is_silent_says_so() -> None:
     assert replica.clock.monotonic() - 1000.0 > SILENT_S
     status = replica.channel.status(replica.clock.monotonic())
     assert status is not None
-    assert status.error is not None
+    assert status.errors
 
 
 def test_the_one_shot_status_says_what_is_missing() -> None:
@@ -329,12 +329,11 @@ def test_the_one_shot_status_says_what_is_missing() -> None:
     replica.begin(A)
     status = replica.channel.status(replica.clock.monotonic())
     assert status is not None
-    assert (status.snapshot.items, status.error) == ((A,), None)
+    assert (status.snapshot.items, status.errors) == ((A,), ())
     replica.broadcaster.beat([missing()])
     status = replica.channel.status(replica.clock.monotonic())
     assert status is not None
-    assert status.error is not None
-    assert status.error.source == "pods"
+    assert status.errors[0].source == "pods"
 
 
 # Namespaces.

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from agentctl.engine.policy import Notice
 from agentctl.lazy_dataclass import replace
 from agentctl.model import ErrorCode
+from agentctl.server.cors import ALLOWED_METHODS
 from agentctl.server.http import request
-from agentctl.server.http.answer import METHODS
 from agentctl.server.http.openapi import description
 from agentctl.server.http.paths import STATUS, STREAM, TIMELINE
 from agentctl.server.http.routes import Routes
@@ -228,7 +228,7 @@ def test_no_answer_is_undescribed(sites: dict[str, Site], data: st.DataObject) -
 @pytest.mark.parametrize("path", list(PATHS))
 def test_what_is_asked_rightly_is_answered_as_asked(sites: dict[str, Site], path: str) -> None:
     """Which shows that the fuzzer sees more than refusals."""
-    for method in METHODS:
+    for method in ALLOWED_METHODS:
         answer = ask(sites["well"], method, path, [])
         assert answer.status == 200
         check(method, path, answer)
