@@ -130,7 +130,7 @@ class OpenWatches:
         with self._changed:
             return len(self._of(plural))
 
-    def wait_for(self, count: int, plural: str = "", timeout: float = 5.0) -> bool:
+    def wait_for(self, count: int, plural: str = "", timeout: float = 20.0) -> bool:
         """Wait until exactly ``count`` watches of ``plural`` are open; False if in vain."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._of(plural)) == count, timeout)

@@ -36,7 +36,7 @@ class Balancer:
 
     def __exit__(self, *exc: object) -> None:
         self._wake.send(b"x")
-        self._thread.join(5)
+        self._thread.join(20)
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -49,7 +49,8 @@ class Balancer:
                     return
                 if key.fileobj is self._listener:
                     self._accept()
-                elif key.fd in self._selector.get_map():  # its other half may have ended both
+                elif self._selector.get_map().get(key.fd) is key:
+                    # Its other half may have ended both, and a new one have their numbers.
                     self._forward(key.fileobj, key.data)  # type: ignore[arg-type]
 
     def _accept(self) -> None:

@@ -69,7 +69,7 @@ class FaultProxy:
     def __exit__(self, *exc: object) -> None:
         self._over = True
         self._ring()
-        self._thread.join(5)
+        self._thread.join(20)
         for link in list(self._links):
             self._close(link)
         for one in (self._listener, self._heard, self._rung):

@@ -143,7 +143,7 @@ def run_sequence(seed: int) -> Follower:
         thread.start()
         try:
             # Refusals at the very start end a run, and rightly so: begin in fair weather.
-            assert eventually(lambda: follower.kinds, 5), "no snapshot"
+            assert eventually(lambda: follower.kinds, 20), "no snapshot"
             crd_there = True
             for _ in range(rng.randint(3, 10)):
                 if rng.random() < 0.5:
@@ -160,13 +160,13 @@ def run_sequence(seed: int) -> Follower:
             double.faults.clear()
             expected = truth(double.store, catalog)
             settled = eventually(
-                lambda: follower.state == expected or engine.outcome is not None, 15
+                lambda: follower.state == expected or engine.outcome is not None, 30
             )
             assert engine.outcome is None, f"the run ended: {engine.outcome}"
             assert settled, f"ended with {follower.state}, the truth is {expected}"
         finally:
             engine.stop(ExitCode.TERMINATED)
-            thread.join(5)
+            thread.join(20)
     assert not thread.is_alive()
     return follower
 

@@ -192,19 +192,19 @@ def run_sequence(
         thread = threading.Thread(target=engine.run, name=f"engine-{seed}")
         thread.start()
         try:
-            assert eventually(lambda: bool(follower.kinds), 5), "no snapshot"
+            assert eventually(lambda: bool(follower.kinds), 20), "no snapshot"
             for _ in range(rng.randint(3, 10)):
                 happens(rng, proxy, site)
                 threading.Event().wait(rng.choice([0, 0, 0.002, 0.01, 0.03]))
             proxy.calm()
             settled = eventually(
-                lambda: follower.state == site.truth() or engine.outcome is not None, 15
+                lambda: follower.state == site.truth() or engine.outcome is not None, 30
             )
             assert engine.outcome is None, f"the run ended: {engine.outcome}"
             assert settled, f"ended with {follower.state}, the truth is {site.truth()}"
         finally:
             engine.stop(ExitCode.TERMINATED)
-            thread.join(5)
+            thread.join(20)
     assert not thread.is_alive()
     return follower
 

@@ -262,7 +262,7 @@ def test_whatever_happens_the_events_fold_to_the_state(moves: Any) -> None:
     finally:
         steered.bench.close()
         for source in steered.bench.polls.values():
-            assert all(attempt.join(1) for attempt in source.attempts)
+            assert all(attempt.join(10) for attempt in source.attempts)
 
 
 @pytest.mark.parametrize("seed", range(1, 1 + settings().max_examples // 15))
@@ -326,7 +326,7 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(
     engine = Engine(sources, FakeState(["a", "b"]), outlet, StreamPolicy(), clock=clock)
     with pytest.raises(RuntimeError, match="start new thread"):
         engine.run()
-    assert sources[0].attempts[0].join(1)
+    assert sources[0].attempts[0].join(10)
 
 
 def test_the_next_beat_is_always_ahead(make: Any) -> None:

@@ -25,7 +25,7 @@ from agentctl.kube.source import KubeSource
 from tests.apidouble.faulty import FaultyDouble
 
 M = TypeVar("M")
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 SETTINGS = WatchSettings(term_s=(60, 60), short_watch_s=0.0)
 """As in use, but that a watch which closes soon may be opened again at once."""

@@ -28,8 +28,8 @@ from agentctl.wire import events_pb
 from agentctl.wire.grpc_contract import SERVICES
 
 M = TypeVar("M")
-PATIENCE_S = 10.0
-FREED_S = 5.0
+PATIENCE_S = 20.0
+FREED_S = 10.0
 """A stop takes milliseconds where nothing else runs; what it frees would last longer."""
 
 NOW = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)

@@ -36,6 +36,7 @@ from tests.remote.grpc_server_rig import (
     DELTA,
     FREED_S,
     NOW,
+    PATIENCE_S,
     SNAPSHOT,
     A,
     B,
@@ -302,11 +303,11 @@ def test_heartbeats_keep_a_stream_up() -> None:
         yield events_pb.encode(SNAPSHOT)
         for at in range(8):
             yield events_pb.encode(Heartbeat(NOW, f"c{at}"))
-            gone.wait(0.1)
+            gone.wait(0.45)
         yield events_pb.encode(DELTA)
         until_gone(context)
 
-    with watched(beats, heartbeat_s=0.2) as watching:
+    with watched(beats, heartbeat_s=1.2) as watching:  # 3 s are silence, here it takes longer
         assert watching.event() == SNAPSHOT
         for _ in range(8):
             assert isinstance(watching.event(), Heartbeat)
@@ -513,7 +514,7 @@ def test_once_is_asked_and_not_watched() -> None:
     ask = telling(A, B, cursor="c1")
     with ScriptedServer(sending(DELTA), ask) as server, polling(server, once=True) as watching:
         assert watching.event() == SNAPSHOT
-        assert watching.attempt.join(5)
+        assert watching.attempt.join(PATIENCE_S)
         assert len(server.asked) == 1
         assert not server.watches
     ended = [message for message in list(watching.inbox.queue) if isinstance(message, Ended)]

@@ -31,7 +31,7 @@ from agentctl.wire.statusjson import Namespaces
 from bench.http2_reader import GrpcStreams
 from tests.server.replica import Replica
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 """Longer than anything takes here; what waits for it has failed."""
 
 SERVICE, OLDER_SERVICE = SERVICES

@@ -30,7 +30,7 @@ from tests.server.replica import Replica
 STREAM = "/api/agents/control-plane/status/stream"
 STATUS = "/api/agents/control-plane/status"
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 """Longer than anything takes here; what waits for it has failed."""
 
 
