@@ -15,6 +15,7 @@ from tests.fakes import event_in
 pytestmark = needs_node
 
 AT = "2026-01-30T18:00:00Z"
+LATER = "2026-01-30T19:00:00Z"
 
 
 def item(component: str, status: str = "healthy", **more: Any) -> dict[str, Any]:
@@ -169,6 +170,25 @@ def test_rows_know_since_when_and_what_they_were() -> None:
     assert [(one["component"], one["before"]) for one in told[4]] == [("a", "error")]
     assert [row[0] for row in rows] == ["new", "a", "b"]
     assert rows[2] == ["b", "healthy", 1769796000000, False]
+
+
+def test_what_became_so_unseen_is_not_said_to_have_begun_when_it_was_found() -> None:
+    found = node(
+        """
+    const model = new page.Model();
+    for (const event of given) model.take(event, 0);
+    return [...model.rows.values()].map((r) => [r.component, r.status, r.since, r.began]);
+    """,
+        [
+            snapshot(item("a"), item("b")),
+            delta(item("b", "degraded"), at="2026-01-30T18:01:00Z"),
+            {**snapshot(item("a", "error"), item("b", "degraded")), "generated_at": LATER},
+        ],
+    )
+    assert found == [
+        ["a", "error", 1769799600000, False],
+        ["b", "degraded", 1769796060000, True],
+    ]
 
 
 LIVE = """

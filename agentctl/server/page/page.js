@@ -177,10 +177,6 @@ class Losses {
     this._told = new Map(); // by cluster and source: the error that told of it last
   }
 
-  get size() {
-    return this._told.size;
-  }
-
   // Returns whether this told of a loss, or ended one.
   take(event) {
     if (event.type === "heartbeat") {
@@ -293,7 +289,7 @@ class Model {
         if (this.begun) news.changes.push(change(this.rows.get(key), null, at));
       } else {
         this.rows.set(key, row);
-        this._update(row, item, at, news);
+        this._update(row, item, at, news, false); // it may have become so before
       }
     }
     for (const [key, row] of before) if (!this.rows.has(key)) news.changes.push(gone(row, at));
@@ -306,7 +302,7 @@ class Model {
       if (!item || typeof item.component !== "string") continue;
       const key = keyOf(item);
       const row = this.rows.get(key);
-      if (row) this._update(row, item, at, news);
+      if (row) this._update(row, item, at, news, true);
       else {
         const added = newRow(key, item, at, true);
         this.rows.set(key, added);
@@ -323,10 +319,10 @@ class Model {
     }
   }
 
-  _update(row, item, at, news) {
+  _update(row, item, at, news, began) {
     const status = statusOf(item);
     const message = text(item.message);
-    const details = item.details && typeof item.details === "object" ? item.details : null;
+    const details = detailsOf(item);
     const same = status === row.status;
     if (same && message === row.message && JSON.stringify(details) === JSON.stringify(row.details))
       return;
@@ -334,7 +330,7 @@ class Model {
       news.changes.push(change({ ...row, status, message }, row.status, at));
     if (!same) {
       row.since = at;
-      row.began = true;
+      row.began = began;
       mark(row.strip, at, status);
     }
     Object.assign(row, { status, message, details });
@@ -342,11 +338,8 @@ class Model {
   }
 
   // Whether what is said of a row may be so no more.
-  isStale(row) {
-    if (this.lost) return true;
-    if (!this.losses.size) return false;
-    const clusters = this.losses.clusters;
-    return clusters.has("") || clusters.has(row.cluster);
+  isStale(row, clusters = this.losses.clusters) {
+    return this.lost || clusters.has("") || clusters.has(row.cluster);
   }
 
   // Returns whether that is news.
@@ -361,14 +354,15 @@ class Model {
   _mark(at) {
     const clusters = this.losses.clusters;
     for (const row of this.rows.values()) {
-      const stale = this.lost || clusters.has("") || clusters.has(row.cluster);
-      mark(row.strip, at, stale ? "stale" : row.status);
+      mark(row.strip, at, this.isStale(row, clusters) ? "stale" : row.status);
     }
   }
 }
 
 const list = (value) => (Array.isArray(value) ? value : []);
-const statusOf = (item) => (item.status in SEVERITY ? item.status : "unknown");
+const statusOf = (item) => (STATUSES.includes(item.status) ? item.status : "unknown");
+const detailsOf = ({ details }) => (details && typeof details === "object" ? details : null);
+const placeOf = (row) => [row.cluster, row.namespace].filter(Boolean).join(" / ");
 
 function newRow(key, item, at, began) {
   return {
@@ -378,7 +372,7 @@ function newRow(key, item, at, began) {
     component: item.component,
     status: statusOf(item),
     message: text(item.message),
-    details: item.details && typeof item.details === "object" ? item.details : null,
+    details: detailsOf(item),
     since: at,
     began, // or it has been so for longer, who knows since when
     strip: newStrip(at, statusOf(item)),
@@ -1267,7 +1261,7 @@ class View {
       total += 1;
       if (shown >= this._limit) continue;
       shown += 1;
-      const name = [row.cluster, row.namespace].filter(Boolean).join(" / ");
+      const name = placeOf(row);
       if (!groups.has(name)) groups.set(name, { rows: [], row });
       groups.get(name).rows.push(row);
       first = first || row.key;
@@ -1288,7 +1282,7 @@ class View {
       at.remove();
       at = next;
     }
-    this._drop(groups);
+    this._drop();
     this._document.body.classList.toggle("dense", total > 40);
     this._by("axis").hidden = !shown;
     this._by("components").hidden = !this._model.begun;
@@ -1480,7 +1474,7 @@ class View {
     const all = countsOf([]);
     for (const row of this._model.rows.values()) {
       all[row.status] += 1;
-      const name = [row.cluster, row.namespace].filter(Boolean).join(" / ");
+      const name = placeOf(row);
       if (!counts.has(name)) counts.set(name, countsOf([]));
       counts.get(name)[row.status] += 1;
     }
@@ -1516,7 +1510,7 @@ class View {
         button.type = "button";
         button.dataset.key = row.key;
         item.dataset.status = row.status;
-        const where = several ? [row.cluster, row.namespace].filter(Boolean).join(" / ") : "";
+        const where = several ? placeOf(row) : "";
         const since = this._span(
           "since",
           `${row.began ? "since " : "≤ "}${clock(row.since, now)} UTC`,
@@ -1569,8 +1563,7 @@ class View {
       return item;
     }
     item.dataset.status = one.status;
-    const where =
-      this._groups.size > 1 ? [one.cluster, one.namespace].filter(Boolean).join(" / ") : "";
+    const where = this._groups.size > 1 ? placeOf(one) : "";
     const was = one.before && one.before !== one.status ? `was ${one.before}` : "";
     item.append(
       this._icon(one.status),
