@@ -9,7 +9,9 @@ test's own. Beyond that:
   would try the same again and again, takes it for theirs;
 - the alarm rings again while the test is still being left: a clean-up may hang as well;
 - code that no signal gets to (it holds the interpreter, or waits outside of it) costs the
-  process. xdist tells that as a failure of the test, and starts another process.
+  process. xdist tells that as a failure of the test, and starts another process. What ends
+  the process is a thread of faulthandler's: to start one for each phase, and to wait for its
+  end, took more time on a busy machine than most tests, so that one watches many of them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import signal
 import sys
 import threading
 from collections.abc import Generator
+from time import monotonic  # tests put other clocks in its place
 
 import pytest
 
@@ -27,17 +30,47 @@ DEFAULT_S = 60.0
 AGAIN_S = 10.0
 """Between the rings of one alarm: long enough for a clean-up that does end."""
 GRACE_S = 30.0
-"""How long after its first ring a test may take to be left before its process is ended."""
+"""How long after its first ring a test may take to be left before its process is ended: once
+to twice as long."""
+IDLE_S = 10.0
+"""After so long without a test, less than GRACE_S, none is watched."""
 LAST_S = 15.0
 """How long threads that an overrun left behind may keep the process when all is reported."""
 
 HAS_ALARM = hasattr(signal, "setitimer")
 OVERRAN = pytest.StashKey[bool]()
 _STDERR = pytest.StashKey[int]()
+WATCH = pytest.StashKey["Watch"]()
 
 
 class Overrun(BaseException):
     """The test's time is up."""
+
+
+class Watch:
+    """Ends the process when a test is not left for too long."""
+
+    def __init__(self, stderr: int) -> None:
+        self._stderr = stderr
+        self._end_s = 0.0
+
+    def keep(self, seconds: float) -> None:
+        """From now on: what began now may take ``seconds`` and GRACE_S at least, and at most
+        another GRACE_S."""
+        soonest_s = monotonic() + seconds + GRACE_S
+        if not soonest_s <= self._end_s <= soonest_s + GRACE_S:
+            self._end_s = soonest_s + GRACE_S
+            faulthandler.dump_traceback_later(seconds + 2 * GRACE_S, exit=True, file=self._stderr)
+
+    @property
+    def watches(self) -> bool:
+        return self._end_s > 0
+
+    def end(self, *_: object) -> None:
+        """Watch nothing any more (a signal's handler)."""
+        if self.watches:
+            self._end_s = 0.0
+            faulthandler.cancel_dump_traceback_later()
 
 
 def seconds_for(item: pytest.Item) -> float:
@@ -50,17 +83,19 @@ def alarmed(item: pytest.Item, phase: str) -> Generator[None, object, object]:
     seconds = seconds_for(item)
     if not HAS_ALARM or not seconds or threading.current_thread() is not threading.main_thread():
         return (yield)
-    running = True
+    watch = item.config.stash[WATCH]
+    running, rang = True, False
 
     def ring(*_: object) -> None:
+        nonlocal rang
         if not running:
             return
-        item.stash[OVERRAN] = item.config.stash[OVERRAN] = True
+        rang = item.stash[OVERRAN] = item.config.stash[OVERRAN] = True
         faulthandler.dump_traceback(file=2)  # the captured one: shown with the failure
         raise Overrun(f"{phase} took longer than {seconds:g}s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    faulthandler.dump_traceback_later(seconds + GRACE_S, exit=True, file=item.config.stash[_STDERR])
+    signal.signal(signal.SIGALRM, ring)
+    watch.keep(seconds)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     try:
         try:
@@ -69,9 +104,10 @@ def alarmed(item: pytest.Item, phase: str) -> Generator[None, object, object]:
             running = False  # it may ring just before this, and so:
     finally:
         running = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, IDLE_S)
+        signal.signal(signal.SIGALRM, watch.end)
+        if rang:
+            watch.end()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -89,11 +125,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     return (yield from alarmed(item, "teardown"))
 
 
-def pytest_enter_pdb() -> None:
+def pytest_enter_pdb(config: pytest.Config) -> None:
     """Who debugs a test takes as long as it takes."""
+    _take_back(config)
+
+
+def _take_back(config: pytest.Config) -> None:
     if HAS_ALARM:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
+    config.stash[WATCH].end()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -109,10 +149,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "timeout(seconds): what each phase of the test may take")
     # A copy: while a test runs descriptor 2 is captured, and is lost with the process.
-    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+    stderr = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+    config.stash[_STDERR], config.stash[WATCH] = stderr, Watch(stderr)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    _take_back(config)
     if config.stash.get(OVERRAN, False):
         faulthandler.dump_traceback_later(LAST_S, exit=True, file=config.stash[_STDERR])
     else:

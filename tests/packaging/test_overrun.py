@@ -9,9 +9,12 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+
+from tests import overrun
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,15 +24,14 @@ import time
 
 import pytest
 
+from tests import overrun
 from tests.conftest import no_leaks
 
 pytest_plugins = ["tests.overrun"]
 
 
 def pytest_configure(config):
-    from tests import overrun
-
-    overrun.AGAIN_S, overrun.GRACE_S, overrun.LAST_S = 0.3, GRACE, 0.3
+    overrun.AGAIN_S, overrun.IDLE_S, overrun.GRACE_S, overrun.LAST_S = 0.3, 0.3, GRACE, 0.3
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,6 +39,8 @@ def pytest_runtest_makereport(item, call):
     # Reports take their time on a busy machine: until an alarm that is still set has rung.
     while item.name == "test_reported_slowly" and signal.getitimer(signal.ITIMER_REAL)[0]:
         time.sleep(0.01)
+    if item.name == "test_reported_slowly":
+        assert not item.config.stash[overrun.WATCH].watches
     return (yield)
 """
 
@@ -131,7 +135,7 @@ def test_after(n):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_one_overrun_fails_one_test(tmp_path: Path, workers: int) -> None:
     grace = "1.0" if workers else "50.0"
-    (tmp_path / "conftest.py").write_text(CONFTEST.replace("= 0.3, GRACE", f"= 0.3, {grace}"))
+    (tmp_path / "conftest.py").write_text(CONFTEST.replace("0.3, GRACE", f"0.3, {grace}"))
     text = TESTS
     if not workers:  # this one costs its process, and here there is one
         text = text.replace("sum(itertools.repeat(0))", "time.sleep(600)")
@@ -161,3 +165,28 @@ def test_one_overrun_fails_one_test(tmp_path: Path, workers: int) -> None:
         names = [name for name in names if "asleep" in name or "no_signal" in name]
     assert bad == names, said[-3000:]
     assert len(cases) == len(names) + 21
+
+
+def test_one_thread_watches_many_tests_and_none_is_ended_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 0.0
+    ends_s: list[float] = []
+    faults = SimpleNamespace(
+        dump_traceback_later=lambda seconds, **_: ends_s.append(now_s + seconds),
+        cancel_dump_traceback_later=lambda: ends_s.append(float("inf")),
+    )
+    with monkeypatch.context() as patch:  # this test is watched as well
+        patch.setattr(overrun, "faulthandler", faults)
+        patch.setattr(overrun, "monotonic", lambda: now_s)
+        watch = overrun.Watch(2)
+        for seconds in [60.0] * 400 + [0.5] * 400 + [300.0] * 400:
+            watch.keep(seconds)
+            most_s = seconds + 2 * overrun.GRACE_S
+            assert now_s + seconds + overrun.GRACE_S <= ends_s[-1] <= now_s + most_s
+            now_s += 0.25
+        assert len(ends_s) <= 3 + 300 / overrun.GRACE_S
+        watch.end()
+        assert not watch.watches
+        watch.keep(60.0)
+    assert ends_s[-2:] == [float("inf"), now_s + 60.0 + 2 * overrun.GRACE_S]
