@@ -20,7 +20,6 @@ MAX_KINDS = 50
 MAX_MOST = 5000
 
 _FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!:]+\Z")
 
 DEFAULT_CHECKS = {**dict.fromkeys(KINDS, "workload"), "CronJob": "cronjob", "Service": "endpoints"}
 """What judges an object where the catalog has no ``checks``; of all other kinds ``resource``."""
@@ -32,8 +31,8 @@ def parse_each(fields: NodeFields) -> list[Each]:
     if len(kinds) > MAX_KINDS:
         raise fields.fail("kinds", f"at most {MAX_KINDS} kinds as 'kinds'")
     cut = FoundCut(
-        _globs(fields, "names"),
-        _globs(fields, "exclude"),
+        fields.globs("names", "objects") if fields.has("names") else (),
+        fields.globs("exclude", "objects") if fields.has("exclude") else (),
         fields.selector("labels"),
         fields.atoms("where"),
         fields.atoms("unless"),
@@ -68,11 +67,3 @@ def _kind(fields: NodeFields, text: str) -> NamedKind:
         expected = "a kind such as Deployment, or else plural.group, as 'kinds'"
         raise fields.error(fields.line_of("kinds"), expected, nearest(text))
     return found
-
-
-def _globs(fields: NodeFields, field: str) -> tuple[str, ...]:
-    globs = fields.texts(field) if fields.has(field) else ()
-    if not all(map(_NAME_GLOB.match, globs)):
-        expected = f"names of objects, in which * stands for any text, as {field!r}"
-        raise fields.fail(field, expected)
-    return globs

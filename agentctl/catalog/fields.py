@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 500
 DAY_S = 86400.0
+_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!:]+\Z")
 _DNS_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
@@ -91,6 +92,13 @@ class NodeFields:
     def texts(self, field: str) -> tuple[str, ...]:
         nodes = self._list(field, "texts")
         return self._distinct(field, nodes, [self._text(node, field, "a text") for node in nodes])
+
+    def globs(self, field: str, of: str, filled: bool = False) -> tuple[str, ...]:
+        globs = self.texts(field)
+        probes = map(self._probe, globs) if filled else globs
+        if not all(map(_NAME_GLOB.match, probes)):
+            raise self.fail(field, f"names of {of}, in which * stands for any text, as {field!r}")
+        return globs
 
     def number(self, field: str, low: int, high: int) -> int:
         expected = f"a whole number from {low} to {high}"
@@ -220,16 +228,19 @@ class NodeFields:
     def _name(self, node: Node, field: str) -> str:
         expected = "a name of lowercase letters, digits, '-' and '.'"
         value = self._text(node, field, expected)
-        # A namespace is a DNS label: what is one with "x" is one with any.
-        probe = fill(value, "x")
-        if self._subject is not None and NAME in value:
-            if field in ("namespace", "in"):  # watches are the same whatever is found
-                expected = f"one namespace for all that 'each' finds as {field!r}"
-                self._raise(self._place(node, field), expected, repr(short(value)))
-            probe = probe.replace(NAME, "x")
-        if not is_object_name(probe):
+        if self._subject is not None and NAME in value and field in ("namespace", "in"):
+            # Watches are the same whatever is found.
+            expected = f"one namespace for all that 'each' finds as {field!r}"
+            self._raise(self._place(node, field), expected, repr(short(value)))
+        if not is_object_name(self._probe(value)):
             self._raise(self._place(node, field), f"{expected} as {field!r}", repr(short(value)))
         return value
+
+    def _probe(self, value: str) -> str:
+        """What may stand for something, with that put in: what is a name with "x" is one with any
+        DNS label."""
+        filled = fill(value, "x")
+        return filled if self._subject is None else filled.replace(NAME, "x")
 
     def _choice(self, node: Node, field: str, choices: Sequence[str], expected: str = "") -> str:
         value = node.value

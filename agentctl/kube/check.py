@@ -17,12 +17,16 @@ from agentctl.kube.resources import Need, Resource
 from agentctl.kube.selectors import LabelSelector
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 if TYPE_CHECKING:  # its import costs start-up, and few catalogs need it
     from agentctl.kube.cuts.found import FoundCut
     from agentctl.rules.judge import RuleList
 
+
+GLOB = regex(r"[*?\[]")
+"""What makes a pattern of a name."""
 
 NAME = "{name}"
 """Stands for the object that is found, in the checks under ``each``."""
@@ -137,6 +141,12 @@ class Fields(Protocol):
 
     def texts(self, field: str) -> tuple[str, ...]:
         """Texts: one or more, none twice."""
+
+    def globs(self, field: str, of: str, filled: bool = False) -> tuple[str, ...]:
+        """Patterns for names of ``of``: one or more, none twice.
+
+        Only where they are ``filled`` may they hold what stands for something.
+        """
 
     def number(self, field: str, low: int, high: int) -> int:
         """A whole number from ``low`` to ``high``."""

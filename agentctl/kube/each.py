@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from agentctl.kube.check import NAME, Check, Context, Result, blind, place
+from agentctl.kube.check import GLOB, NAME, Check, Context, Result, blind, place
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.resources import NOT_SERVED, Need, Resource
 from agentctl.kube.selectors import LabelSelector, Requirement
@@ -19,15 +19,12 @@ from agentctl.kube.selects import needs_of_selection, selecting
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass, field_names, replace
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 KIND = "each"
 
 MOST = 1000
 """How many components one kind may have; the rest are one line that says how many."""
-
-_WILD = regex(r"[*?\[]")
 
 T = TypeVar("T")
 
@@ -102,7 +99,7 @@ class Each:
     def may_tell(self, globs: Sequence[str]) -> bool:
         """Whether any name that it could ever have matches one of the globs."""
         for glob in globs:
-            literal = _WILD.split(glob, maxsplit=1)[0]
+            literal = GLOB.split(glob, maxsplit=1)[0]
             if f"{self.noun}/".startswith(literal) or literal.startswith(f"{self.noun}/"):
                 return True
         return False

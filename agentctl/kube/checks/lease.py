@@ -14,7 +14,6 @@ from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, pla
 from agentctl.kube.cuts.objects import Lease, cut_lease
 from agentctl.kube.resources import LEASES, Need
 from agentctl.lazy_dataclass import dataclass
-from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 KIND = "lease"
 FIELDS = ("name", "names", "max_age", "namespace", "absent")
-
-_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!{}]+\Z")
 
 ABSENT = ("error", "degraded", "configured", "healthy")
 """``healthy``: where no leader is elected, none is missed."""
@@ -142,9 +139,7 @@ class LeaseCheck(Check):
 def parse(fields: Fields) -> Check:
     if fields.has("name") == fields.has("names"):
         raise fields.fail("name", "a name as 'name', or else patterns as 'names'")
-    globs = fields.texts("names") if fields.has("names") else ()
-    if not all(map(_NAME_GLOB.match, globs)):
-        raise fields.fail("names", "names of leases, in which * stands for any text, as 'names'")
+    globs = fields.globs("names", "leases", filled=True) if fields.has("names") else ()
     name = fields.name("name") if fields.has("name") else ""
     max_age, where = fields.seconds("max_age"), fields.name("namespace", "")
     absent = Status(fields.choice("absent", ABSENT, Status.ERROR.value))

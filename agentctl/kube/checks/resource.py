@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.engine.messages import ObjectKey
-from agentctl.kube.check import NAME, Check, Context, Fields, Result, blind, fill
+from agentctl.kube.check import GLOB, NAME, Check, Context, Fields, Result, blind, fill
 from agentctl.kube.cuts.resources import ResourceCut
 from agentctl.kube.resources import Need, Resource, resource_of
 from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
@@ -35,8 +35,6 @@ MAX_WHY = 120
 """Characters of what is told of each, where several are."""
 
 _FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!:]+\Z")
-_GLOB = regex(r"[*?\[]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class ResourceCheck(Check):
     def exact(self) -> tuple[str, ...]:
         """The names, if all are names and none is a pattern."""
         names = self.cut.names
-        return () if any(map(_GLOB.search, names)) else names
+        return () if any(map(GLOB.search, names)) else names
 
     def places(self, namespace: str) -> tuple[str, ...]:
         """The namespaces it looks at; ALL also for what is in none."""
@@ -214,17 +212,16 @@ def parse(fields: Fields) -> Check:
     of = fields.name("of") if subject is None else subject.resource.full_name
     if not _FULL_NAME.match(of):
         raise fields.fail("of", "plural.group, such as certificates.cert-manager.io, as 'of'")
-    names = fields.texts("names") if fields.has("names") else ()
     name = ""
     if subject is not None:
         for key in ("in", "names", "labels"):
             if fields.has(key):
                 raise fields.fail(key, f"no key {key!r} for what 'each' finds")
         name = NAME
-    elif fields.subject is not None and len(names) == 1 and NAME in names[0]:
-        name, names = names[0], ()
-    if not all(map(_NAME_GLOB.match, names)):
-        raise fields.fail("names", "names of objects, in which * stands for any text, as 'names'")
+    elif fields.subject is not None and fields.has("names"):
+        first, *others = fields.texts("names")
+        name = first if NAME in first and not others else ""
+    names = fields.globs("names", "objects") if fields.has("names") and not name else ()
     terms, expires = _terms(fields)
     cut = ResourceCut(
         fields.rules("rules", of),

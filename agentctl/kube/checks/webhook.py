@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from agentctl.kube.check import Check, Context, Fields, Result, blind, fill, place
+from agentctl.kube.check import GLOB, Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks.endpoints import ABSENT, count
 from agentctl.kube.cuts.objects import cut_endpoints
 from agentctl.kube.cuts.webhooks import Webhook, Webhooks, cut_webhooks
@@ -23,7 +23,6 @@ from agentctl.kube.resources import (
 )
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ KIND = "webhook"
 FIELDS = ("names", "kinds", "namespace", "absent")
 
 KINDS = {"Validating": VALIDATING_WEBHOOKS, "Mutating": MUTATING_WEBHOOKS}
-_GLOB = regex(r"[*?\[]")
-_NAME_GLOB = regex(r"[-a-z0-9.*?\[\]!{}]+\Z")
 
 
 class Trouble(NamedTuple):
@@ -67,7 +64,7 @@ class WebhookCheck(Check):
 
     def needs(self, namespace: str) -> tuple[Need, ...]:
         names = [fill(name, namespace) for name in self.names]
-        exact = None if any(map(_GLOB.search, names)) else frozenset(names)
+        exact = None if any(map(GLOB.search, names)) else frozenset(names)
         where = place(self.namespace, namespace)
         return (
             *(Need(KINDS[kind], "", cut_webhooks, names=exact) for kind in self.kinds),
@@ -107,7 +104,7 @@ class WebhookCheck(Check):
         """Names that no configuration has, and patterns where there is none at all."""
         names = [fill(name, context.namespace) for name in self.names]
         found = {one.name for _, one in self._matching(context)}
-        return [one for one in names if one not in found and not (found and _GLOB.search(one))]
+        return [one for one in names if one not in found and not (found and GLOB.search(one))]
 
     def troubles(self, context: Context) -> list[Trouble]:
         """The worst first; of one configuration's Service only one."""
@@ -159,11 +156,8 @@ def _what(context: Context, where: str, one: Webhook) -> str:
 
 
 def parse(fields: Fields) -> Check:
-    names = fields.texts("names")
-    if not all(map(_NAME_GLOB.match, names)):
-        raise fields.fail("names", "names of webhook configurations, * for any text, as 'names'")
     return WebhookCheck(
-        names,
+        fields.globs("names", "webhook configurations", filled=True),
         fields.choices("kinds", tuple(KINDS), tuple(KINDS)),
         fields.name("namespace", ""),
         Status(fields.choice("absent", ABSENT, Status.ERROR.value)),
