@@ -105,6 +105,8 @@ def test_the_worst_one_speaks_and_the_others_are_counted() -> None:
     mild = (configuration(f"cert-{name}", bundle="", policy="Ignore") for name in "ab")
     found = cluster(*mild, configuration("cert-z", bundle=""))
     assert found.says() == ("error", "cert-z: no caBundle: writes are refused (and 2 more)")
+    policies = [one["failure_policy"] for one in found.item().details["webhooks"]]
+    assert policies == ["Fail", "Ignore", "Ignore"]
 
 
 def test_a_service_elsewhere_is_unknown() -> None:

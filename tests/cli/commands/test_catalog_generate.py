@@ -184,6 +184,7 @@ components:
       - {kind: lease, name: "{name}-leader"}
       - {kind: workload, names: ["{name}-db"]}
       - {kind: cronjob, name: "{name}"}
+      - {kind: endpoints, service: "{name}", port: 8080, show_address: true}
 """
 
 
@@ -201,6 +202,7 @@ def test_checks_of_any_kind_name_their_object() -> None:
             {"kind": "lease", "name": "a-leader"},
             {"kind": "workload", "names": ["a-db"]},
             {"kind": "cronjob", "name": "a"},
+            {"kind": "endpoints", "service": "a", "port": 8080, "show_address": True},
         ],
     }
     load(json.dumps({"components": [made]}).encode(), "made.yaml")
