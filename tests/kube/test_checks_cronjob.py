@@ -161,6 +161,8 @@ def test_a_diagnosis_without_its_jobs_says_to_run_it() -> None:
     context = Context(cluster.evaluator.view, "agents", 1000.0, {})
     found = check.explain(context, check.evaluate(context))
     assert found.remedy == "its Jobs are gone: run it by hand and see"
+    cluster.has("jobs", job("a", "00:30:00", failed=False))
+    assert check.explain(context, check.evaluate(context)).remedy == found.remedy
     assert [str(one) for one in found.about] == ["cronjob/backup"]
 
 

@@ -183,6 +183,9 @@ def test_a_coarse_minute_by_hand() -> None:
     assert (first.start, first.end) == (start, start + MINUTE)
     assert (first.code, first.rest, first.changes) == (error, healthy, 29)
     assert first.share == pytest.approx(0.25, abs=0.001)
+    (half,) = runs.stretches(start, start + MINUTE // 2)
+    (other,) = runs.stretches(start + MINUTE // 2, start + MINUTE)
+    assert (half.changes, other.changes) == (14, 14)
 
 
 @pytest.mark.parametrize(
