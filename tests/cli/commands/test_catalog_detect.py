@@ -13,7 +13,7 @@ import pytest
 from agentctl.catalog.files import SHIPPED
 from agentctl.catalog.loader import load_chosen
 from agentctl.cli.run import detect
-from agentctl.kube.detect import INSTALLED, Detected
+from agentctl.kube.detect import INSTALLED, Detected, custom
 from tests.apidouble.faults import Fault, Reply
 from tests.apidouble.faulty import FaultyDouble
 from tests.catalog.planes import FACTS, install, objects
@@ -58,6 +58,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def empty(tmp_path: Path) -> Iterator[Cluster]:
     with FaultyDouble() as double:
         yield Cluster(tmp_path, double)
+
+
+def test_what_crds_checks_name_tells_too() -> None:
+    assert "signals.signals.proompteng.ai" in custom(load_chosen("agents"))
 
 
 def test_all_are_found_where_they_are_with_the_command(full: Cluster) -> None:
