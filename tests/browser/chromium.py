@@ -31,6 +31,14 @@ def program() -> Optional[str]:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
+LEFT = ("navigated or closed", "context was destroyed", "Cannot find context")
+"""What is answered for a page that goes to another while it is asked."""
+
+
+class PageLeft(AssertionError):
+    """The page was left before it answered."""
+
+
 class Tab:
     """One page of a browser."""
 
@@ -47,6 +55,8 @@ class Tab:
         while True:
             answer = json.loads(self._socket.recv())
             if answer.get("id") == self._count:
+                if any(words in str(answer.get("error")) for words in LEFT):
+                    raise PageLeft(answer["error"])
                 assert "error" not in answer, (method, answer["error"])
                 return answer["result"]
 
@@ -59,12 +69,14 @@ class Tab:
         return found["result"].get("value")
 
     def wait_for(self, script: str) -> Any:
-        """The value of an expression once it is true."""
+        """The value of an expression once it is true, on this page or the one after it."""
         deadline = time.monotonic() + PATIENCE_S
-        while not (value := self.evaluate(script)):
+        while True:
+            with contextlib.suppress(PageLeft):
+                if value := self.evaluate(script):
+                    return value
             assert time.monotonic() < deadline, f"never true: {script}"
             time.sleep(0.02)
-        return value
 
     def before_scripts(self, script: str) -> None:
         """Run this in each document to come, before its own scripts."""

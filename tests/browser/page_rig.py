@@ -16,6 +16,7 @@ from agentctl.server.address import Address
 from agentctl.server.http.server import HttpServer
 from agentctl.server.page.status_page import StatusPage
 from tests.browser.chromium import Tab
+from tests.ports import free_port
 from tests.server.http_rig import Site
 
 BEAT_S = 0.2
@@ -57,7 +58,7 @@ class LiveSite(Site):
                 self.page._files["page.js"] = self.page._files["page.js"].replace(slow, fast)
         self.services = replace(self.services, page=self.page)
         self.missing: Sequence[Notice] = ()
-        self.port = 0
+        self.port = free_port()  # which nobody takes while it is stopped
         self._ended = threading.Event()
         self._beats = threading.Thread(target=self._beat, name="beats")
 
