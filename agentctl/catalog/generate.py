@@ -66,7 +66,7 @@ def unseen(components: Sequence[Component], evaluator: Evaluator, namespace: str
 
 def text_of(name: str, namespace: str, written: Sequence[Written], comments: Sequence[str]) -> str:
     """The file."""
-    lines = [f"# {one}".rstrip() for one in comments]
+    lines = [f"# {legible(one)}".rstrip() for one in comments]
     lines += [f"name: {_flow(name)}", f"namespace: {_flow(namespace)}", "components:"]
     for one in written:
         for comment in one.comments:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from agentctl.apidouble.store import Store
-from agentctl.catalog.generate import explicit
+from agentctl.catalog.generate import explicit, text_of
 from agentctl.catalog.loader import load
 from tests.apidouble.faulty import FaultyDouble
 from tests.cli.inprocess import Done, call
@@ -103,6 +103,16 @@ def test_each_part_says_where_it_is_from(shop: Shop) -> None:
         "      - {kind: workload, names: [web], kinds: [Deployment], zero: configured}"
     )
     assert "  # Job: found as they come and go, not written out one by one." in lines
+
+
+def test_a_context_of_any_name_stays_in_its_comment() -> None:
+    text = text_of(NAMESPACE, NAMESPACE, [], ["of context a\nname: b\x1b[2J"])
+    assert text.splitlines() == [
+        "# of context a?name: b?[2J",
+        "name: shop",
+        "namespace: shop",
+        "components:",
+    ]
 
 
 def test_it_is_edited_and_used(shop: Shop) -> None:
