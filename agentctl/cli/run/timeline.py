@@ -13,7 +13,7 @@ from agentctl.cli.config.layers import Layers
 from agentctl.cli.config.server import server_access
 from agentctl.cli.host.process import Process
 from agentctl.cli.run.runner import Last, Runner
-from agentctl.duration import parse_duration
+from agentctl.duration import format_duration, parse_duration
 from agentctl.engine.policy import Outcome, StreamPolicy
 from agentctl.errors import ExitCode, ServerError, SourceError, UsageError
 from agentctl.lazy_dataclass import replace
@@ -64,7 +64,9 @@ def server_timeline(args: Namespace, process: Process) -> tuple[Optional[Timelin
     since = _since(args.since)
     access = server_access(layers, "sse", "", StreamPolicy(once=True), 0.0)
     reading = _Reading(TimelineQuestion(access, process.clock), since, args.component)
-    late = Outcome(ExitCode.DISCONNECTED, f"{access.address}: no answer within {PATIENCE_S:g}s")
+    late = Outcome(
+        ExitCode.DISCONNECTED, f"{access.address}: no answer within {format_duration(PATIENCE_S)}"
+    )
     last = Last(time.monotonic() + PATIENCE_S, lambda: late)
     outcome = Runner(reading, None, last=last).run()
     found = reading.found
