@@ -92,7 +92,7 @@ class H11Parser:
         headers = [
             ("Date", format_datetime(now, usegmt=True)),
             *([("Content-Type", answer.content_type)] if answer.content_type else []),
-            *([] if "Cache-Control" in dict(answer.headers) else [("Cache-Control", "no-cache")]),
+            ("Cache-Control", "no-cache"),
             *answer.headers,
         ]
         if answer.body is not None:
