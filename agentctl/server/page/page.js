@@ -5,7 +5,6 @@
 // stands before the view touches no document, and is tested under node.
 "use strict";
 
-const BUILD = "{{build}}";
 const STATUS_URL = "api/agents/control-plane/status"; // relative: any prefix will do
 const BEAT_S = 5;
 const STREAM_URL = `${STATUS_URL}/stream?clusters=1&heartbeat=${BEAT_S}s`;
@@ -575,10 +574,6 @@ class StreamReader {
     this._atOnce = false;
     this._failure = "";
     this.openedAt = null;
-  }
-
-  get running() {
-    return this._running;
   }
 
   start() {
