@@ -68,7 +68,7 @@ class TimelineAnswers:
         self._under_way.add(pieces)
         kind = CSV if wanted.format == "csv" else JSON
         complete = window.frame.complete_from
-        headers = warning(wanted.ignored)
+        headers = warning(wanted.ignored, () if window.rows else wanted.components)
         if complete is not None:
             headers += (("Agentctl-Complete-From", format_time(complete)),)
         return HttpAnswer(200, kind, None, headers, pieces)

@@ -233,6 +233,15 @@ def test_old_http_head_and_unknown_parameters(site: Site) -> None:
         assert body_of(client, TIMELINE) == first, "again on the same connection"
 
 
+def test_components_that_nothing_is_known_of_are_named_as_the_other_routes_do(site: Site) -> None:
+    site.replica.begin(item("grpc"))
+    for query, told in (("grpc", None), ("gone", '299 agentctl "no component matches: gone"')):
+        with site.client() as client:
+            for path in (TIMELINE, STATUS):
+                head = client.get(f"{path}?component={query}", method="HEAD")
+                assert head.headers.get("warning") == told
+
+
 def test_others_are_answered_while_a_long_answer_is_not_taken(site: Site) -> None:
     many = [item(f"c{number:05}", "error", "x" * 100) for number in range(2_000)]
     site.replica.begin(*many)
