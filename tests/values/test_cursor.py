@@ -50,8 +50,11 @@ CURSORS = st.builds(
 )
 
 
-def state_of(count: int, message: str = "") -> State:
-    items = (Item(f"component-{n}", "agents", Status.HEALTHY, message) for n in range(count))
+def state_of(count: int, message: str = "", cluster: str = "") -> State:
+    items = (
+        Item(f"component-{n}", "agents", Status.HEALTHY, message, cluster=cluster)
+        for n in range(count)
+    )
     return {item.key: item for item in items}
 
 
@@ -98,8 +101,11 @@ def test_sizes_from_one_item_to_thousands(count: int, sources: int) -> None:
     assert isinstance(cursors.resume(read, SCOPE, list(state_of(count).values()), ()), Nothing)
 
 
-def test_a_hundred_items_are_told_by_a_digest_because_their_hashes_do_not_fit() -> None:
-    read = cursors.decode(cursors.encode(cursor_of(state_of(100))))
+@pytest.mark.parametrize("cluster", ["", "east"])
+def test_a_hundred_items_are_told_by_a_digest_because_their_hashes_do_not_fit(
+    cluster: str,
+) -> None:
+    read = cursors.decode(cursors.encode(cursor_of(state_of(100, cluster=cluster))))
     assert read is not None
     assert read.digest is not None
     assert not read.hashes

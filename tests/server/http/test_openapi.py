@@ -26,6 +26,7 @@ from agentctl.server.http.openapi import description
 from agentctl.server.http.paths import STATUS, STREAM, TIMELINE
 from agentctl.server.http.routes import Routes
 from agentctl.server.limits import StreamLimits
+from agentctl.server.page import status_page
 from agentctl.server.page.status_page import StatusPage
 from tests.server.http_rig import PATIENCE_S, Site
 from tests.server.replica import item
@@ -318,6 +319,12 @@ def test_the_document_holds_together(sites: dict[str, Site]) -> None:
             assert f"#/components/{kind}/{name}" in used, f"{name} is nowhere"
     served = ask(sites["token"], "GET", "/openapi.json", [("Authorization", "Bearer good")])
     assert json.loads(served.body) == DOCUMENT
+
+
+def test_the_files_of_the_page_are_all_that_needs_no_token() -> None:
+    free = {path for path, item in PATHS.items() if item["get"].get("security") == [{}]}
+    assert free == set(status_page.PATHS)
+    assert DOCUMENT["security"]
 
 
 def test_what_is_not_described_would_be_found(sites: dict[str, Site]) -> None:
