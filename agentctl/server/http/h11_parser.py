@@ -16,6 +16,9 @@ from agentctl.server.http.request import Refusal
 MAX_HEAD = 16 * 1024
 """Of a request line with its headers."""
 
+_AROUND = len(": \r\n")
+"""What is written of a header beside its name and its value."""
+
 _TOO_LARGE = Refusal(431, f"expected a request's head of at most {MAX_HEAD} bytes")
 
 _NOT_READ_TO_THE_END = (h11.IDLE, h11.SEND_BODY, h11.ERROR)
@@ -78,7 +81,8 @@ class H11Parser:
                 return _TOO_LARGE
             return Refusal(400, f"not an HTTP/1.1 request: {_brief(error)}")
         # h11 looks at its buffer only where a head is not complete yet.
-        if len(request.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEAD:
+        sizes = (len(name) + len(value) + _AROUND for name, value in fields)
+        if len(request.target) + sum(sizes) > MAX_HEAD:
             return _TOO_LARGE
         if not request.version.startswith("1."):
             return Refusal(400, f"expected HTTP/1.1, got HTTP/{request.version}")

@@ -150,6 +150,7 @@ def test_other_methods_are_told_which_there_are(site: Site, method: str, target:
         ("GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + "x" * 16400, 431),
         ("GET /" + "x" * 16400 + " HTTP/1.1\r\nHost: a", 431),
         ("GET /healthz HTTP/1.1\r\nHost: a\r\n" + "X: yyyyyyyyyyyyyyyyy\r\n" * 1000 + "Z: z", 431),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\n" + "X: y\r\n" * 3000 + "Z: z", 431),
     ],
 )
 def test_odd_requests(site: Site, request_head: str, status: int) -> None:
