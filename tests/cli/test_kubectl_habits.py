@@ -152,6 +152,7 @@ def test_wide_says_why_and_since_when(tmp_path: Path) -> None:
         ("status -q --debug", "--quiet and --debug: give one of them"),
         ("status -qv", "--quiet and -v: give one of them"),
         ("status -w --live --no-headers", "--live has headers"),
+        ("catalog detect -A", "'catalog detect' looks in all without it"),
         ("get", "did you mean 'agentctl status'?"),
         ("logs", "did you mean 'kubectl logs'?"),
         ("config use-context x", "did you mean 'agentctl config set context NAME'?"),

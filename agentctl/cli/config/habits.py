@@ -18,7 +18,9 @@ _LABELS = Instead("--component", "there are no label selectors: name components,
 _FIELDS = Instead("--component", "there are no field selectors: -o json, and jq")
 _TEMPLATES = Instead("--output", "there are no templates: -o json, and jq")
 _ORDER = Instead("--component", "the order is the catalog's: -o json, and jq 'sort_by(...)'")
-_NAMESPACES = Instead("--namespace", "name those that have a control plane, as in -n a,b")
+_NAMESPACES = Instead(
+    "--namespace", "'catalog detect' looks in all without it; else say which, as in -n agents"
+)
 _FOLLOW = Instead("--watch", "--watch follows changes; a catalog of your own is --catalog FILE")
 _VERSION = Instead("--help", "it has no command before it, as in agentctl --version")
 
