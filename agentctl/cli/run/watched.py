@@ -143,15 +143,65 @@ def watched(
     ``places`` are several clusters; of those nothing is read before it is needed, so that
     none can hold up the others. Raises ConfigError and CatalogError.
     """
+    parts = _WatchedParts(settings, process)
+    if places:
+        return _several(parts, places, namespaces)
+    provider = AccessProvider(load or parts.access, process.clock)
+    client = parts.client(provider)
+    if settings.all_namespaces:
+        from agentctl.cli.run.namespaces import all_namespaces
 
-    def tell(text: str) -> None:
-        process.keys.told()
-        process.stderr.write(text)
+        namespaces = all_namespaces(parts.components, client, process.clock)
+    return parts.of(
+        [parts.cluster("", provider.current()[0].context, client, namespaces)], namespaces
+    )
 
-    def configured() -> ClusterAccess:
+
+def _several(
+    parts: _WatchedParts, places: Sequence[ClusterPlace], namespaces: Sequence[str]
+) -> Watched:
+    settings, clock = parts.settings, parts.process.clock
+    clients = [parts.client(AccessProvider(one.load, clock, one.files)) for one in places]
+    each: Sequence[Sequence[str]] = [namespaces] * len(clients)
+    if settings.all_namespaces:
+        from agentctl.cli.run.namespaces import of_each
+
+        each = of_each(parts.components, clients, clock, settings.namespace)
+    clusters = [
+        parts.cluster(place.name, place.context, client, where)
+        for place, client, where in zip(places, clients, each)
+    ]
+    return parts.of(clusters, tuple(dict.fromkeys(name for where in each for name in where)))
+
+
+class _WatchedParts:
+    """What all clusters are watched with: the components of the catalog, and how they are asked."""
+
+    def __init__(self, settings: Settings, process: Process) -> None:
+        """Raises CatalogError."""
+        self.settings = settings
+        self.process = process
+        if settings.probe_dependencies:
+            from agentctl.cli.host.grpc_settings import set_up_grpc
+
+            set_up_grpc()
+        catalog = load_chosen(settings.catalog, settings.probe_dependencies)
+        if settings.probed_at:
+            catalog = catalog.probed_at(settings.probed_at)
+        self.components = catalog.select(settings.components).components
+        self._hash = catalog.hash
+        self._closer: Optional[Mapping[Cut, Cut]] = None
+        if settings.diagnose:
+            from agentctl.kube.cuts.facts import CLOSER
+
+            self._closer = CLOSER
+
+    def access(self) -> ClusterAccess:
+        """The kubeconfig's. Raises ConfigError."""
+        settings, process = self.settings, self.process
         console = Console(
             process.has_user,
-            tell if process.stderr.isatty() else None,
+            self._tell if process.stderr.isatty() else None,
             process.keys.lent,
         )
         overrides = Overrides(context=settings.context or "", **settings.overrides)
@@ -159,55 +209,29 @@ def watched(
             settings.kubeconfig, process.environ, process.home, overrides, console=console
         )
 
-    if settings.probe_dependencies:
-        from agentctl.cli.host.grpc_settings import set_up_grpc
+    def _tell(self, text: str) -> None:
+        self.process.keys.told()
+        self.process.stderr.write(text)
 
-        set_up_grpc()
-    catalog = load_chosen(settings.catalog, settings.probe_dependencies)
-    if settings.probed_at:
-        catalog = catalog.probed_at(settings.probed_at)
-    selected = catalog.select(settings.components)
-    closer: Optional[Mapping[Cut, Cut]] = None
-    if settings.diagnose:
-        from agentctl.kube.cuts.facts import CLOSER
-
-        closer = CLOSER
-
-    def client_of(provider: AccessProvider) -> ApiClient:
+    def client(self, provider: AccessProvider) -> ApiClient:
+        settings = self.settings
         return ApiClient(
-            provider, process.clock, settings.insecure_plaintext_token, settings.request_timeout_s
+            provider,
+            self.process.clock,
+            settings.insecure_plaintext_token,
+            settings.request_timeout_s,
         )
 
     def cluster(
-        name: str, kube_context: str, client: ApiClient, where: Sequence[str]
+        self, name: str, kube_context: str, client: ApiClient, where: Sequence[str]
     ) -> WatchedCluster:
         home = where[0] if len(where) == 1 else ""
-        evaluator = Evaluator(selected.components, where, home, redact, closer, name)
+        evaluator = Evaluator(self.components, where, home, redact, self._closer, name)
+        poll_interval_s = self.settings.poll_interval_s
         context = KubeContext(
-            client, process.clock, poll_interval_s=settings.poll_interval_s, cluster=name
+            client, self.process.clock, poll_interval_s=poll_interval_s, cluster=name
         )
         return WatchedCluster(name, kube_context, evaluator, context)
 
-    if not places:
-        provider = AccessProvider(load or configured, process.clock)
-        client = client_of(provider)
-        if settings.all_namespaces:
-            from agentctl.cli.run.namespaces import all_namespaces
-
-            namespaces = all_namespaces(selected.components, client, process.clock)
-        clusters = [cluster("", provider.current()[0].context, client, namespaces)]
-        return Watched(selected.components, catalog.hash, tuple(clusters), tuple(namespaces))
-    clients = [
-        client_of(AccessProvider(place.load, process.clock, place.files)) for place in places
-    ]
-    each: Sequence[Sequence[str]] = [namespaces] * len(clients)
-    if settings.all_namespaces:
-        from agentctl.cli.run.namespaces import of_each
-
-        each = of_each(selected.components, clients, process.clock, settings.namespace)
-    clusters = [
-        cluster(place.name, place.context, client, where)
-        for place, client, where in zip(places, clients, each)
-    ]
-    everywhere = dict.fromkeys(name for where in each for name in where)
-    return Watched(selected.components, catalog.hash, tuple(clusters), tuple(everywhere))
+    def of(self, clusters: Sequence[WatchedCluster], namespaces: Sequence[str]) -> Watched:
+        return Watched(self.components, self._hash, tuple(clusters), tuple(namespaces))
