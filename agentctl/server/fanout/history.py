@@ -68,15 +68,7 @@ class StatusHistory:
             if not kept.began:
                 return None
             now, wall = kept.now(), self._clock.now()
-            oldest = now - kept.window
-            if isinstance(since, datetime):
-                since = wall - since
-                if since < timedelta():
-                    raise FutureTime
-            if since is None:
-                start = max(oldest, min(kept.began, now))
-            else:
-                start = max(oldest, now - round(since / timedelta(milliseconds=1)))
+            start = _start(kept, since, now, wall)
             rows = [
                 row
                 for key, row in kept.rows.items()
@@ -85,26 +77,7 @@ class StatusHistory:
                 and (meant is None or key in meant)
             ]
             room = max(MIN_SPANS, MAX_SPANS // max(1, len(rows))) // 2
-            complete = max([start, kept.began, *(row.runs.exact_from(room) for row in rows)])
-            places = {kept.place(row.key) for row in rows}
-            gaps = {
-                Gap(max(gap.start, start) - start, gap.end - start, _reason(place, gap.reason))
-                for place, gap in kept.gaps(now)
-                if gap.end > start and (place in places or place == ("", ""))
-            }
-
-            def at(moment: int) -> datetime:
-                return wall - timedelta(milliseconds=now - moment)
-
-            frame = Timeline(
-                at(start),
-                now - start,
-                (),
-                tuple(sorted(gaps)),
-                left_out=kept.left_out,
-                complete_from=at(min(now, complete)),
-                generated_at=wall,
-            )
+            frame = _frame(kept, rows, room, start, now, wall)
             return HistoryWindow(frame, rows, start, now, kept.heard_until(now), room, self._lock)
 
     def _meant(self, globs: Collection[str]) -> set[ItemKey]:
@@ -113,6 +86,48 @@ class StatusHistory:
             known = list(self._timeline.rows)
         selection = GlobSelection(globs)
         return {key for key in known if selection.means(key.component)}
+
+
+def _start(kept: RollingTimeline, since: Since, now: int, wall: datetime) -> int:
+    """Where a window begins. Raises FutureTime."""
+    oldest = now - kept.window
+    if since is None:
+        return max(oldest, min(kept.began, now))
+    back = wall - since if isinstance(since, datetime) else since
+    if back < timedelta():
+        raise FutureTime
+    return max(oldest, now - round(back / timedelta(milliseconds=1)))
+
+
+def _frame(
+    kept: RollingTimeline,
+    rows: Sequence[RollingRow],
+    room: int,
+    start: int,
+    now: int,
+    wall: datetime,
+) -> Timeline:
+    """All of a window but its rows."""
+    complete = max([start, kept.began, *(row.runs.exact_from(room) for row in rows)])
+    places = {kept.place(row.key) for row in rows}
+    gaps = {
+        Gap(max(gap.start, start) - start, gap.end - start, _reason(place, gap.reason))
+        for place, gap in kept.gaps(now)
+        if gap.end > start and (place in places or place == ("", ""))
+    }
+
+    def at(moment: int) -> datetime:
+        return wall - timedelta(milliseconds=now - moment)
+
+    return Timeline(
+        at(start),
+        now - start,
+        (),
+        tuple(sorted(gaps)),
+        left_out=kept.left_out,
+        complete_from=at(min(now, complete)),
+        generated_at=wall,
+    )
 
 
 @dataclass(frozen=True)
