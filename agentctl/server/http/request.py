@@ -45,12 +45,10 @@ EVENT_ID = "lastEventId"
 CURSORS = ("since", EVENT_ID)
 """Whatever they hold, they fail no request."""
 
-NAMES = ("namespace", "heartbeat", "since", "format", COMPONENT)
-
-STREAM_NAMES = (*NAMES, EVENT_ID)
+STREAM_NAMES = ("namespace", "heartbeat", "since", "format", COMPONENT)
 STATUS_NAMES = ("namespace", COMPONENT)
 TIMELINE_NAMES = ("namespace", "since", "columns", "format", COMPONENT)
-"""Of each route, beside ``clusters``."""
+"""Of each route, beside ``clusters`` and what stands in for a header."""
 
 CLUSTERS = "clusters"
 """Says that the reader tells items of several clusters apart."""
@@ -154,7 +152,7 @@ def stream_request(
     for it, go before ``since``: a browser that reconnects sends it to the URL that it
     began with.
     """
-    parameters = _parameters(query, NAMES, served, EVENT_ID)
+    parameters = _parameters(query, STREAM_NAMES, served, EVENT_ID)
     if isinstance(parameters, Refusal):
         return parameters
     found = parameters.found
@@ -286,5 +284,5 @@ def _read(
 def _is_nearly_ours(name: str, known: Sequence[str]) -> bool:
     """Whether one of the parameters of any route is likely to be meant."""
     bare = name.casefold().replace("-", "").replace("_", "")
-    ours = [one.casefold() for one in (*NAMES, *known, EVENT_ID)]
+    ours = [one.casefold() for one in (*STREAM_NAMES, *known, EVENT_ID)]
     return len(name) <= _ECHOED and bool(difflib.get_close_matches(bare, ours, 1, _NEARNESS))

@@ -154,7 +154,9 @@ def sites() -> Iterator[dict[str, Site]]:
         yield found
 
 
-names = st.sampled_from([*request.NAMES, "clusters", "lastEventId", "columns", "_", "namespce"])
+names = st.sampled_from(
+    [*request.STREAM_NAMES, "clusters", "lastEventId", "columns", "_", "namespce"]
+)
 junk = st.text(st.characters(max_codepoint=0x2FF, exclude_characters="\r\n"), max_size=12)
 
 
@@ -281,7 +283,7 @@ def test_every_route_is_described_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        (STREAM, request.STREAM_NAMES),
+        (STREAM, (*request.STREAM_NAMES, request.EVENT_ID)),
         (STATUS, request.STATUS_NAMES),
         (TIMELINE, request.TIMELINE_NAMES),
     ],
