@@ -9,6 +9,8 @@ import pytest
 
 from tests.campaign.weatherrun import WeatherRun
 
+pytestmark = pytest.mark.timeout(300)  # all of it work of the processor, and a lot of it
+
 SHOWN = 20
 """Of what was wrong, the first."""
 

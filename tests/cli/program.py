@@ -16,8 +16,8 @@ from typing import Any, Optional
 
 Done = subprocess.CompletedProcess[str]
 
-PATIENCE_S = 20.0
-ENDED_S = 10.0
+PATIENCE_S = 40.0
+ENDED_S = 20.0
 """A signal ends it in well under a second where nothing else runs; here others may."""
 COMMAND = (sys.executable, "-m", "agentctl")
 

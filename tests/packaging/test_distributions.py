@@ -235,7 +235,7 @@ def test_what_the_wheel_unpacks_to_runs(built: Built, tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")

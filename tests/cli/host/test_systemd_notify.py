@@ -198,7 +198,9 @@ def test_a_watch_loses_the_api_and_finds_it_again(heard: NotifySocket, tmp_path:
             heard.until("READY=1")
             heard.until("WATCHDOG=1")
             demo.double.stop()
-            assert "connection refused" in heard.until("STATUS=without ")
+            # At first some may tell how they were cut off.
+            while "connection refused" not in heard.until("STATUS=without "):
+                pass
             assert "WATCHDOG=1" not in heard.during(2 * WATCHDOG_S)
             demo.double.start()
             heard.until("WATCHDOG=1")

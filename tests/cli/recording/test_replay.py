@@ -17,7 +17,7 @@ import pytest
 from agentctl.cli.recording.play import Pace
 from agentctl.recording import MAX_LINE, Entry, Header, Recorded, end_line, event_line, header_line
 from tests.cli.inprocess import call
-from tests.cli.program import COMMAND, PATIENCE_S, Program, environment, run
+from tests.cli.program import COMMAND, ENDED_S, PATIENCE_S, Program, environment, run
 from tests.fakes import FakeClock
 from tests.recording.told import beat, delta, end, header, snapshot
 
@@ -137,7 +137,7 @@ def test_a_signal_ends_a_pause(file: Path, number: signal.Signals, code: int) ->
         ended, took = program.signal(number)
     assert (ended, program.stderr) == (code, "")
     assert len(program.lines) == 1
-    assert took < 10
+    assert took < ENDED_S
 
 
 def test_a_file_that_is_still_being_written_is_played_as_it_comes(file: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_file_that_is_still_being_written_is_played_as_it_comes(file: Path) ->
         assert json.loads(program.wait_lines(1)[0])["type"] == "snapshot"
         ended, took = program.signal(signal.SIGINT)  # while it waits for more
     assert ended == 130
-    assert took < 10
+    assert took < ENDED_S
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "fast", "1e999", ""])
