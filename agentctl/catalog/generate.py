@@ -19,12 +19,13 @@ from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import NAME
 from agentctl.kube.components import Component
 from agentctl.kube.cuts.objects import Workload, cut_workload
-from agentctl.kube.each import Each, legible
+from agentctl.kube.each import Each
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.resources import WORKLOADS
 from agentctl.kube.selects import selecting
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import JSONObject
+from agentctl.redact.printable import legible
 
 WIDTH = 100
 MAX_LABELS = 4
@@ -66,12 +67,12 @@ def unseen(components: Sequence[Component], evaluator: Evaluator, namespace: str
 
 def text_of(name: str, namespace: str, written: Sequence[Written], comments: Sequence[str]) -> str:
     """The file."""
-    lines = [f"# {legible(one)}".rstrip() for one in comments]
+    lines = [f"# {legible(one, '?')}".rstrip() for one in comments]
     lines += [f"name: {_flow(name)}", f"namespace: {_flow(namespace)}", "components:"]
     for one in written:
         for comment in one.comments:
             lines += wrap(
-                legible(comment), WIDTH, initial_indent="  # ", subsequent_indent="  #   "
+                legible(comment, "?"), WIDTH, initial_indent="  # ", subsequent_indent="  #   "
             )
         lines += _component_lines(one.declared)
     return "\n".join(lines) + "\n"

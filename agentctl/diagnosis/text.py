@@ -12,6 +12,7 @@ from typing import Any
 from agentctl.duration import format_duration
 from agentctl.lenient_json import mapping, mappings, number, text
 from agentctl.model import Item
+from agentctl.redact.printable import legible
 
 KEY = "diagnosis"
 """Where in an item's details the reasons are, as a list."""
@@ -68,7 +69,7 @@ def reasons(item: Item, said: dict[str, str]) -> list[str]:
             continue
         lines.append(head)
         lines += [STEP * 2 + line for line in _reason(reason, said)]
-    return [_harmless(line) for line in lines]
+    return [legible(line) for line in lines]
 
 
 def _reason(reason: Mapping[str, Any], said: dict[str, str]) -> Iterator[str]:
@@ -211,8 +212,3 @@ def _yaml(manifests: Sequence[Mapping[str, Any]]) -> list[str]:
         written = yaml.safe_dump(manifest, sort_keys=False, width=1000)
         lines += ["---", *written.splitlines()]
     return lines
-
-
-def _harmless(line: str) -> str:
-    """What could drive a terminal is not printed."""
-    return "".join(char if char.isprintable() else " " for char in line)

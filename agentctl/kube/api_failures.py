@@ -24,6 +24,7 @@ from agentctl.net.failures import (
     visible_text,
     wants_tls,
 )
+from agentctl.redact.printable import legible
 
 MAX_MESSAGE = 300
 
@@ -95,5 +96,5 @@ def _status_of(body: bytes) -> tuple[Optional[dict[str, Any]], str]:
 
 def _line(text: str) -> str:
     """One line of at most 300 characters."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[:5_000]).split())
+    text = " ".join(legible(text[:5_000]).split())
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

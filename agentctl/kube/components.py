@@ -74,13 +74,14 @@ class Component:
 
     def of(self, name: str) -> Component:
         """The component of the object of this name, of one that has ``each``."""
-        from agentctl.kube.each import bind, legible
+        from agentctl.kube.each import bind
+        from agentctl.redact.printable import legible
 
         assert self.each is not None, "a template"
         return replace(
             self,
             # Some kinds may be called anything, and terminals do what they are told.
-            name=f"{self.each.noun}/{legible(name)}",
+            name=f"{self.each.noun}/{legible(name, '?')}",
             checks=bind(self.checks, name),
             conditions=bind(self.conditions, name),
             **_ALONE,

@@ -127,13 +127,6 @@ class EachCheck(Check):
         return Result(Status.UNKNOWN, message, {"left_out": found.left_out})
 
 
-def legible(name: str) -> str:
-    """An object's name, with a ? for each character that cannot be printed."""
-    if name.isprintable():
-        return name
-    return "".join(char if char.isprintable() else "?" for char in name)
-
-
 def bind(part: T, name: str) -> T:
     """A check, condition or selector with an object's name put in; itself where it has none."""
     bound: T = _bound(part, name)

@@ -27,6 +27,13 @@ def without_edge(text: str) -> str:
     return text[: space if space >= 0 else edge]
 
 
+def legible(text: str, instead: str = " ") -> str:
+    """The same with ``instead`` for each character that cannot be printed."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else instead for char in text)
+
+
 def printable(text: str) -> str:
     if text.isprintable():
         return text

@@ -21,6 +21,7 @@ from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lazy_regex import regex
 from agentctl.net import tls_words
 from agentctl.redact import redact
+from agentctl.redact.printable import legible
 from agentctl.remote.access import client_tls
 
 MAX_DETAILS = 300
@@ -191,6 +192,5 @@ def _found(known: tuple[tuple[str, str], ...], details: str) -> str:
 
 def _line(text: str) -> str:
     """One line of at most 300 characters, without secrets."""
-    text = "".join(c if c.isprintable() else " " for c in text[:5_000])
-    text = " ".join(redact(text).split())
+    text = " ".join(redact(legible(text[:5_000])).split())
     return text if len(text) <= MAX_DETAILS else text[: MAX_DETAILS - 1] + "…"

@@ -15,6 +15,7 @@ from typing import Optional
 from agentctl.engine.policy import Outcome
 from agentctl.engine.verdict import GOOD, decisive, described
 from agentctl.model import Event, Item, Snapshot, Status
+from agentctl.redact.printable import legible
 from agentctl.renderers import Style, TextSink
 
 HELP = "one line and the exit codes of a monitoring plugin"
@@ -109,8 +110,7 @@ def _told(item: Item) -> str:
 
 def _harmless(text: str) -> str:
     """One line in which nothing looks like the beginning of the performance data."""
-    text = "".join(char if char.isprintable() else " " for char in text.replace("|", "/"))
-    return " ".join(text.split())
+    return " ".join(legible(text.replace("|", "/")).split())
 
 
 def _cut(text: str, room: int) -> str:
