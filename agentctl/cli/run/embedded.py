@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
@@ -15,15 +15,22 @@ if TYPE_CHECKING:
 
 
 class EmbeddedDemo(NamedTuple):
-    """How to get to what is embedded: by ``load``, or by ``places`` where there are several."""
+    """How to get to what is embedded: by ``load``, or by ``places`` where there are several.
+
+    ``probed_at`` is where its dependencies are, those that there are.
+    """
 
     load: Optional[Callable[[], ClusterAccess]]
     places: tuple[ClusterPlace, ...] = ()
+    probed_at: Mapping[str, str] = {}
 
 
 @contextmanager
-def embedded(clusters: Optional[int]) -> Iterator[EmbeddedDemo]:
-    """A control plane of our own, or one in each of so many clusters, while it is watched."""
+def embedded(clusters: Optional[int], dependencies: bool) -> Iterator[EmbeddedDemo]:
+    """A control plane of our own, or one in each of so many clusters, while it is watched.
+
+    One alone may have ``dependencies`` of its own, to be asked.
+    """
     if clusters is not None:
         from agentctl.demo.clusters import DemoClusters
 
@@ -32,9 +39,9 @@ def embedded(clusters: Optional[int]) -> Iterator[EmbeddedDemo]:
         return
     from agentctl.demo import DemoControlPlane
 
-    with DemoControlPlane() as demo:
+    with DemoControlPlane(dependencies=dependencies) as demo:
         access = ClusterAccess(server=demo.url, description="the embedded control plane")
-        yield EmbeddedDemo(lambda: access)
+        yield EmbeddedDemo(lambda: access, probed_at=demo.dependencies)
 
 
 def embedded_places(several: DemoClusters) -> tuple[ClusterPlace, ...]:

@@ -35,6 +35,14 @@ class Listener(NamedTuple):
     transport: Transport
 
 
+_OF_A_CLUSTER = (
+    *("--kubeconfig", "--context", "--exclude-context", "--cluster", "--user"),
+    *("--as", "--as-group", "--as-uid"),
+    *("--insecure-skip-tls-verify", "--insecure-plaintext-token"),
+)
+"""Flags that say which cluster, and who we are there: the demo's own is known."""
+
+
 def check_flags(args: Namespace) -> None:
     """Raises UsageError for what cannot be meant."""
     if args.http is None and args.grpc is None:
@@ -57,9 +65,12 @@ def check_flags(args: Namespace) -> None:
     if args.clusters and args.source != "demo":
         raise UsageError("--clusters is of --source demo; give --context several times, or a glob")
     if args.source == "demo":
-        for flag in ("--kubeconfig", "--context", "--insecure-plaintext-token"):
+        for flag in _OF_A_CLUSTER:
             if getattr(args, flag[2:].replace("-", "_")):
                 raise UsageError(f"{flag} has no meaning with --source demo")
+        if args.clusters and args.probe_dependencies:
+            flag = "--probe-dependencies"
+            raise UsageError(f"{flag} is for one control plane, and --clusters are several")
     _check_admission(args)
     _check_extras(args)
 

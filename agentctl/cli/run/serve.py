@@ -26,6 +26,7 @@ from agentctl.cli.run.stream import SPARE_THREADS
 from agentctl.cli.run.watched import Watched, watched
 from agentctl.engine.policy import StreamPolicy
 from agentctl.errors import ExitCode
+from agentctl.lazy_dataclass import replace
 from agentctl.model import ItemKey
 from agentctl.server.app import ServerApp
 from agentctl.server.auth import TokenGate
@@ -65,7 +66,11 @@ def serve(args: Namespace, process: Process) -> int:
     for line in chosen.greeting.splitlines():
         complain(process, line)
     with ExitStack() as stack:
-        demo = stack.enter_context(embedded(args.clusters)) if args.source == "demo" else None
+        demo = None
+        if args.source == "demo":
+            asks = settings.probe_dependencies
+            demo = stack.enter_context(embedded(args.clusters, asks))
+            settings = replace(settings, probed_at=demo.probed_at)
         load, places = (demo.load, demo.places) if demo else (None, chosen.places)
         found = watched(settings, names, process, load, places)
         broadcaster = channels_of(

@@ -33,6 +33,21 @@ DEMO = ("--source", "demo", *ANY_PORT)
 ROUTES = (STATUS, STREAM, "/healthz", "/readyz", "/metrics", "/nothing-here")
 
 
+def test_the_demo_has_dependencies_to_be_asked(tmp_path: Path) -> None:
+    with Served(*DEMO, "--probe-dependencies", home=tmp_path) as served:
+        served.until_ready()
+        with served.request(STREAM + "?heartbeat=1s&component=grpc&component=database") as stream:
+            seen: dict[str, str] = {}
+            for event in events(stream):
+                told = [*event.get("items", ()), *event.get("changes", ())]
+                seen.update((one["component"], one["status"]) for one in told)
+                if set(seen.values()) == {"healthy"}:
+                    break
+        code, body = served.get("/metrics")
+    assert code == 200
+    assert "agentctl_probe_latency_seconds{" in body
+
+
 def test_the_demo_is_served_over_http_and_grpc_and_to_probes(tmp_path: Path) -> None:
     listen = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--probe", "127.0.0.1:0")
     with Served("--source", "demo", *listen, home=tmp_path) as served:
