@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.clock import Clock
-from agentctl.engine.attempt import Attempt
+from agentctl.engine.attempt import UNREACHED, Attempt, Source
 from agentctl.errors import SourceError
 from agentctl.kube.client import ApiClient
 from agentctl.kube.listwatch import ListWatch, WatchSettings
@@ -107,3 +107,20 @@ class KubeContext:
                 if judged is error:
                     raise
                 raise judged from error
+
+
+class ClusterSource(Source):
+    """A source whose peer is the API server itself."""
+
+    advice = UNREACHED
+
+    def __init__(self, context: KubeContext) -> None:
+        self.server = context.cluster
+        self._context = context
+
+    @property
+    def asked(self) -> str:
+        return self._context.asked(self.noun)
+
+    def credentials(self) -> object:
+        return self._context.credentials()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
-from agentctl.engine.attempt import UNREACHED, Attempt, Source
+from agentctl.engine.attempt import Attempt
 from agentctl.engine.messages import Pending, Replaced
 from agentctl.errors import STARTING, SourceError
 from agentctl.kube import discovery
-from agentctl.kube.context import KubeContext
+from agentctl.kube.context import ClusterSource, KubeContext
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.readiness import AGAIN_S, Readiness
 from agentctl.kube.resources import Seen, WatchSpec
@@ -21,32 +21,22 @@ SETTLING_S = (0.0, 0.25, 1.0, 3.0)
 """When to look after a poke: discovery follows a CRD by controllers of its own, late."""
 
 
-class DiscoverySource(Source):
+class DiscoverySource(ClusterSource):
     """Which custom resources are served, as objects with nothing but a name."""
 
     essential = False
 
     def __init__(self, spec: WatchSpec, context: KubeContext, once: bool = False) -> None:
+        super().__init__(context)
         self.name = spec.name
-        self.server = context.cluster
         self.noun = "API discovery"
         self._spec = spec
-        self._context = context
         self._once = once
         self._poked = threading.Event()
         self._startup = context.startup()
         self._absent = frozenset[str]()
         """What a server that was ready did not name."""
         self._wanted = frozenset[str]().union(*(need.names or () for need in spec.needs))
-
-    advice = UNREACHED
-
-    @property
-    def asked(self) -> str:
-        return self._context.asked(self.noun)
-
-    def credentials(self) -> object:
-        return self._context.credentials()
 
     def poke(self) -> None:
         """From another thread: something changed, look again now and until it settles."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from agentctl.debug_log import DebugLog
-from agentctl.engine.attempt import UNREACHED, Attempt, Source
+from agentctl.engine.attempt import Attempt
 from agentctl.engine.messages import Alive
 from agentctl.errors import (
     DisconnectedError,
@@ -21,7 +21,7 @@ from agentctl.errors import (
     ServerError,
     StartingError,
 )
-from agentctl.kube.context import KubeContext
+from agentctl.kube.context import ClusterSource, KubeContext
 from agentctl.kube.listwatch import ListWatch
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
@@ -48,7 +48,7 @@ AGAIN_MAX_S = 5.0
 """What is honoured of a longer wait that the server asks for."""
 
 
-class ProofSource(Source):
+class ProofSource(ClusterSource):
     """Lists one object now and then, and says so. Needs no permission of its own."""
 
     noun = NAME
@@ -58,9 +58,8 @@ class ProofSource(Source):
     def __init__(
         self, specs: Sequence[WatchSpec], context: KubeContext, max_staleness_s: Optional[float]
     ) -> None:
-        self.server = context.cluster
+        super().__init__(context)
         self.name = f"{context.cluster}:{NAME}" if context.cluster else NAME
-        self._context = context
         self._settings = replace(context.settings, list_timeout_s=ANSWER_S)
         self._period_s = min(PERIOD_S, (max_staleness_s or PERIOD_S * 3) / 3)
         self._startup = context.startup()
@@ -77,15 +76,6 @@ class ProofSource(Source):
         """Where the last answer came from."""
         self._attempt: Optional[Attempt] = None
         self._wanted = False
-
-    advice = UNREACHED
-
-    @property
-    def asked(self) -> str:
-        return self._context.asked(self.noun)
-
-    def credentials(self) -> object:
-        return self._context.credentials()
 
     def poke(self) -> None:
         """From another thread: something is to be judged that only a proof decides."""

@@ -13,7 +13,7 @@ from typing import Optional, TypeVar
 from agentctl.cursor import is_older
 from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
-from agentctl.engine.attempt import UNREACHED, Attempt, Source
+from agentctl.engine.attempt import Attempt, Source
 from agentctl.engine.messages import Alive, Changed, Pending, Replaced, Warned
 from agentctl.errors import (
     STARTING,
@@ -24,7 +24,7 @@ from agentctl.errors import (
     StartingError,
     StreamingUnsupported,
 )
-from agentctl.kube.context import KubeContext
+from agentctl.kube.context import ClusterSource, KubeContext
 from agentctl.kube.decode import ExpiredError
 from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError
 from agentctl.kube.readiness import Readiness
@@ -53,7 +53,7 @@ TOO_LARGE_WAIT_MAX_S = 5.0
 """What is honoured of a longer one: the source says nothing meanwhile."""
 
 
-class ResourceSource(Source):
+class ResourceSource(ClusterSource):
     """What asks for one resource.
 
     ``on_change`` is called from the source's thread after each change it has put.
@@ -65,25 +65,15 @@ class ResourceSource(Source):
         context: KubeContext,
         on_change: Optional[Callable[[], None]] = None,
     ) -> None:
+        super().__init__(context)
         self.name = spec.name
-        self.server = context.cluster
         self.noun = spec.resource.noun
         self._spec = spec
-        self._context = context
         self._on_change = on_change or (lambda: None)
         self._startup = context.startup(not spec.wide)
         self._listed = False
         self._unrenewed = False
         """The first list held something that has ended since its server began."""
-
-    advice = UNREACHED
-
-    @property
-    def asked(self) -> str:
-        return self._context.asked(self.noun)
-
-    def credentials(self) -> object:
-        return self._context.credentials()
 
     _once = False
 
