@@ -370,3 +370,15 @@ def test_a_component_that_nothing_can_change_says_so() -> None:
     )
     items = cluster.evaluator.evaluate(None, 0.0)
     assert [item.component for item in items if item.details.get("static")] == ["fixed"]
+
+
+EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(("status", "since"), [(Status.HEALTHY, LATE), (Status.ERROR, EARLY)])
+def test_all_must_be_well_for_it_to_be_so_and_one_that_is_not_is_enough(
+    status: Status, since: str
+) -> None:
+    results = [Result(status, since=one) for one in (EARLY, LATE, "")]
+    assert worst(results).since == since
+    assert worst([]).status is Status.HEALTHY

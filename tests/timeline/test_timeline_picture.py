@@ -70,6 +70,10 @@ def test_no_row_is_wider_than_asked(width: int, color: bool, blocks: bool) -> No
     need = 18 + picture.MIN_COLUMNS + 39
     for line in lines[1:7]:
         assert len(ANSI.sub("", line)) <= max(width, need)
+    assert len(lines[1].rstrip()) <= lines[2].index("  AVAILABLE")
+    legend = lines[8 : lines.index(next(line for line in lines if line.startswith("unseen ")))]
+    assert all(len(ANSI.sub("", line)) <= max(width, 40) for line in legend)
+    assert "".join(legend).count("error") == 1
 
 
 def test_a_name_that_is_too_long_is_cut() -> None:

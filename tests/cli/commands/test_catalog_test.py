@@ -69,6 +69,18 @@ def test_each_object_is_told_with_the_rule_that_decided(tmp_path: Path, example:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "of"), [("Policy", "policies"), ("Key", "keys"), ("Box", "boxes"), ("Sheep", "sheep")]
+)
+def test_a_kinds_resource_is_found_by_how_plurals_are_formed(
+    tmp_path: Path, kind: str, of: str
+) -> None:
+    catalog = f"components: [{{name: x, checks: [{{kind: resource, of: {of}.example.org}}]}}]"
+    item = f"{{apiVersion: example.org/v1, kind: {kind}, metadata: {{name: a}}}}"
+    (row,) = json.loads(tried(tmp_path, catalog, item, "-o", "json").stdout)
+    assert row["component"] == "x"
+
+
 def test_the_same_for_programs(tmp_path: Path, example: str) -> None:
     certificate = {
         "apiVersion": "cert-manager.io/v1",
