@@ -9,8 +9,7 @@ from agentctl.catalog.kinds import NamedKind, kind_named, nearest
 from agentctl.kube.checks._workloads import KINDS
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.each import MOST, Each
-from agentctl.kube.resources import SERVICES, resource_of
-from agentctl.lazy_regex import regex
+from agentctl.kube.resources import SERVICES, is_full_name, resource_of
 
 FIELDS = (
     *("kinds", "labels", "names", "exclude", "where", "unless"),
@@ -18,8 +17,6 @@ FIELDS = (
 )
 MAX_KINDS = 50
 MAX_MOST = 5000
-
-_FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 DEFAULT_CHECKS = {**dict.fromkeys(KINDS, "workload"), "CronJob": "cronjob", "Service": "endpoints"}
 """What judges an object where the catalog has no ``checks``; of all other kinds ``resource``."""
@@ -63,7 +60,7 @@ def default_checks(each: Each, line: int) -> list[Node]:
 
 def _kind(fields: NodeFields, text: str) -> NamedKind:
     found = kind_named(text)
-    if found is None or not _FULL_NAME.match(found.of):
+    if found is None or not is_full_name(found.of):
         expected = "a kind such as Deployment, or else plural.group, as 'kinds'"
         raise fields.error(fields.line_of("kinds"), expected, nearest(text))
     return found

@@ -15,6 +15,7 @@ from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.selectors import LabelSelector
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.lazy_regex import regex
 from agentctl.lenient_json import mapping, text
 
 
@@ -120,6 +121,14 @@ _CLUSTER = (
     "volumeattachments.storage.k8s.io",
 )
 """What is known to be in no namespace before anybody is asked, as permissions are derived."""
+
+
+_FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+
+
+def is_full_name(text: str) -> bool:
+    """Whether a resource may be called so: ``plural.group``, or a plural."""
+    return bool(_FULL_NAME.match(text))
 
 
 def resource_of(full_name: str) -> Resource:

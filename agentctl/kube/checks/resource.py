@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Optional
 from agentctl.engine.messages import ObjectKey
 from agentctl.kube.check import GLOB, NAME, Check, Context, Fields, Result, blind, fill
 from agentctl.kube.cuts.resources import ResourceCut
-from agentctl.kube.resources import Need, Resource, resource_of
+from agentctl.kube.resources import Need, Resource, is_full_name, resource_of
 from agentctl.kube.tally import GRACE_S, ORDER, SHOWN_AS, Standing, Tally, Terms, worst_of
 from agentctl.lazy_dataclass import dataclass
-from agentctl.lazy_regex import regex
 from agentctl.model import Status
 from agentctl.rules.scope import Path
 from agentctl.rules.syntax import AtomError, parse_path
@@ -33,8 +32,6 @@ NAMED = 3
 
 MAX_WHY = 120
 """Characters of what is told of each, where several are."""
-
-_FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 
 
 @dataclass(frozen=True)
@@ -210,7 +207,7 @@ def _short(why: str) -> str:
 def parse(fields: Fields) -> Check:
     subject = fields.subject if not fields.has("of") else None
     of = fields.name("of") if subject is None else subject.resource.full_name
-    if not _FULL_NAME.match(of):
+    if not is_full_name(of):
         raise fields.fail("of", "plural.group, such as certificates.cert-manager.io, as 'of'")
     name = ""
     if subject is not None:
