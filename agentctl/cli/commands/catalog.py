@@ -92,20 +92,26 @@ def run(args: Namespace, process: Process) -> int:
 
         return detect(args, process)
     if args.action == "generate":
-        if args.files:
-            raise UsageError(f"catalog generate takes no file: --catalog {args.files[0]}")
         from agentctl.cli.run.generate import generate
 
         return generate(args, process)
     _refuse_connection(args)
-    if args.action == "test":
-        return _test(args, process)
-    if args.action == "list":
-        if args.files or args.catalog:
+    return {"show": _show, "list": _list, "test": _test}[args.action](args, process)
+
+
+def _refuse_connection(args: Namespace) -> None:
+    """A flag that would do nothing is a mistake, and better told."""
+    from agentctl.cli.config.layers import flagged
+    from agentctl.cli.config.table import SETTINGS
+
+    for one in SETTINGS:
+        for said in flagged(args, one) if one.key != "namespace" else ():
             raise UsageError(
-                "catalog list names those that ship, and takes no file: 'catalog show' does"
+                f"{said.by} is for 'catalog detect' and 'generate': {args.action} asks no cluster"
             )
-        return _list(args, process)
+
+
+def _show(args: Namespace, process: Process) -> int:
     given = [*args.files, *([args.catalog] if args.catalog else [])]
     if len(given) > 1:
         raise UsageError(f"catalog show takes one catalog, got {len(given)}")
@@ -127,19 +133,11 @@ def run(args: Namespace, process: Process) -> int:
     return ExitCode.OK
 
 
-def _refuse_connection(args: Namespace) -> None:
-    """A flag that would do nothing is a mistake, and better told."""
-    from agentctl.cli.config.layers import flagged
-    from agentctl.cli.config.table import SETTINGS
-
-    for one in SETTINGS:
-        for said in flagged(args, one) if one.key != "namespace" else ():
-            raise UsageError(
-                f"{said.by} is for 'catalog detect' and 'generate': {args.action} asks no cluster"
-            )
-
-
 def _list(args: Namespace, process: Process) -> int:
+    if args.files or args.catalog:
+        raise UsageError(
+            "catalog list names those that ship, and takes no file: 'catalog show' does"
+        )
     from agentctl.catalog.files import SHIPPED
     from agentctl.catalog.loader import load_chosen
     from agentctl.cli.config.table import BY_KEY

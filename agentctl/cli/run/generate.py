@@ -24,6 +24,8 @@ AUTO = "auto"
 
 def generate(args: Namespace, process: Process) -> int:
     """Look once, and write what is there. Raises UsageError, CatalogError, SourceError."""
+    if args.files:
+        raise UsageError(f"catalog generate takes no file: --catalog {args.files[0]}")
     args.component = []
     args.catalog = args.catalog or AUTO
     layers = Layers.of(process, args)
