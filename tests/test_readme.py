@@ -154,6 +154,6 @@ def test_the_gate_runs_the_marked_test_command() -> None:
     match = re.search(r"^command=\$\((.*)\)$", gate, re.MULTILINE)
     assert match
     found = subprocess.run(
-        ["bash", "-c", match[1]], cwd=ROOT, check=True, capture_output=True, text=True, timeout=10
+        ["bash", "-c", match[1]], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
     )
     assert found.stdout == marked("test-command")

@@ -328,7 +328,7 @@ def test_a_full_disk_is_told(cluster: Cluster) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
     assert done.returncode == 2
@@ -661,7 +661,7 @@ def test_ctrl_c_in_the_middle_of_an_import_leaves_no_traceback(
         env=environment(cluster.folder, cluster.extra),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode in (-signal.SIGINT, 130)

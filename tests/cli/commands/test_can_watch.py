@@ -212,7 +212,7 @@ def test_kubectl_is_told_the_same(cluster: Cluster) -> None:
     def kubectl(*args: str) -> str:
         where = [f"--kubeconfig={cluster.path}", f"--cache-dir={cluster.folder / 'cache'}"]
         done = subprocess.run(
-            [str(KUBECTL), *where, "auth", *args], capture_output=True, text=True, timeout=20,
+            [str(KUBECTL), *where, "auth", *args], capture_output=True, text=True, timeout=60,
             check=False,
         )  # fmt: skip
         return done.stdout.strip()

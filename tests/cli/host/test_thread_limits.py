@@ -128,9 +128,9 @@ def test_a_server_that_gets_no_more_threads_serves_with_those_it_has(tmp_path: P
                 f"127.0.0.1:{served.port('grpc')}", [("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
                 request = pb.WatchControlPlaneStatusRequest(namespace="agents")
-                watch = AgentctlServiceStub(channel).WatchControlPlaneStatus(request, timeout=20)
+                watch = AgentctlServiceStub(channel).WatchControlPlaneStatus(request, timeout=60)
                 event = next(watch)
-                together.wait(20)
+                together.wait(60)
                 return event.Type.Name(event.type)
 
         with ThreadPoolExecutor(40) as pool:

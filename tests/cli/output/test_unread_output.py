@@ -148,7 +148,7 @@ def test_a_signal_ends_it(number: signal.Signals, command: tuple[str, ...], tmp_
         else:
             assert demo.double.streams.wait_for(1, "leases", 20)
         process.send_signal(number)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 128 + number
 
 

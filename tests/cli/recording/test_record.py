@@ -102,7 +102,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_watch(
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0

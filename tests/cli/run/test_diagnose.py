@@ -64,7 +64,7 @@ class Cluster:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
             **options,
         )

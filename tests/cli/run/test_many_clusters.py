@@ -339,11 +339,11 @@ def test_who_does_not_know_of_clusters_is_refused_in_grpc(fleet: Fleet) -> None:
         with grpc.insecure_channel(address) as channel:
             stub = AgentctlServiceStub(channel)
             with pytest.raises(grpc.RpcError) as refused:
-                stub.GetControlPlaneStatus(pb.GetControlPlaneStatusRequest(), timeout=10)
+                stub.GetControlPlaneStatus(pb.GetControlPlaneStatusRequest(), timeout=40)
             assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
             assert "field 100" in refused.value.details()
             answer = stub.GetControlPlaneStatus(
-                pb.GetControlPlaneStatusRequest(clusters=True), timeout=10
+                pb.GetControlPlaneStatusRequest(clusters=True), timeout=40
             )
             assert {item.cluster for item in answer.items} == {"dev", "prod-eu"}
 
