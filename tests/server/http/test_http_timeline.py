@@ -266,6 +266,7 @@ def test_who_takes_nothing_is_cut(site: Site) -> None:
             return not site.http._acceptor._connections
 
         eventually(cut)
+    assert site.get("/healthz").status == 200, "and nobody else"
 
 
 def test_so_many_are_made_at_once_and_no_more(site: Site) -> None:
