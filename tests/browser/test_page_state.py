@@ -264,7 +264,9 @@ def test_filters_stand_in_the_fragment() -> None:
     const row = { cluster: "west", namespace: "x&y", component: "A", message: "is B" };
     row.status = "error";
     return [filters, page.fragmentOf(filters), page.fragmentOf(page.filtersOf("")),
-      page.passes(row, filters), page.passes({ ...row, message: "" }, filters)];
+      page.passes(row, filters), page.passes({ ...row, message: "" }, filters),
+      ...["", "#cluster=east", "#ns=x", "#status=healthy"].map((one) =>
+        page.passes(row, page.filtersOf(one)))];
     """,
         "#q=a%20b&status=error,nonsense,unknown&ns=x%26y&cluster=west&tv",
     )
@@ -275,7 +277,9 @@ def test_filters_stand_in_the_fragment() -> None:
         "status": ["error", "unknown"],
         "tv": True,
     }
-    assert found[1:] == ["q=a+b&cluster=west&ns=x%26y&status=error,unknown&tv", "", True, False]
+    assert found[1:3] == ["q=a+b&cluster=west&ns=x%26y&status=error,unknown&tv", ""]
+    assert found[3:5] == [True, False]
+    assert found[5:] == [True, False, False, False], "each of them alone"
 
 
 def test_a_name_is_asked_for_exactly() -> None:
