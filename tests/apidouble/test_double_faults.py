@@ -70,7 +70,7 @@ def test_a_hanging_request_is_answered_when_the_fault_is_cleared(faults, client)
     conn.request("GET", PODS)
     with pytest.raises(socket.timeout):
         conn.sock.recv(1)
-    conn.sock.settimeout(5)
+    conn.sock.settimeout(20)
     faults.clear()
     assert conn.getresponse().status == 200
 
@@ -161,7 +161,7 @@ def test_a_frozen_stream_says_nothing_until_cleared(faults, plane, streaming):
     streaming.conn.sock.settimeout(0.2)
     with pytest.raises(socket.timeout):
         streaming.conn.sock.recv(1)
-    streaming.conn.sock.settimeout(5)
+    streaming.conn.sock.settimeout(20)
     faults.clear()
     assert streaming.next()["type"] == "MODIFIED"
 

@@ -60,7 +60,7 @@ def test_connections_are_kept_alive(client, plane):
 
 
 def test_what_is_no_http_is_dropped(double):
-    with socket.create_connection(("127.0.0.1", double.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", double.port), timeout=20) as sock:
         sock.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert sock.recv(10) == b""
 
@@ -99,7 +99,7 @@ def test_tls_serves_lists_and_watches(authority):
     with FaultyDouble(tls=context) as double:
         assert double.url.startswith("https://")
         ControlPlane(double.store).install()
-        conn = http.client.HTTPSConnection("127.0.0.1", double.port, context=trusting, timeout=5)
+        conn = http.client.HTTPSConnection("127.0.0.1", double.port, context=trusting, timeout=20)
         conn.request("GET", PODS)
         assert conn.getresponse().read()
         conn.request("GET", PODS + "?watch=true")

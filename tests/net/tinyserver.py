@@ -99,7 +99,7 @@ class Server:
         return wrapped
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(5)
+        sock.settimeout(15)
         try:
             if self.tls is not None:
                 sock = self._shake_hands(sock, self.tls)
