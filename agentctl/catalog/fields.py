@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
@@ -28,6 +30,14 @@ _DNS_NAME = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 def is_object_name(text: str) -> bool:
     """Whether a check may name an object so."""
     return bool(_DNS_NAME.match(text)) and len(text) <= 253
+
+
+def _is_name_glob(text: str) -> bool:
+    try:
+        fnmatchcase("", text)
+    except re.error:  # before Python 3.10.5: a range that ends before it begins
+        return False
+    return bool(_NAME_GLOB.match(text))
 
 
 class NodeFields:
@@ -96,7 +106,7 @@ class NodeFields:
     def globs(self, field: str, of: str, filled: bool = False) -> tuple[str, ...]:
         globs = self.texts(field)
         probes = map(self._probe, globs) if filled else globs
-        if not all(map(_NAME_GLOB.match, probes)):
+        if not all(map(_is_name_glob, probes)):
             raise self.fail(field, f"names of {of}, in which * stands for any text, as {field!r}")
         return globs
 

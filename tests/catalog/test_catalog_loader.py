@@ -416,3 +416,14 @@ def test_select_keeps_order_and_brings_what_is_followed_along_unseen() -> None:
 def test_select_what_is_not_there_names_what_is() -> None:
     with pytest.raises(UsageError, match=r"no component matches 'nope\*'; there are: namespace, "):
         load_default().select(["grpc", "nope*"])
+
+
+def test_a_range_that_older_pythons_raise_for_is_a_mistake_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def older(name: str, glob: str) -> bool:
+        raise re.error("bad character range b-a")
+
+    monkeypatch.setattr("agentctl.catalog.fields.fnmatchcase", older)
+    with pytest.raises(CatalogError, match=":4: expected names of leases"):
+        of(one("{kind: lease, names: ['[b-a]']}"))

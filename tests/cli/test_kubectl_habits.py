@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from collections.abc import Iterator
@@ -203,3 +204,22 @@ def test_a_variable_that_the_mode_does_not_use_is_told_of_by_config_view(here: A
     assert told["tls"] == ("not used with mode kube; tls: expected true or false, got 'maybe'")
     assert told["address"].startswith("not used with mode kube; address 'ftp://x': expected host")
     assert "https://host/prefix" in told["address"]
+
+
+@pytest.mark.parametrize("line", ["status [b-a]", "status --component [b-a]"])
+def test_a_glob_that_this_python_does_not_take_is_a_mistake(
+    here: Any, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    newer = fnmatch.fnmatchcase
+
+    def older(name: str, glob: str) -> bool:
+        if glob == "[b-a]":
+            raise re.error("bad character range b-a")
+        return newer(name, glob)
+
+    monkeypatch.setattr(fnmatch, "fnmatchcase", older)
+    done = here(line)
+    assert (done.code, "expected a glob such as 'runtime:*', got '[b-a]'" in done.stderr) == (
+        2,
+        True,
+    )

@@ -31,10 +31,23 @@ def add_color(group: argparse._ActionsContainer, text: str) -> None:
     add_choice(group, "--color", of=("auto", "always", "never"), help=text)
 
 
+def glob(text: str) -> str:
+    """An argparse type: a pattern of names. Raises UsageError."""
+    import re
+    from fnmatch import fnmatchcase
+
+    try:
+        fnmatchcase("", text)
+    except re.error as error:  # before Python 3.10.5: a range that ends before it begins
+        raise UsageError(f"expected a glob such as 'runtime:*', got {text!r}: {error}") from None
+    return text
+
+
 def add_components(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--component",
         action="append",
+        type=glob,
         default=[],
         metavar="GLOB",
         help="only these components, as in 'runtime:*' (may be repeated)",
@@ -61,7 +74,7 @@ def take_words(args: argparse.Namespace) -> None:
             hint = hint or ": expected watch, a component or a glob such as 'runtime:*'"
             raise UsageError(f"unexpected argument {word!r}{hint}")
         else:
-            args.component.append(word.removeprefix("component/"))
+            args.component.append(glob(word.removeprefix("component/")))
 
 
 def add_setting(group: argparse._ActionsContainer, key: str, *short: str, **more: Any) -> None:
