@@ -27,7 +27,7 @@ pytest_plugins = ["tests.overrun"]
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # as programs do: see grpc_settings
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 """How long threads and sockets that are on their way out may take."""
 
 

@@ -32,7 +32,7 @@ PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"^```(sh|python)\n(.*?)^```\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^```(\w*)$", re.MULTILINE)
 PORT = re.compile(r"(127\.0\.0\.1):(\d+)")
-PATIENCE_S = 15.0
+PATIENCE_S = 40.0
 
 
 class Example(NamedTuple):

@@ -33,7 +33,7 @@ from tests.deploy.authorizer import Asked, Granted, allowed, asked, granted
 from tests.deploy.shipped import container, documents, parsed, the
 from tools import rbac
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 def specs(catalog: Catalog) -> Any:

@@ -27,7 +27,7 @@ from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
 from agentctl.server.services import ServerInfo, Services
 
-PATIENCE_S = 15.0
+PATIENCE_S = 40.0
 WORLD = Process(environ={}, stdout=FdOutput(1), stderr=io.StringIO())
 SETTINGS = Settings(
     transport="kube",

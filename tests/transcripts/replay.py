@@ -36,7 +36,7 @@ from agentctl.kube.resources import WatchSpec
 DATA = Path(__file__).parent.parent / "data"
 SETTINGS = WatchSettings(short_watch_s=0.0)
 """Played without delays, every watch is a short one."""
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 def lines_of(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    """Those that are whole: it may be written meanwhile."""
+    text = file.read_text() if file.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def states_of(found: list[dict[str, Any]]) -> dict[str, str]:
