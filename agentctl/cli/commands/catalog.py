@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agentctl.cli.config.flags import add_choice, add_cluster
@@ -211,15 +211,27 @@ def _documents(files: Sequence[str]) -> Iterator[Any]:
     """The YAML or JSON documents of files. Raises UsageError."""
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for name in files:
         try:
             data = _bytes(name)
             if len(data) > MAX_BYTES:
                 raise UsageError(f"{name}: more than 64 MiB of objects")
-            yield from yaml.load_all(data, Loader=loader)
+            yield from _decoded(data)
         except OSError as error:
             raise UsageError(f"{name}: cannot read it: {error.strerror}") from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise UsageError(f"{name}:{line}: expected objects as YAML or JSON") from None
+
+
+def _decoded(data: bytes) -> Iterable[Any]:
+    """Documents of one file. Raises ValueError, YAMLError and RecursionError."""
+    import yaml
+
+    if data.lstrip()[:1] == b"{":  # JSON is YAML too, but takes thirty times as long as that
+        try:
+            return [json.loads(data)]
+        except (ValueError, RecursionError):
+            pass
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load_all(data, Loader=loader)

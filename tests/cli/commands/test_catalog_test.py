@@ -113,6 +113,19 @@ def test_programs_read_as_many_objects_as_there_are_and_no_secret(
     assert "abcdefghijkl" not in done.stdout
 
 
+def test_json_is_read_as_that_as_it_takes_a_thirtieth_of_the_time(
+    tmp_path: Path, example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamp = {"apiVersion": "example.org/v1", "kind": "Lamp", "metadata": {"name": "a"}}
+    for text in ("{apiVersion: example.org/v1, kind: Lamp, metadata: {name: a}}", "{a: b}\n--- {}"):
+        assert tried(tmp_path, example, text).code == 0  # what only looks like it
+    expected = tried(tmp_path, example, yaml.safe_dump(lamp)).stdout
+    monkeypatch.setattr("yaml.load_all", None)
+    for objects in (lamp, {"apiVersion": "v1", "kind": "List", "items": [lamp]}):
+        done = tried(tmp_path, example, f"\n{json.dumps(objects, indent=4)}\n")
+        assert (done.code, done.stdout) == (0, expected)
+
+
 def test_the_catalog_may_be_named_as_in_other_commands(tmp_path: Path, example: str) -> None:
     tried(tmp_path, example, LAMPS)
     mine, objects = str(tmp_path / "mine.yaml"), str(tmp_path / "objects.yaml")
