@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 from agentctl.errors import AgentctlError, DisconnectedError
 from agentctl.lazy_regex import regex
-from agentctl.net.http1 import CutShort, NoAnswer, NotHttp
+from agentctl.net.http1 import CutShort, NoAnswer, NotHttp, SpeaksHttp2
 from agentctl.net.timed_stream import ChunkError
 from agentctl.net.tls_settings import TlsSettings
 
@@ -105,6 +105,7 @@ _REASONS: tuple[tuple[Union[type[BaseException], tuple[type[BaseException], ...]
     (NoAnswer, "closed the connection without an answer; is a server behind it?"),
     ((ConnectionResetError, BrokenPipeError), "connection reset by the server"),
     (CutShort, "the connection was lost in the middle of an answer"),
+    (SpeaksHttp2, "it speaks HTTP/2: is that the port of gRPC?"),
     ((NotHttp, ChunkError), "what it answered is not HTTP; is its URL meant to be https://?"),
 )
 

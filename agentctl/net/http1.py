@@ -15,12 +15,18 @@ MAX_HEAD = 256 * 1024
 _STATUS = regex(rb"HTTP/1\.([01]) +([1-9]\d\d)(?: +(.*))?")
 _FIELD = regex(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)", re.ASCII)
 _END = regex(rb"\r?\n\r?\n")
+_SETTINGS = regex(rb"\0\0[\0-\xff]\x04\0\0\0\0\0")
+"""RFC 9113, 4.1 and 6.5: length, type, no flags, stream 0."""
 _NO_TARGET = regex(r"[^!-~]")
 _NO_FIELD = regex(r"[\r\n\0]")
 
 
 class NotHttp(Exception):
     """What is there is no HTTP/1.1."""
+
+
+class SpeaksHttp2(NotHttp):
+    """It begins with a frame of HTTP/2's settings, as servers of gRPC do whatever they are sent."""
 
 
 class NoAnswer(Exception):
@@ -63,7 +69,7 @@ def head_end(data: bytes, new: int) -> Optional[tuple[int, int]]:
     ``new`` is how many bytes were not looked at before. Raises NotHttp.
     """
     if not data.startswith(b"HTTP/"[: len(data)]):
-        raise NotHttp
+        raise SpeaksHttp2 if _SETTINGS.match(data) else NotHttp
     found = _END.search(data, max(0, len(data) - new - 3))
     if found is None and len(data) > MAX_HEAD:
         raise NotHttp

@@ -141,6 +141,20 @@ def test_http_asked_of_a_port_of_tls(kind: str, tmp_path: Path) -> None:
         server.close()
 
 
+def http2(sock: socket.socket, server: Server) -> None:
+    """What grpcio answers to a request of HTTP/1.1."""
+    if server.request(sock):
+        sock.sendall(bytes.fromhex("000012040000000000000400400000") + bytes(3))
+
+
+@pytest.mark.parametrize("words", ["status --transport sse", "timeline"])
+def test_http_asked_of_the_port_of_grpc(words: str, tmp_path: Path) -> None:
+    with serving(http2) as server:
+        done = call(*words.split(), "--server", f"127.0.0.1:{server.port}", home=tmp_path)
+    assert done.code == 5
+    assert f"127.0.0.1:{server.port}: it speaks HTTP/2: is that the port of gRPC?" in done.stderr
+
+
 def test_durations_are_written_in_gos_way(tmp_path: Path) -> None:
     with serving(silent) as server:
         url = f"http://127.0.0.1:{server.port}"
