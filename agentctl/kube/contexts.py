@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Optional
 
@@ -48,7 +50,7 @@ def select(
     chosen = [
         NamedContext(name, context)
         for context, name in found.items()
-        if not any(fnmatchcase(context, glob) or context == glob for glob in left_out)
+        if not any(_fits(context, glob) or context == glob for glob in left_out)
     ]
     if not chosen:
         raise ConfigError(
@@ -97,7 +99,7 @@ def _meant(config: Kubeconfig, text: str) -> list[tuple[str, str]]:
             raise UsageError(f"--context {text!r}: expected {expected}")
         return [(name, config.context(Overrides(context=context))[0])]
     if is_pattern(text):
-        found = [(name, name) for name in config.contexts if fnmatchcase(name, text)]
+        found = [(name, name) for name in config.contexts if _fits(name, text)]
         if not found:
             raise ConfigError(
                 f"{config.where}: --context {text!r} matches no context "
@@ -105,6 +107,12 @@ def _meant(config: Kubeconfig, text: str) -> list[tuple[str, str]]:
             )
         return found
     return [(text, config.context(Overrides(context=text))[0])]
+
+
+def _fits(context: str, glob: str) -> bool:
+    with suppress(re.error):  # before Python 3.10.5: a range that ends before it begins
+        return fnmatchcase(context, glob)
+    return False
 
 
 def _known(config: Kubeconfig, text: str) -> list[str]:

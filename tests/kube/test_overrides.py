@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import yaml
 
 from agentctl.errors import ConfigError
 from agentctl.kube.access import ClusterAccess
+from agentctl.kube.contexts import select
 from agentctl.kube.find_access import discover
+from agentctl.kube.kubeconfig import Kubeconfig
+from agentctl.kube.kubeconfig_entry import KubeconfigEntry
 from agentctl.kube.overrides import Overrides
 from tests.net.certs import b64, write
 
@@ -121,3 +125,15 @@ def test_in_a_pod_they_hold_for_its_service_account(tmp_path: Path) -> None:
         found(as_groups=("a",))
     with pytest.raises(ConfigError, match="name one with --kubeconfig FILE"):
         found(cluster="dev")
+
+
+def test_a_range_that_older_pythons_raise_for_matches_no_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def older(name: str, glob: str) -> bool:
+        raise re.error("bad character range b-a")
+
+    monkeypatch.setattr("agentctl.kube.contexts.fnmatchcase", older)
+    one = Kubeconfig(contexts={"b": KubeconfigEntry("context", "", {})})
+    with pytest.raises(ConfigError, match="matches no context"):
+        select(one, ["[b-a]"])
