@@ -14,8 +14,10 @@ from agentctl.debug_log import DebugLog
 from agentctl.errors import SourceError
 from agentctl.kube.client import ApiClient
 from agentctl.kube.explain.finding import Ref
-from agentctl.kube.rbac import Permission
+from agentctl.kube.locate import placed
+from agentctl.kube.rbac import Permission, permissions
 from agentctl.kube.reader import ApiReader, json_object, refusal
+from agentctl.kube.resources import WatchSpec
 from agentctl.kube.self_review import Access, access
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lenient_json import mapping, mappings, number, text
@@ -64,6 +66,7 @@ class EventsLookup:
         self._clock = clock
         self._failed: dict[str, tuple[float, str]] = {}
         self._access: dict[Permission, tuple[float, Optional[Access]]] = {}
+        self._needed: dict[str, tuple[float, Permission]] = {}
         self._left = OBJECTS
         self._until = 0.0
 
@@ -101,6 +104,15 @@ class EventsLookup:
                     note = error.message
                     self._failed[ref.namespace] = (now, note)
         return found, note
+
+    def needed(self, spec: WatchSpec) -> Permission:
+        """What a watch takes, by the scope that the server tells of."""
+        now = self._clock.monotonic()
+        since, known = self._needed.get(spec.name, (0.0, None))
+        if known is None or now >= since + AGAIN_S:
+            known, *_ = permissions(placed(self._api, [spec], TIMEOUTS))
+            self._needed[spec.name] = (now, known)
+        return known
 
     def access(self, permission: Permission) -> Optional[Access]:
         """What we are granted of it; None where the API does not say."""

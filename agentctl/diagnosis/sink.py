@@ -12,7 +12,7 @@ from agentctl.diagnosis.explain import Explainer, Reason
 from agentctl.diagnosis.text import KEY
 from agentctl.engine.stream import Sink
 from agentctl.kube.explain.finding import Kubectl, Ref, kubectl
-from agentctl.kube.rbac import Permission, grants, permissions
+from agentctl.kube.rbac import Permission, grants
 from agentctl.kube.resources import WatchSpec
 from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Delta, Event, Item, JSONObject, Snapshot
@@ -131,7 +131,7 @@ class Diagnosis:
 
     def _forbidden(self, spec: WatchSpec, out: JSONObject) -> str:
         """Add the rules that are missing; returns what to do."""
-        needed, *_ = permissions([spec])
+        needed = self._lookup.needed(spec)
         found = self._lookup.access(needed)
         missing = [needed]
         if found is not None:

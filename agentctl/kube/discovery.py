@@ -131,12 +131,16 @@ def from_resource_list(answer: Mapping[str, Any], group: str) -> set[str]:
 
 
 def get_document(
-    api: ApiReader, path: str, accept: str = ACCEPT, query: Optional[Mapping[str, str]] = None
+    api: ApiReader,
+    path: str,
+    accept: str = ACCEPT,
+    query: Optional[Mapping[str, str]] = None,
+    timeouts: Optional[Timeouts] = None,
 ) -> dict[str, Any]:
     """One answer of the API in full. Raises SourceError as any read does."""
     budget = api.budget
     with budget.share() as share:
-        with api.get(path, query or {}, accept, Timeouts()) as response:
+        with api.get(path, query or {}, accept, timeouts or Timeouts()) as response:
             if response.status != 200:
                 raise refusal(response, "read", "API discovery")[0]
             body = response.read_all(MAX_BYTES, share=share)

@@ -109,18 +109,28 @@ _KNOWN = (
 _CORE_CLUSTER = ("nodes", "namespaces", "persistentvolumes", "componentstatuses")
 _CLUSTER = (
     "apiservices.apiregistration.k8s.io",
-    "customresourcedefinitions.apiextensions.k8s.io",
     "clusterissuers.cert-manager.io",
+    "clusterexternalsecrets.external-secrets.io",
+    "clusterpushsecrets.external-secrets.io",
     "clustersecretstores.external-secrets.io",
+    "clustertriggerauthentications.keda.sh",
+    "compositeresourcedefinitions.apiextensions.crossplane.io",
+    "compositionrevisions.apiextensions.crossplane.io",
+    "compositions.apiextensions.crossplane.io",
+    "configurationrevisions.pkg.crossplane.io",
+    "configurations.pkg.crossplane.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "deploymentruntimeconfigs.pkg.crossplane.io",
+    "functionrevisions.pkg.crossplane.io",
+    "functions.pkg.crossplane.io",
     "gatewayclasses.gateway.networking.k8s.io",
     "ingressclasses.networking.k8s.io",
+    "providerrevisions.pkg.crossplane.io",
     "providers.pkg.crossplane.io",
-    "functions.pkg.crossplane.io",
-    "configurations.pkg.crossplane.io",
     "storageclasses.storage.k8s.io",
     "volumeattachments.storage.k8s.io",
 )
-"""What is known to be in no namespace before anybody is asked, as permissions are derived."""
+"""What is known to be in no namespace where nobody can be asked (see ``kube.locate.placed``)."""
 
 
 _FULL_NAME = regex(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")

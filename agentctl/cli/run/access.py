@@ -7,6 +7,7 @@ import threading
 from agentctl.cli.run.watched import Watched, WatchedCluster
 from agentctl.duration import format_duration
 from agentctl.errors import AgentctlError, DisconnectedError, ServerError
+from agentctl.kube.locate import placed
 from agentctl.kube.rbac import permissions
 from agentctl.kube.reader import reader
 from agentctl.kube.self_review import Access, ClusterAccessReview, access
@@ -57,4 +58,4 @@ def reviews_of(found: Watched, within_s: float) -> list[ClusterAccessReview]:
 
 def _access(one: WatchedCluster) -> Access:
     with reader(one.context.client) as api:
-        return access(api, permissions(one.evaluator.specs))
+        return access(api, permissions(placed(api, one.evaluator.specs)))

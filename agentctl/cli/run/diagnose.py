@@ -17,6 +17,7 @@ from agentctl.diagnosis.sink import Diagnosing, Diagnosis, Shell
 from agentctl.engine.stream import Sink
 from agentctl.errors import AgentctlError
 from agentctl.kube.client import ApiClient
+from agentctl.kube.locate import placed
 from agentctl.kube.rbac import permissions
 from agentctl.kube.reader import ApiReader
 from agentctl.kube.resources import WatchSpec
@@ -86,9 +87,8 @@ class AccessLog:
     def _look(self) -> None:
         try:
             with self._session:
-                log.debug(
-                    "%s: %s", self._what, summary(access(self._api, permissions(self._specs)))
-                )
+                needed = permissions(placed(self._api, self._specs))
+                log.debug("%s: %s", self._what, summary(access(self._api, needed)))
         except AgentctlError as error:
             if not self._stopped:
                 log.debug("%s: cannot be reviewed: %s", self._what, error.message)

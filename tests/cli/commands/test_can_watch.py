@@ -176,6 +176,83 @@ def test_namespaces_components_and_catalogs_decide_what_is_asked(
     assert [line.split()[0] for line in done.stdout.splitlines()[1:2]] == ["namespaces"]
 
 
+OF_BOTH_SCOPES = """
+components:
+  - {name: home, checks: [{kind: namespace}]}
+  - {name: lamps, checks: [{kind: resource, of: lamps.example.org}]}
+  - {name: rooms, checks: [{kind: resource, of: rooms.example.org}]}
+"""
+
+
+@pytest.fixture
+def of_both_scopes(cluster: Cluster, tmp_path: Path) -> str:
+    """A catalog of custom resources in no namespace and in one, which may not be read."""
+    for kind, scope in (("Lamp", "Cluster"), ("Room", "Namespaced")):
+        plural = f"{kind.lower()}s"
+        spec = {
+            "group": "example.org",
+            "names": {"plural": plural, "kind": kind, "singular": kind.lower()},
+            "scope": scope,
+            "versions": [{"name": "v1", "served": True, "storage": True}],
+        }
+        cluster.double.store.create(
+            {
+                "apiVersion": "apiextensions.k8s.io/v1",
+                "kind": "CustomResourceDefinition",
+                "metadata": {"name": f"{plural}.example.org"},
+                "spec": spec,
+                "status": {"conditions": [{"type": "Established", "status": "True"}]},
+            }
+        )
+    cluster.double.denied = (("*", "example.org", "*"),)
+    catalog = tmp_path / "both.yaml"
+    catalog.write_text(OF_BOTH_SCOPES)
+    return str(catalog)
+
+
+def granted_by(manifests: list[dict[str, Any]]) -> dict[str, str]:
+    """Each resource and the kind of role that grants it."""
+    return {
+        resource: one["kind"]
+        for one in manifests
+        if "rules" in one
+        for rule in one["rules"]
+        for resource in rule.get("resources", ())
+    }
+
+
+def test_what_is_in_no_namespace_is_asked_for_and_granted_in_none(
+    cluster: Cluster, of_both_scopes: str
+) -> None:
+    done = cluster.can_watch("--catalog", of_both_scopes, "-o", "json")
+    asked = {one["resource"]: one["namespace"] for one in json.loads(done.stdout)["permissions"]}
+    assert (asked["lamps.example.org"], asked["rooms.example.org"]) == ("", "agents")
+    done = cluster.can_watch("--catalog", of_both_scopes, "-o", "yaml")
+    found = granted_by(list(yaml.safe_load_all(done.stdout)))
+    assert found == {"lamps": "ClusterRole", "rooms": "Role"}
+
+
+def test_diagnose_grants_in_no_namespace_what_is_in_none(
+    cluster: Cluster, of_both_scopes: str
+) -> None:
+    ask = ("diagnose", "--catalog", of_both_scopes, "-o", "ndjson", "-n", "agents")
+    done = call(*ask, home=cluster.folder, extra={"KUBECONFIG": str(cluster.path)})
+    found: dict[str, str] = {}
+    for item in json.loads(done.stdout.splitlines()[0])["items"]:
+        for one in item.get("details", {}).get("diagnosis", ()):
+            found.update(granted_by(one.get("apply", [])))
+    assert found == {"lamps": "ClusterRole", "rooms": "Role"}
+
+
+def test_where_discovery_may_not_be_read_the_names_are_gone_by(
+    cluster: Cluster, of_both_scopes: str
+) -> None:
+    cluster.double.faults.status(403, "apis")
+    done = cluster.can_watch("--catalog", of_both_scopes, "-o", "yaml")
+    found = granted_by(list(yaml.safe_load_all(done.stdout)))
+    assert found == {"lamps": "Role", "rooms": "Role"}
+
+
 @pytest.mark.parametrize(
     ("status", "plural", "code"),
     [(401, "", 3), (403, "selfsubjectaccessreviews", 3), (500, "selfsubjectaccessreviews", 5)],
