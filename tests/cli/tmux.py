@@ -19,6 +19,9 @@ ROOT = Path(__file__).parent.parent.parent
 TMUX = shutil.which("tmux")
 
 
+TERMINAL = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+
+
 class Tmux:
     """``with Tmux(tmp_path, 100, 20) as terminal``; its shell prompts with ``$``."""
 
@@ -49,7 +52,7 @@ class Tmux:
     def _call(self, *args: str) -> str:
         return subprocess.run(
             [*self._server, *args],
-            env={**environment(self.home), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+            env={**environment(self.home), "SHELL": "/bin/sh", **TERMINAL},
             capture_output=True,
             encoding="utf-8",
             timeout=PATIENCE_S,

@@ -145,7 +145,8 @@ def test_what_is_added_to_a_torn_line_is_whole(watch: tuple[str, ...], tmp_path:
 
 def test_a_file_that_is_empty_can_be_recorded_to(watch: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "mktemp"
-    file.touch(0o640)
+    file.touch()
+    file.chmod(0o640)
     done = call(*watch, *UNTIL, "--record", str(file), home=tmp_path)
     assert done.code == 0
     assert replay(file).stdout == done.stdout
