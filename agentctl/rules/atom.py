@@ -73,16 +73,16 @@ class ConditionAtom(Atom):
         """The type of the condition that it is about, if one answers the question."""
         conditions = scope.conditions
         if "*" not in self.type:
-            return self.type if self.type in conditions and self._fits(conditions) else None
-        for kind in conditions:
-            if _is_like(self.type, kind) and self._fits(conditions, kind):
+            found = conditions.get(self.type)
+            return self.type if found is not None and self._fits(found) else None
+        for kind, one in conditions.items():
+            if _is_like(self.type, kind) and self._fits(one):
                 return kind
         return None
 
-    def _fits(self, conditions: dict[str, scopes.FoundCondition], kind: str = "") -> bool:
+    def _fits(self, found: scopes.FoundCondition) -> bool:
         if not self.statuses:
             return True
-        found = conditions[kind or self.type]
         if (found.status in self.statuses) != (self.op == IS):
             return False
         return not self.reasons or any(_is_like(one, found.reason) for one in self.reasons)

@@ -215,3 +215,9 @@ def test_any_text_is_an_atom_or_says_what_was_expected(text: str) -> None:
     with suppress(AtomError):
         atom = parse_atom(text)
         assert parse_atom(str(atom)) == atom
+
+
+@pytest.mark.parametrize(("text", "holds"), [("*=False", True), ("*=True", False), ("*", True)])
+def test_a_condition_without_a_name_is_one_of_any_name(text: str, holds: bool) -> None:
+    item = {"status": {"conditions": [{"type": "", "status": "False"}]}}
+    assert parse_atom(text).holds(Scope(item, CONDITIONS, None)) is holds
