@@ -30,7 +30,7 @@ class Preempted(threading.Thread):
         threading.Event().wait(0.1)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(30)
 def test_a_thread_that_is_slow_to_be_gone_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -52,7 +52,7 @@ class Stuck:
         pass
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(30)
 def test_an_engine_that_is_stuck_is_left_behind_at_its_time() -> None:
     engine = Stuck()
     try:
@@ -62,7 +62,7 @@ def test_an_engine_that_is_stuck_is_left_behind_at_its_time() -> None:
         engine.over.set()
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(30)
 def test_an_engine_that_is_stuck_is_left_behind_when_the_output_asks_for_the_end() -> None:
     engine = Stuck()
     runner = Runner(engine, None, stop_s=0.05)
@@ -76,7 +76,7 @@ def test_an_engine_that_is_stuck_is_left_behind_when_the_output_asks_for_the_end
     runner.stop(0)  # too late, and no harm
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(30)
 def test_an_engine_that_is_stuck_is_left_behind_after_a_signal() -> None:
     engine = Stuck()
     threading.Timer(0.05, signal.raise_signal, [signal.SIGTERM]).start()
