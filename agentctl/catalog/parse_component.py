@@ -14,7 +14,7 @@ from agentctl import package
 from agentctl.catalog.document import Node, short
 from agentctl.catalog.fields import NodeFields
 from agentctl.kube import checks
-from agentctl.kube.check import Check, Subject
+from agentctl.kube.check import GLOB, Check, Subject
 from agentctl.kube.components import Component
 from agentctl.kube.conditions import (
     INSTALLED,
@@ -181,18 +181,27 @@ def _only(fields: NodeFields) -> tuple[Status, ...]:
 
 
 def _optional(fields: NodeFields, parsed: Sequence[Check]) -> tuple[Condition, ...]:
-    """What says that an optional component is installed: any workload that it checks."""
+    """What says that an optional component is installed: any workload that it checks.
+
+    A webhook that it names does, too: without its workload, all writes may be refused.
+    """
     if fields.has("present"):
         raise fields.fail("optional", "one of the keys 'optional' and 'present'")
+    from agentctl.kube.checks.webhook import WebhookCheck, WebhooksThere
     from agentctl.kube.checks.workload import WorkloadCheck
 
-    found = [
+    found: list[Condition] = [
         WorkloadThere(one.names, one.labels, one.kinds, one.namespace)
         for one in parsed
         if isinstance(one, WorkloadCheck)
     ]
     if not found:
         raise fields.fail("optional", "a check of kind workload beside 'optional'")
+    for one in parsed:
+        if isinstance(one, WebhookCheck):
+            names = tuple(name for name in one.names if not GLOB.search(name))
+            if names:
+                found.append(WebhooksThere(names, one.kinds))
     return tuple(found)
 
 

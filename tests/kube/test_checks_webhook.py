@@ -220,3 +220,31 @@ def test_each_name_that_is_no_pattern_must_be_there() -> None:
     optional = component("{kind: webhook, names: [one-webhook, two-webhook], absent: configured}")
     assert cluster(configuration("one-webhook"), check=optional).says() == ("healthy", "")
     assert cluster(configuration("one-webhook", bundle=""), check=optional).says()[0] == "error"
+
+
+OPTIONAL = """
+components:
+  - name: it
+    optional: true
+    checks:
+      - {kind: workload, names: [hook]}
+      - {kind: webhook, names: [cert-webhook, "cert-*"], kinds: [Validating]}
+"""
+
+
+def test_an_optional_part_whose_configuration_outlives_its_workload_is_judged() -> None:
+    found = Cluster(OPTIONAL, closer=CLOSER)
+    assert found.says() == ("configured", "not installed")
+    found.has(VALIDATING, configuration("cert-other"))  # maybe a stranger's
+    assert found.says() == ("configured", "not installed")
+    found.has(VALIDATING, configuration())
+    assert found.says() == ("error", "deployment hook not found")
+    found.has("deployments", deployment("hook")).has("endpointslices", slice_of())
+    assert found.says() == ("healthy", "")
+
+
+def test_where_configurations_may_not_be_seen_the_workload_alone_says_what_is_installed() -> None:
+    found = Cluster(OPTIONAL, closer=CLOSER).cannot_see(VALIDATING, "forbidden")
+    assert found.says() == ("configured", "not installed")
+    found.has("deployments", deployment("hook"))
+    assert found.says() == ("unknown", "forbidden")

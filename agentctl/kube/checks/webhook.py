@@ -143,6 +143,30 @@ def _slices(where: str) -> tuple[Resource, str]:
     return ENDPOINTSLICES, where
 
 
+@dataclass(frozen=True)
+class WebhooksThere:
+    """``optional``: one of these configurations is there, though what it asks may be gone.
+
+    Where that may not be seen the workloads alone decide.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    def needs(self, namespace: str) -> tuple[Need, ...]:
+        names = frozenset(fill(name, namespace) for name in self.names)
+        return tuple(Need(KINDS[kind], "", cut_webhooks, names=names) for kind in self.kinds)
+
+    def holds(self, context: Context) -> bool:
+        view = context.view
+        return any(
+            view.get(need.resource, "", cut_webhooks, name) is not None
+            for need in self.needs(context.namespace)
+            if not view.blind(need.resource, "")
+            for name in need.names or ()
+        )
+
+
 def _what(context: Context, where: str, one: Webhook) -> str:
     """What is wrong with a webhook; empty for nothing."""
     if not one.trusted:
