@@ -18,19 +18,10 @@ from agentctl.probe.answer import Answer, Cause, ProbeError
 from agentctl.probe.prober import Prober
 from agentctl.probe.target import Question, Target
 from tests.net.certs import Authority
-from tests.net.tinyserver import Script, Server
+from tests.net.tinyserver import Script, Server, serving
 
 CA = Authority()
 PG_SSL = struct.pack(">ii", 8, 80877103)
-
-
-@contextmanager
-def serving(script: Script, tls: Any = None) -> Iterator[Server]:
-    server = Server(script, tls)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def target(port: int, protocol: str, host: str = "127.0.0.1", **words: Any) -> Target:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from tests.cli.inprocess import Done, call
 from tests.cli.test_exit_codes import Cluster
 from tests.net.certs import Authority
-from tests.net.tinyserver import OK, Server
+from tests.net.tinyserver import OK, Server, serving
 
 
 def silent(sock: socket.socket, server: Server) -> None:
@@ -37,15 +36,6 @@ def go_https(sock: socket.socket, server: Server) -> None:
         body = b"Client sent an HTTP request to an HTTPS server.\n"
         head = f"HTTP/1.0 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         sock.sendall(head + body)
-
-
-@contextmanager
-def serving(script) -> Iterator[Server]:
-    server = Server(script)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def kube(url: str, home: Path, *flags: str) -> Done:
@@ -128,8 +118,7 @@ def test_https_asked_of_a_port_of_plain_http(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["Go", "another"])
 def test_http_asked_of_a_port_of_tls(kind: str, tmp_path: Path) -> None:
     context = None if kind == "Go" else Authority().server_context()
-    server = Server(go_https if kind == "Go" else plain, context)
-    try:
+    with serving(go_https if kind == "Go" else plain, context) as server:
         url = f"http://127.0.0.1:{server.port}"
         for done in (
             kube(url, tmp_path, "--timeout", "8s"),
@@ -137,8 +126,6 @@ def test_http_asked_of_a_port_of_tls(kind: str, tmp_path: Path) -> None:
         ):
             assert "https://" in done.stderr, done.stderr
             assert "TLS" in done.stderr
-    finally:
-        server.close()
 
 
 def http2(sock: socket.socket, server: Server) -> None:
