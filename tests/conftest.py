@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -91,6 +93,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="how long replicas are killed under their readers (default 4)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each of several workers compile other files: the rest is there when it gets to it.
+
+    With what pytest makes of assertions that takes longer than all else that is collected.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None or [os.path.basename(arg) for arg in config.args] != ["tests"]:
+        return
+    sys.dont_write_bytecode = False  # as for the programs that tests start
+    files = sorted(str(path) for path in Path(__file__).parent.rglob("test_*.py"))
+    first = int(worker["workerid"].lstrip("gw")) * len(files) // worker["workercount"]
+    config.args = files[first:] + files[:first]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In one order, whatever came first: workers must agree on it."""
+    items.sort(key=lambda item: str(item.path))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
