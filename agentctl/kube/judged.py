@@ -41,8 +41,7 @@ class Memo(Generic[T]):
 
     def __call__(self, context: Context) -> T:
         if not self._fresh or self._is_due(context.now):
-            with self._view.recording() as read:
-                self._said = self._ask(context)
+            self._said, read = self._view.recorded(self._ask, context)
             self._follow(read)
             self._fresh, self._told = True, False
         return self._said

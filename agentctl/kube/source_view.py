@@ -12,6 +12,10 @@ from agentctl.lazy_dataclass import dataclass, field
 
 Table = dict[ObjectKey, Any]
 
+RENEWED_WITHIN_S = 10.0
+"""What could not be renewed for want of an API server is renewed by then: client-go's
+leaders try each 2 s, and give up after 10."""
+
 RENEWED_SOON_S = 3.0
 """How soon what has ended is renewed where nobody noticed a loss: what hung for want of storage
 goes on as soon as it answers, and what a watch on a dead connection missed is read anew."""
@@ -56,6 +60,8 @@ class SourceView:
     noticed_at: float = inf
     """When that was noticed."""
     back_at: Optional[float] = None
+    settled_at: float = inf
+    """When all that had ended before it was back is told."""
     ends: dict[float, Optional[float]] = field(default_factory=dict)
     """What was seen to end at a time (monotonic), and when its storage had answered after it."""
     derived: dict[tuple[Cut, Callable[[Table], Any]], Any] = field(default_factory=dict)
@@ -152,6 +158,16 @@ class SourceView:
         """Something on it is to end, unless it is renewed."""
         recent = {one: proven for one, proven in self.ends.items() if one > now - KEPT_S}
         self.ends = {**recent, end: None}
+
+    def settle(self, now: float, asked: bool) -> None:
+        """Storage answered now, and was ``asked`` before, or what had ended was told unasked."""
+        if self.back_at is None:
+            return
+        renewed_at = self.back_at + RENEWED_WITHIN_S
+        if now < renewed_at:
+            self.settled_at = inf
+        elif asked and self.settled_at == inf:
+            self.settled_at = now + RENEWED_SOON_S
 
     def confirm(self, end: float, proven_at: float) -> bool:
         """Storage answered after this end; True if that is news of one that was expected."""

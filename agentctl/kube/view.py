@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Callable, Optional, TypeVar
 
 from agentctl.engine.messages import Change, ObjectKey
 from agentctl.kube.resources import Cut, Resource, WatchSpec
-from agentctl.kube.source_view import Read, Reader, SourceView, Table
+from agentctl.kube.source_view import RENEWED_WITHIN_S, Read, Reader, SourceView, Table
 
+A = TypeVar("A")
 T = TypeVar("T")
-
-RENEWED_WITHIN_S = 10.0
-"""What could not be renewed for want of an API server is renewed by then: client-go's
-leaders try each 2 s, and give up after 10."""
 
 RENEWED_AT_FIRST_S = 8.0
 """The same of what was never seen before that: a one-shot has 10 s for all that it does."""
@@ -35,14 +31,15 @@ class View:
         self._related: dict[Hashable, tuple[list[int], Any]] = {}
         self.unproven: set[str] = set()
         """The watches on which something has ended, unless it is their storage that has."""
+        self._unasked: set[str] = set()
+        """Those on which something is to end, looked at while nobody asked the storage."""
         self._reading: Optional[set[Read]] = None
 
-    @contextmanager
-    def recording(self) -> Iterator[set[Read]]:
-        """What is read meanwhile."""
+    def recorded(self, ask: Callable[[A], T], about: A) -> tuple[T, set[Read]]:
+        """What it says, and what it has read for that."""
         outer, self._reading = self._reading, set()
         try:
-            yield self._reading
+            return ask(about), self._reading
         finally:
             self._reading = outer
 
@@ -134,7 +131,7 @@ class View:
     def mark_lost(self, source: str, since: float, now: Optional[float] = None) -> None:
         """The watch's connection is lost; ``since`` when, if that was only noticed now."""
         view = self.sources[source]
-        if view.back_at is not None and since < view.back_at + RENEWED_WITHIN_S:
+        if view.back_at is not None and since < view.settled_at:
             view.back_at = None  # back too shortly: the loss goes on
         elif view.lost_at is None or view.back_at is not None:
             view.lost_at, view.back_at = since, None
@@ -148,6 +145,7 @@ class View:
         if view.lost_at is None or view.back_at is not None:
             return False
         view.back_at = now
+        view.settled_at = inf if self.proven_at is not None else now + RENEWED_WITHIN_S
         view.touch()
         return True
 
@@ -174,6 +172,7 @@ class View:
             within_s = RENEWED_WITHIN_S if known else RENEWED_AT_FIRST_S
             moment = max(moment, view.back_at + within_s)
         if self.proven_at is None:
+            self._unasked.add(view.spec.name)
             return moment
         if now < moment:
             view.expect(moment, now)
@@ -191,7 +190,13 @@ class View:
 
         Returns the watches on which something has ended that is not certain yet.
         """
-        self.proven_at = now
+        asked, self.proven_at = self.proven_at is not None, now
+        if now is not None:
+            for view in self.sources.values():
+                view.settle(now, asked)
+            unasked, self._unasked = self._unasked, set()
+            for name in unasked:  # what is to end there is expected from now on
+                self.sources[name].touch()
         waited, self.unproven = self.unproven, set()
         for name in waited:
             self.sources[name].touch()

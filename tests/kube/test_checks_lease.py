@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agentctl.kube.resources import Seen
-from agentctl.kube.source_view import RENEWED_SOON_S
+from agentctl.kube.source_view import RENEWED_SOON_S, RENEWED_WITHIN_S
 from agentctl.kube.state import KubeState
-from agentctl.kube.view import RENEWED_AT_FIRST_S, RENEWED_WITHIN_S
+from agentctl.kube.view import RENEWED_AT_FIRST_S
 from agentctl.model import format_time
 from tests.kube.judged import EPOCH, Cluster, component, named
 

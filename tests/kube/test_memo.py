@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentctl.catalog.loader import load_default
@@ -71,6 +71,7 @@ def told(view: View, step: tuple[str, Any], now: float) -> set[str]:
 # What is left to be told of storage that was silent rests on when it was looked at: both
 # look at the same moments.
 @given(st.lists(steps, max_size=25))
+@example([("lease", 22), ("proven", ""), ("wait", 29), ("proven", ""), ("lease", 26)])
 def test_what_is_remembered_is_what_would_be_judged(taken: list[tuple[str, Any]]) -> None:
     remembering, forgetting = (
         Evaluator(load_default().components, ("agents",), "agents") for _ in range(2)
