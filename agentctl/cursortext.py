@@ -187,20 +187,21 @@ def encode(cursor: Cursor) -> str:
         text = _encode(cursor, cursor.versions, None, packed(cursor.names))
         if len(text) <= MAX_LENGTH:
             return text
-    if cursor.all_or_none:
-        whole = cursor.versions if _all_fit(cursor.versions) else {}
-        tries = [(whole, digest), ({}, digest)]
-        if digest is None:
-            tries += [(whole, digest_of(cursor.hashes))]
-    else:
-        tries = [(cursor.versions, digest)]
-        if digest is None:
-            tries += [(cursor.versions, digest_of(cursor.hashes))]
-    for versions, digest in tries:
-        if digest is not None or len(cursor.hashes) <= MAX_ITEMS:
-            text = _encode(cursor, versions, digest)
-            if len(text) <= MAX_LENGTH:
-                return text
+    versions = cursor.versions
+    if cursor.all_or_none and not _all_fit(versions):
+        versions = {}
+    if digest is None and len(cursor.hashes) > MAX_ITEMS:
+        digest = digest_of(cursor.hashes)
+    tries = [versions, {}] if cursor.all_or_none else [versions]
+    for kept in tries:
+        text = _encode(cursor, kept, digest)
+        if len(text) <= MAX_LENGTH:
+            return text
+    if digest is None:
+        digest = digest_of(cursor.hashes)
+        text = _encode(cursor, versions, digest)
+        if len(text) <= MAX_LENGTH:
+            return text
     return _encode(cursor, {}, digest)
 
 

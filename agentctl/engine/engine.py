@@ -199,10 +199,11 @@ class Engine:
         batch: list[Union[Message, Stop]] = []
         try:
             batch.append(self.inbox.get(timeout=wait))
-            while len(batch) < BATCH_MAX:
-                batch.append(self.inbox.get_nowait())
         except queue.Empty:
-            pass
+            return batch
+        # Nobody else takes any: so many are there at least.
+        for _ in range(min(self.inbox.qsize(), BATCH_MAX - 1)):
+            batch.append(self.inbox.get_nowait())
         return batch
 
     def _take(self, message: Message, now: float) -> None:

@@ -17,6 +17,7 @@ from agentctl.kube.resources import Need, Resource
 from agentctl.kube.selectors import LabelSelector
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass, field
+from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.lazy_regex import regex
 from agentctl.model import Status
 
@@ -57,8 +58,7 @@ class Result:
     """What it is about is not there, as it is where the component is not installed."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What a check may look at while it judges."""
 
     view: View

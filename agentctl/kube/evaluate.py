@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from agentctl.engine.messages import ObjectKey
@@ -100,7 +99,8 @@ class Evaluator:
                 source = self.view.source_of(need.resource, need.namespace).spec.name
                 self._resting[source].update(self._units[index].dependents)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
-        self._dirty: set[tuple[int, str]] = set()
+        self._dirty: dict[int, set[str]] = {}
+        """The members to be judged again, by their unit."""
         self._memos = {name: Memos(self.view) for name in namespaces}
         self._members = self._members_of(components)
         self._found = {index: self._found_by(index) for index in self._members}
@@ -184,25 +184,21 @@ class Evaluator:
     def evaluate(self, sources: Optional[Iterable[str]], now: float) -> list[Item]:
         """Judge again what has read anything that is another now, or is due by ``now``.
 
-        And all that rests on ``sources``; None for everything. Returns the items judged,
-        changed or not, in output order.
+        And all that rests on ``sources``; None for everything. Returns the items, in output order.
         """
         self.gone = False
         if sources is None:
-            self._dirty.update((index, WHOLE) for index in range(len(self._units)))
-        else:
-            units = set[int]().union(*(self._resting[source] for source in sources))
-            self._dirty.update((index, WHOLE) for index in units)
+            self._mark(range(len(self._units)))
+        for source in sources or ():
+            self._mark(self._resting[source])
         for index, member in self._rechecks.due(now):
             self._soil(index, member)
-        if not self._dirty:
-            return []
-        dirty, self._dirty = self._dirty, set()
+        dirty, self._dirty = self._dirty, {}
         judged: list[Place] = []
-        for index, seats in groupby(sorted(dirty), key=lambda seat: seat[0]):
-            judged += self._judge(index, {member for _, member in seats}, now)
-        items = (self._items[at] for at in sorted(judged) if at in self._items)
-        return list({item.key: item for item in items}.values())
+        for index in sorted(dirty):
+            judged += self._judge(index, dirty[index], now)
+        shown = (self._items[at] for at in sorted(judged) if at in self._items)
+        return list({item.key: item for item in shown}.values())
 
     def component(self, namespace: str, name: str) -> Optional[Component]:
         """The one of this name as it is now; None where there is none."""
@@ -230,10 +226,12 @@ class Evaluator:
 
     def _soil(self, index: int, member: str) -> None:
         """Have a unit judged again, or one of its members, and what follows it."""
-        self._dirty.add((index, member))
-        for other in self._units[index].dependents:
-            if other != index:
-                self._dirty.add((other, WHOLE))
+        self._mark((index,), member)
+        self._mark(other for other in self._units[index].dependents if other != index)
+
+    def _mark(self, units: Iterable[int], member: str = WHOLE) -> None:
+        for index in units:
+            self._dirty.setdefault(index, set()).add(member)
 
     def _judge(self, index: int, members: set[str], now: float) -> list[Place]:
         """Judge a unit again, or some of its members; returns the places of their items."""
@@ -315,10 +313,12 @@ class Evaluator:
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._redact(value)
-        if isinstance(value, Mapping):
-            return {key: self._redacted(one) for key, one in value.items()}
+        if isinstance(value, (int, float)):  # most are; whether one is a Mapping is slow to say
+            return value
         if isinstance(value, (list, tuple)):
             return [self._redacted(one) for one in value]
+        if isinstance(value, Mapping):
+            return {key: self._redacted(one) for key, one in value.items()}
         return value
 
 

@@ -136,19 +136,20 @@ class LabelSelector:
                 rest = rest[1:].strip()
         return cls(tuple(requirements))
 
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> LabelSelector:
+    @staticmethod
+    def from_spec(spec: Mapping[str, Any]) -> LabelSelector:
         """From the ``matchLabels`` and ``matchExpressions`` of an object.
 
         A term that makes no sense matches nothing; never raises.
         """
-        labels, terms = spec.get("matchLabels"), spec.get("matchExpressions")
-        requirements = [
-            Requirement(key, "In", frozenset((value,))) if isinstance(value, str) else NEVER
-            for key, value in sorted(
-                (labels if isinstance(labels, dict) else {}).items(), key=lambda pair: pair[0]
-            )
-        ]
+        terms = spec.get("matchExpressions")
+        labels = mapping(spec, "matchLabels").items()
+        equal = _all_equal(
+            tuple(sorted((key, value if isinstance(value, str) else None) for key, value in labels))
+        )
+        if not terms:
+            return equal
+        requirements = [*equal.requirements]
         for term in terms if isinstance(terms, list) else ():
             known = isinstance(term, dict) and term.get("operator") in OPERATORS
             if not known or not isinstance(term.get("key"), str):
@@ -159,4 +160,15 @@ class LabelSelector:
                 one for one in (values if isinstance(values, list) else ()) if isinstance(one, str)
             )
             requirements.append(Requirement(term["key"], term["operator"], texts))
-        return cls(tuple(requirements))
+        return LabelSelector(tuple(requirements))
+
+
+@lru_cache(maxsize=1024)
+def _all_equal(labels: tuple[tuple[str, Optional[str]], ...]) -> LabelSelector:
+    """Those labels with those values; None is no value that a label can have."""
+    return LabelSelector(
+        tuple(
+            NEVER if value is None else Requirement(key, "In", frozenset((value,)))
+            for key, value in labels
+        )
+    )
