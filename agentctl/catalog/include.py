@@ -59,7 +59,15 @@ class CatalogFile(NamedTuple):
 def opened(text: CatalogText, identity: str = "") -> CatalogFile:
     """Raises CatalogError."""
     top = NodeFields(parse(text.data, text.source), text.source, "the catalog", KEYS)
-    return CatalogFile(top, text.source, identity or os.path.realpath(text.source))
+    return CatalogFile(top, text.source, identity or _absolute(text.source))
+
+
+def _absolute(source: str) -> str:
+    """The same for one file however it is named."""
+    try:
+        return os.path.realpath(source)
+    except OSError:  # the folder that we are in is gone
+        return source
 
 
 def parts_of(catalog: CatalogFile) -> list[Part]:

@@ -104,7 +104,8 @@ def _unforeseen(error: Exception) -> Outcome:
 
 def _host_refusal(error: Exception) -> str:
     """What the host did not give us, as a line; empty for what is no matter of the host."""
-    if isinstance(error, OSError):
+    # What is open already cannot be found missing: that is a file that we forgot may be.
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return f"cannot write the output: {error.strerror}"
     return refusal_of(error)
 

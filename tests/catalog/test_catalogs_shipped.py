@@ -155,3 +155,17 @@ def test_one_is_shown_by_its_name_alone(tmp_path: Path) -> None:
     assert (done.code, done.stdout) == (2, "")
     assert "catalog show takes one catalog, got 2" in done.stderr
     assert call("catalog", "show", "flux", "--catalog", "flux", home=tmp_path).code == 2
+
+
+def test_they_are_there_in_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a shell's is whose release was replaced."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert load_chosen("").names
+    assert load_chosen("argocd").names
+    with pytest.raises(CatalogError, match="cannot read the catalog"):
+        load_chosen("mine.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -15,7 +16,14 @@ from agentctl.cli.host.process import FdOutput, Process
 from agentctl.errors import ExitCode
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("oops"), RuntimeError("token=hunter2")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("oops"),
+        RuntimeError("token=hunter2"),
+        FileNotFoundError(errno.ENOENT, "gone"),  # no output says that
+    ],
+)
 def test_a_fault_of_ours_is_70_and_one_line(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
