@@ -100,8 +100,13 @@ class Setting(NamedTuple):
             raise UsageError(f"{what}: expected {expected}, got {text!r}{hint}")
         if self.choices == ("true", "false"):
             return text == "true"
-        # Where a relative path leads to depends on where one is.
-        return os.path.abspath(text) if self.is_file and text[0] != "~" else self.check(text, what)
+        if not self.is_file or text[0] == "~":
+            return self.check(text, what)
+        try:  # where a relative path leads to depends on where one is
+            return os.path.abspath(text)
+        except OSError:
+            gone = "is relative to a folder that is gone: give the whole path"
+            raise UsageError(f"{what}: {text} {gone}") from None
 
 
 _cluster = partial(Setting, transports=("kube", "auto"))

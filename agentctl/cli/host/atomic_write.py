@@ -40,7 +40,10 @@ def check_place(path: str) -> None:
 
 
 def _checked(path: str) -> Path:
-    real = Path(os.path.realpath(path))
+    try:
+        real = Path(os.path.realpath(path))
+    except OSError:  # the one that we are in is gone
+        raise UsageError(f"cannot write {path}: no such folder") from None
     try:
         if not path or not stat.S_ISREG(os.stat(real).st_mode):
             raise UsageError(f"cannot write {path}: not a regular file")

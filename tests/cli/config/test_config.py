@@ -101,6 +101,17 @@ def test_a_relative_path_is_written_as_where_it_led(
     assert written(tmp_path) == {"tls": {"ca": str(tmp_path / "ca.crt")}}
 
 
+def test_where_a_relative_path_leads_in_a_folder_that_is_gone_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = config(tmp_path, "set", "tls.ca", "ca.crt")
+    assert (done.code, done.stdout) == (2, "")
+    assert "ca.crt is relative to a folder that is gone: give the whole path" in done.stderr
+
+
 def test_a_file_that_is_not_there_is_told_and_written(tmp_path: Path) -> None:
     done = config(tmp_path, "set", "tls.ca", "/nonexistent/ca.crt")
     assert done.code == 0

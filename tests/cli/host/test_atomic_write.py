@@ -69,6 +69,15 @@ def test_what_cannot_be_written_to(tmp_path: Path, place: str, reason: str) -> N
     assert Path("/dev/null").is_char_device()
 
 
+def test_in_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="cannot write file: no such folder"):
+        write_whole("file", "text")
+    write_whole(str(tmp_path / "file"), "text")
+
+
 def test_a_file_of_a_long_name_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 250)
     write_whole(str(path), "text")
