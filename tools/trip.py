@@ -35,6 +35,10 @@ WATCHES = 7
 """That the default catalog has open: the trip begins once all of them are."""
 
 
+TRIPS = 3
+"""So often at most: one in which something is asked of the API as well is made again."""
+
+
 def trip(mode: str) -> dict[str, int]:
     """Each file with its lines. Raises RuntimeError where no delta comes."""
     sys.path.insert(0, str(ROOT))
@@ -63,18 +67,24 @@ def _followed(double: Any, plane: Any, home: str, *flags: str) -> dict[str, int]
             _until(watch.stdout, '"snapshot"')
             if not double.streams.wait_for(WATCHES, timeout=PATIENCE_S):
                 raise RuntimeError(f"not {WATCHES} watches but {double.streams.count()}")
-            plane.controller_crashes()  # once before, for what is only done once
-            _until(watch.stdout, '"status":"degraded"')
-            plane.controller_recovers()
-            _until(watch.stdout, '"status":"healthy"')
-            watch.stdin.write(b"begin\n")
-            watch.stdin.flush()
-            _until(watch.stdout, "begun")
-            plane.controller_crashes()
-            _until(watch.stdout, '"status":"degraded"')
-            watch.stdin.write(b"end\n")
-            watch.stdin.flush()
-            files: list[str] = json.loads(_until(watch.stdout, '{"files"'))["files"]
+            for _ in range(TRIPS):
+                plane.controller_crashes()  # once before, for what is only done once
+                _until(watch.stdout, '"status":"degraded"')
+                plane.controller_recovers()
+                _until(watch.stdout, '"status":"healthy"')
+                asked = len(double.requests)
+                watch.stdin.write(b"begin\n")
+                watch.stdin.flush()
+                _until(watch.stdout, "begun")
+                plane.controller_crashes()
+                _until(watch.stdout, '"status":"degraded"')
+                watch.stdin.write(b"end\n")
+                watch.stdin.flush()
+                files: list[str] = json.loads(_until(watch.stdout, '{"files"'))["files"]
+                if len(double.requests) == asked:
+                    break
+                plane.controller_recovers()
+                _until(watch.stdout, '"status":"healthy"')
         finally:
             watch.kill()
     return {name: len((ROOT / name).read_text("utf-8").splitlines()) for name in sorted(files)}
@@ -130,6 +140,7 @@ class _Profile:
         for word in sys.stdin:
             self._on = word == "begin\n"
             if self._on:
+                self.files.clear()
                 os.write(1, b"begun\n")
                 continue
             package = f"{ROOT}/agentctl/"
