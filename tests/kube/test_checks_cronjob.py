@@ -99,6 +99,21 @@ STATES = [
         ),
     ),
     (
+        "its first job is gone",
+        cron(lastScheduleTime="2026-11-01T01:00:00Z"),
+        [],
+        (
+            "degraded",
+            "the run of 2026-11-01T01:00:00Z did not succeed, and its Job is gone",
+        ),
+    ),
+    (
+        "it runs, and its job is yet to be seen",
+        cron(active=True, lastScheduleTime="2026-11-01T01:00:00Z"),
+        [],
+        NOT_YET,
+    ),
+    (
         "its job is gone and was well",
         cron(
             lastSuccessfulTime="2026-11-01T01:00:00Z", lastScheduleTime="2026-11-01T01:00:00Z"

@@ -100,7 +100,7 @@ def _failure(state: CronState, run: Optional[JobRun]) -> str:
         if not run.failure or run.began <= state.succeeded:
             return ""
         return f"last run {run.name} failed: {run.failure}"
-    if state.active or not state.succeeded or state.scheduled <= state.succeeded:
+    if state.active or state.scheduled <= state.succeeded:
         return ""
     return f"the run of {state.scheduled} did not succeed, and its Job is gone"
 
