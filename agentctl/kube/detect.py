@@ -56,6 +56,8 @@ class Sight(NamedTuple):
     """No workload could be looked at anywhere."""
     places: tuple[str, ...] = ()
     """The only namespaces that were looked at; empty for all."""
+    closed: frozenset[tuple[Resource, str]] = frozenset()
+    """Kinds of workloads that may not be listed, and where."""
 
     def has(self, need: Need) -> bool:
         """Whether there is what a check wants to know of."""
@@ -73,6 +75,8 @@ class Detected(NamedTuple):
     missing: tuple[str, ...] = ()
     crds: tuple[str, ...] = ()
     """The custom resources of the catalog that are served."""
+    hidden: bool = False
+    """Whether its workloads could not be looked at, where the catalog has them."""
 
 
 def is_recognisable(catalog: Recognisable) -> bool:
@@ -91,6 +95,7 @@ def look(
     found: dict[Resource, dict[str, list[Metadata]]] = {}
     usual = _usual(catalogs)
     refused: dict[str, tuple[list[str], str]] = {}
+    shut: set[tuple[Resource, str]] = set()
     blind = True
     for resource in WORKLOADS:
         mine: dict[str, list[Metadata]] = {}
@@ -110,6 +115,7 @@ def look(
                 else:
                     asked = list(usual)
         found[resource] = mine
+        shut.update((resource, where) for where in closed)
         if why:
             place = _where(closed, () if namespaces else usual)
             refused.setdefault(place, ([], why))[0].append(resource.plural)
@@ -119,7 +125,7 @@ def look(
         names = served(api, {one for catalog in catalogs for one in custom(catalog)})
     except (ForbiddenError, NotFoundError) as error:
         unseen.append(Unseen("which custom resources are served", error.message))
-    return Sight(found, names, tuple(unseen), blind, tuple(namespaces))
+    return Sight(found, names, tuple(unseen), blind, tuple(namespaces), frozenset(shut))
 
 
 def _where(closed: Sequence[str], usual: Sequence[str]) -> str:
@@ -158,7 +164,9 @@ def _of_one(catalog: Recognisable, sight: Sight) -> Iterator[Detected]:
     if any(not one.missing for one in kept):
         kept = [one for one in kept if not one.missing]
     if not kept and crds and not elsewhere:
-        kept = [Detected(catalog.name, catalog.namespace, CRDS_ALONE, crds=crds)]
+        needs = [need for one in parts for need in workloads(one, catalog.namespace)]
+        hidden = any((need.resource, need.namespace) in sight.closed for need in needs)
+        kept = [Detected(catalog.name, catalog.namespace, CRDS_ALONE, crds=crds, hidden=hidden)]
     yield from kept
 
 

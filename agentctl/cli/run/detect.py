@@ -42,6 +42,12 @@ KNOWN = tuple(one for one in SHIPPED if one != "auto")
 CONNECTION = ("kubeconfig", "context", "cluster", "user", "as", "as_group", "as_uid")
 """Settings whose flags the command to watch needs as well."""
 
+NOT_LOOKED_AT = "could be looked at: whether it runs is not known"
+NOT_NAMED = (
+    "has a name that the catalog knows: if it runs under others, edit a copy "
+    "(agentctl catalog show NAME)"
+)
+
 
 class Sought(NamedTuple):
     """A catalog that is looked for; ``given`` is what ``--catalog`` takes for it."""
@@ -145,15 +151,11 @@ def _to_json(rows: Sequence[Detected], commands: Sequence[str], sight: Sight) ->
 def _remarks(rows: Sequence[Detected], sight: Sight) -> list[str]:
     """What else there is to say: on stderr."""
     lines = [f"not seen: {one.what}: {one.why}" for one in sight.unseen]
-    alone = [one.catalog for one in rows if one.state == CRDS_ALONE]
-    if alone:
-        there = f"{', '.join(alone)}: custom resources are served, but"
-        lines.append(
-            f"{there} no workload could be looked at: whether it runs is not known"
-            if sight.blind
-            else f"{there} no workload has a name that the catalog knows: if it runs under others, "
-            "edit a copy (agentctl catalog show NAME)"
-        )
+    for hidden, so in ((True, NOT_LOOKED_AT), (False, NOT_NAMED)):
+        alone = [one for one in rows if one.state == CRDS_ALONE and one.hidden is hidden]
+        if alone:
+            names = ", ".join(one.catalog for one in alone)
+            lines.append(f"{names}: custom resources are served, but no workload {so}")
     if not rows:
         lines.append("nothing found that a catalog knows: see 'agentctl catalog list'")
     return lines

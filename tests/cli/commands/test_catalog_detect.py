@@ -193,6 +193,24 @@ def test_without_rights_in_all_namespaces_the_usual_ones_are_looked_at(empty: Cl
     assert "whether it runs is not known" in done.stderr
 
 
+def test_of_what_may_not_be_looked_at_it_is_not_told_that_nothing_runs(empty: Cluster) -> None:
+    install(empty.double.store, "flux", "argocd")
+    for one in objects("cert-manager"):
+        if one["kind"] == "CustomResourceDefinition":
+            empty.double.store.create(one)
+    mine = ("argocd", "cert-manager")
+    empty.double.denied = lambda verb, group, plural, where: group == "apps" and where not in mine
+    done = empty.detect("flux", "argocd", "cert-manager")
+    assert done.code == 0
+    names = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert names == ["flux", "argocd", "cert-manager"]
+    _, hidden, alone = done.stderr.splitlines()
+    assert hidden.startswith("agentctl: flux: custom resources are served, but")
+    assert hidden.endswith("no workload could be looked at: whether it runs is not known")
+    assert alone.startswith("agentctl: cert-manager: custom resources are served, but")
+    assert "no workload has a name that the catalog knows" in alone
+
+
 def test_the_refused_kinds_alone_are_told(empty: Cluster) -> None:
     install(empty.double.store, "flux")
     empty.double.denied = (("list", "apps", "daemonsets"),)
