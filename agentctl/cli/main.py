@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import sys
 import threading
@@ -104,6 +105,8 @@ def _unforeseen(error: Exception) -> Outcome:
 
 def _host_refusal(error: Exception) -> str:
     """What the host did not give us, as a line; empty for what is no matter of the host."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "this process may open no more files: raise its limit (ulimit -n)"
     # What is open already cannot be found missing: that is a file that we forgot may be.
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return f"cannot write the output: {error.strerror}"

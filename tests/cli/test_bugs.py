@@ -40,6 +40,27 @@ def test_a_fault_of_ours_is_70_and_one_line(
     assert "hunter2" not in line
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "cannot write the output: "),
+        (errno.EMFILE, "this process may open no more files: raise its limit (ulimit -n)"),
+    ],
+)
+def test_what_the_host_refuses_is_2_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    def run(args: Any, process: Process) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(version, "run", run)
+    stderr = io.StringIO()
+    with open(os.devnull, "w") as null:
+        process = Process({}, FdOutput(null.fileno()), stderr)
+        assert cli.main(["version"], process) == ExitCode.USAGE
+    assert stderr.getvalue().startswith(f"agentctl: {said}")
+
+
 def test_exit_codes_below_the_shells_own_are_documented() -> None:
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
     for code in ExitCode:
