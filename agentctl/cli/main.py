@@ -106,7 +106,7 @@ def _unforeseen(error: Exception) -> Outcome:
 def _host_refusal(error: Exception) -> str:
     """What the host did not give us, as a line; empty for what is no matter of the host."""
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return "this process may open no more files: raise its limit (ulimit -n)"
+        return "no more files can be opened: raise the limit (ulimit -n, or that of the host)"
     # What is open already cannot be found missing: that is a file that we forgot may be.
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return f"cannot write the output: {error.strerror}"

@@ -44,7 +44,7 @@ def test_a_fault_of_ours_is_70_and_one_line(
     ("number", "said"),
     [
         (errno.ENOSPC, "cannot write the output: "),
-        (errno.EMFILE, "this process may open no more files: raise its limit (ulimit -n)"),
+        (errno.EMFILE, "no more files can be opened: raise the limit"),
     ],
 )
 def test_what_the_host_refuses_is_2_and_one_line(
