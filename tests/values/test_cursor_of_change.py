@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agentctl import cursor as cursors
 from agentctl import cursortext
 from agentctl.cursor import ItemHashes, Position
+from agentctl.lazy_dataclass import replace
 from agentctl.model import Item, ItemKey, Status, diff, difference, replaced
 from tests.strategies import ITEMS
 
@@ -50,7 +51,7 @@ def stepped(items: list[Item], step: tuple[str, Any]) -> list[Item]:
         after[at], after[0] = after[0], after[at]
     else:
         old = items[at]
-        after[at] = Item(old.component, old.namespace, Status.ERROR, f"at {what}", {"n": what})
+        after[at] = replace(old, status=Status.ERROR, message=f"at {what}", details={"n": what})
     return after
 
 
