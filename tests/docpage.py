@@ -2,7 +2,7 @@
 
 A block is run by bash as it stands, in a folder that all blocks of the page share; the
 ``text`` block after it holds lines that must come, in that order, ``…`` for anything.
-What a block leaves running ends with it.
+What a block leaves running ends with it. Its ports become some that are free now.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.cli.program import environment
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^```(\w+)$", re.MULTILINE)
 BACKGROUND = re.compile(r"> (\S+) &$", re.MULTILINE)
+LISTENING = re.compile(r"(?<=127\.0\.0\.1:)\d+")
 PATIENCE_S = 30.0
 
 
@@ -36,7 +38,13 @@ def examples(page: str) -> list[Example]:
     found = [Example(code, lines.splitlines()) for code, lines in EXAMPLE.findall(text)]
     assert FENCE.findall(text) == ["sh", "text"] * len(found)
     assert found
-    return found
+    ports = {port for code, _ in found for port in LISTENING.findall(code)}
+    free = dict(zip(ports, map(str, free_ports(len(ports)))))
+
+    def moved(text: str) -> str:
+        return LISTENING.sub(lambda port: free.get(port[0], port[0]), text)
+
+    return [Example(moved(code), [*map(moved, lines)]) for code, lines in found]
 
 
 def run(page: str, home: Path) -> None:
