@@ -32,14 +32,17 @@ def add_color(group: argparse._ActionsContainer, text: str) -> None:
 
 
 def glob(text: str) -> str:
-    """An argparse type: a pattern of names. Raises UsageError."""
+    """An argparse type: a pattern of names."""
     import re
     from fnmatch import fnmatchcase
 
+    expected = f"expected a glob such as 'runtime:*', got {text!r}"
+    if not text:
+        raise argparse.ArgumentTypeError(expected)
     try:
         fnmatchcase("", text)
     except re.error as error:  # before Python 3.10.5: a range that ends before it begins
-        raise UsageError(f"expected a glob such as 'runtime:*', got {text!r}: {error}") from None
+        raise argparse.ArgumentTypeError(f"{expected}: {error}") from None
     return text
 
 
@@ -74,7 +77,10 @@ def take_words(args: argparse.Namespace) -> None:
             hint = hint or ": expected watch, a component or a glob such as 'runtime:*'"
             raise UsageError(f"unexpected argument {word!r}{hint}")
         else:
-            args.component.append(glob(word.removeprefix("component/")))
+            try:
+                args.component.append(glob(word.removeprefix("component/")))
+            except argparse.ArgumentTypeError as error:
+                raise UsageError(str(error)) from None
 
 
 def add_setting(group: argparse._ActionsContainer, key: str, *short: str, **more: Any) -> None:
