@@ -6,7 +6,7 @@ and what failed is left alone for a while. ``stop`` frees it from any wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from agentctl.clock import Clock
@@ -142,8 +142,21 @@ class EventsLookup:
             if response.status != 200:
                 raise refusal(response, "list", "events")[0]
             items = mappings(json_object(response.read_all(MAX_BYTES)), "items")
-        found = [_warned(ref, item) for item in items]
-        return sorted(found, key=lambda one: one.last, reverse=True)[:SHOWN]
+        found = [(_warned(ref, item), mapping(item, "involvedObject")) for item in items]
+        found.sort(key=lambda one: one[0].last, reverse=True)
+        return [one for one, _ in _of_the_last(found)][:SHOWN]
+
+
+def _of_the_last(
+    found: Iterable[tuple[WarningEvent, Mapping[str, Any]]],
+) -> Iterator[tuple[WarningEvent, Mapping[str, Any]]]:
+    """Without those of an earlier object of the same name, as of a pod of a StatefulSet."""
+    last: dict[str, str] = {}
+    for one, about in found:
+        uid = text(about, "uid")
+        # A kubelet knows its node by name alone, and says that.
+        if uid in ("", one.about.name) or last.setdefault(text(about, "apiVersion"), uid) == uid:
+            yield one, about
 
 
 def _warned(ref: Ref, item: Mapping[str, Any]) -> WarningEvent:

@@ -404,6 +404,24 @@ def test_debug_logs_what_may_be_watched(cluster: Cluster) -> None:
     )
 
 
+def test_events_of_an_earlier_object_of_the_name_are_not_shown(cluster: Cluster) -> None:
+    cluster.plane.controller_crashes()
+    store = cluster.double.store
+    (event,) = [one for one in store.objects("events")[0] if CRASHING in one.key.name]
+    old = json.loads(json.dumps(dict(event.obj)))
+    old["metadata"] = {"name": "of-before", "namespace": "agents"}
+    old["involvedObject"].pop("resourceVersion")
+    old.update(reason="FailedScheduling", lastTimestamp="2026-01-01T00:00:00Z")
+    store.create(json.loads(json.dumps(old)))
+    assert "event FailedScheduling" in cluster.diagnose().stdout, "it is the same object's"
+    store.delete("events", "agents", "of-before")
+    old["involvedObject"]["uid"] = "of-before"
+    store.create(old)
+    told = cluster.diagnose().stdout
+    assert "event BackOff" in told
+    assert "event FailedScheduling" not in told
+
+
 def test_a_secret_in_an_event_or_a_condition_is_not_shown(cluster: Cluster) -> None:
     secret = "postgres://admin:hunter2@db/agents"
     cluster.plane.controller_crashes()
