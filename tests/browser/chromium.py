@@ -31,7 +31,7 @@ def program() -> Optional[str]:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-LEFT = ("navigated or closed", "context was destroyed", "Cannot find context")
+LEFT = ("navigated or closed", "context was destroyed", "Cannot find context", "default execution")
 """What is answered for a page that goes to another while it is asked."""
 
 
