@@ -161,9 +161,10 @@ def cut(item: dict[str, Any], paths: Iterable[tuple[str, ...]]) -> dict[str, Any
 
 
 @given(LISTS, JSON)
-def test_a_cut_object_is_judged_as_the_whole_is(rules: RuleList, item: Any) -> None:
+def test_an_objects_status_rests_on_what_is_said_to_be_read(rules: RuleList, item: Any) -> None:
     if isinstance(item, dict):
-        assert rules.judge(cut(item, paths_of(rules))) == rules.judge(item)
+        reduced = rules.judge(cut(item, paths_of(rules)))
+        assert reduced._replace(why="") == rules.judge(item)._replace(why="")
 
 
 @given(LISTS, JSON)
