@@ -81,7 +81,7 @@ def test_whatever_happened_what_is_there_is_told(taken: list[Any], relists: bool
         spec = followed.view.sources[source].spec
         if level is None:
             there[source].pop(name, None)
-            change = spec.deletion(named(name))
+            change = spec.deletion(MADE[source](name, 0))  # a slice is not called as its Service
         else:
             there[source][name] = MADE[source](name, level)
             change = spec.change(there[source][name], SEEN)
