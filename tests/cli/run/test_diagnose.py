@@ -339,7 +339,9 @@ def test_nothing_but_events_is_asked_for_beyond_what_status_asks(cluster: Cluste
             (one.path, one.query.get("labelSelector", "") + one.query.get("fieldSelector", ""))
             for one in cluster.double.requests
             # What we may do is asked where a source has not answered in time.
-            if not one.path.endswith(("/events", "/selfsubjectaccessreviews"))
+            if not one.path.endswith(
+                ("/events", "/selfsubjectaccessreviews", "/selfsubjectreviews")
+            )
         }
 
     assert asked("diagnose") == asked("status")

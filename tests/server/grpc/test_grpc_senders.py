@@ -323,6 +323,8 @@ class TestReal:
                 assert watch.next().type == "snapshot"
                 site.replica.publish(*items[1:])
                 assert watch.next().type == "delta"
+                # Whoever is still being sent to would have been so for those ten seconds.
+                eventually(lambda: pool.sending == 6)
                 site.clock.advance(10.0)
                 eventually(lambda: site.streams() == 1)
                 assert site.counted("slow_reader") == 6

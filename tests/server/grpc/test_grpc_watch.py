@@ -68,6 +68,7 @@ def test_in_a_heartbeats_place_comes_what_is_wrong() -> None:
         watch = client.watch()
         watch.next()
         gone = Notice("deployments", ErrorCode.DISCONNECTED, "connection refused", 2.5)
+        eventually(lambda: not site.server.pool.sending, "it would have been stuck for 30 s")
         site.clock.advance(30.0)
         site.replica.broadcaster.beat([gone])
         error = watch.next()
