@@ -13,7 +13,7 @@ from agentctl.cli.host.process import Process
 from agentctl.errors import ExitCode, UsageError
 
 NAME = "catalog"
-HELP = "'catalog show': the components, their checks and the permissions they need"
+HELP = "'catalog list', 'detect', 'show': what can be watched, what is installed, what it sees"
 COMMON = ("--catalog", "--namespace", "--output", "--context", "--kubeconfig", "--as")
 DESCRIPTION = """\
 List the catalogs that ship, for --catalog NAME:
