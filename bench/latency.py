@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import Optional, Protocol
@@ -55,22 +55,47 @@ def run(bench: Bench, scale: Scale) -> Iterator[Figure]:
         theirs = [program, "--kubeconfig", kubeconfig, *get]
         contenders = {"kubectl get -w": lambda: bench.measured(theirs), **contenders}
     found: dict[str, list[list[float]]] = {name: [] for name in contenders}
+    pages: dict[str, list[float]] = {name: [] for name in contenders}
     with bench.server("demo_server", str(bench.directory)) as server:
         server.line()
         for _ in range(scale.latency_runs):
             for name, started in contenders.items():
                 with started() as client:
                     found[name].append(_run(scale, server, client))
+                    if isinstance(client, Child):
+                        pages[name] += _pages(scale, server, client)
     for label, share in (("p50", 0.5), ("p99", 0.99)):
-        rival: Optional[Figure] = None
-        for name, runs in found.items():
-            values = tuple(percentile(latencies, share) for latencies in runs)
-            ours = name.startswith("agentctl")
-            goal = "<=1.3x" if ours and rival else ""
-            figure = Figure("latency", f"{name}, {label}", "ms", values, peer=rival, goal=goal)
+        values = {
+            name: [percentile(latencies, share) for latencies in runs]
+            for name, runs in found.items()
+        }
+        yield from _beside_each_other(values, label, "ms", "<=1.3x")
+    yield from _beside_each_other(pages, "memory touched for a change", "pages", "")
+
+
+def _beside_each_other(
+    found: Mapping[str, Sequence[float]], label: str, unit: str, goal: str
+) -> Iterator[Figure]:
+    """Each contender's row, the first one's for a peer where that is kubectl."""
+    rival: Optional[Figure] = None
+    for name, values in found.items():
+        if values:
+            aim = goal if rival and name.startswith("agentctl") else ""
+            figure = Figure(
+                "latency", f"{name}, {label}", unit, tuple(values), peer=rival, goal=aim
+            )
             if name.startswith("kubectl"):
                 rival = figure
             yield figure
+
+
+def _pages(scale: Scale, server: Child, client: Child) -> Iterator[float]:
+    """How many pages the client touches from one change to the next. After a sleep each of them
+    has to be found anew by the processor, which is most of what a change costs."""
+    for _ in range(scale.page_changes):
+        if client.forget_touched():
+            latencies(server, client, 1, scale.latency_interval_s)
+            yield client.touched_pages()
 
 
 def _run(scale: Scale, server: Child, client: Lines) -> list[float]:

@@ -29,6 +29,7 @@ class Scale:
     latency_runs: int = 3
     latency_changes: int = 200
     latency_interval_s: float = 0.02
+    page_changes: int = 9
     settle_s: float = 0.5
     """How long a watch may take to open before the first change."""
 
@@ -87,6 +88,7 @@ QUICK = Scale(
     latency_runs=1,
     latency_changes=10,
     latency_interval_s=0.005,
+    page_changes=2,
     settle_s=0.2,
     memory_pods=50,
     memory_changes=100,
