@@ -23,6 +23,8 @@ from typing import NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agentctl.server.fanout.narrowing import MAX_NARROWED, MAX_NARROWED_ITEMS
+from agentctl.server.limits import StreamLimits
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
 from tests.ports import free_port
@@ -177,3 +179,10 @@ def test_the_limits_are_those_of_the_code(told: str, where: str, name: str) -> N
     numbers = {f"({number:,})" for number in getattr(module, name)()}
     assert told in PAGE
     assert told.rpartition(" ")[2] in numbers
+
+
+def test_the_share_of_a_peer_is_that_of_the_code() -> None:
+    share = StreamLimits().share
+    selections, components = int(MAX_NARROWED * share), int(MAX_NARROWED_ITEMS * share)
+    assert f"{MAX_NARROWED} different selections at a time, of {MAX_NARROWED_ITEMS:,}" in PAGE
+    assert f"{selections} selections of {components:,} components together" in PAGE

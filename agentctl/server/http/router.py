@@ -150,7 +150,7 @@ class Router:
         own = (*STREAM_HEADERS, *warning(wanted.ignored, found.unmatched))
         if request.method == "HEAD":
             return HttpAnswer(200, CONTENT_TYPES[wanted.format], None, own)
-        full = services.count.enter(form.transport, peer)
+        full = services.count.enter(form.transport, peer, found.narrowed)
         if full is not None:
             return refusal_answer(Refusal(429, full), retry_after(5))
         now = services.clock.monotonic()
@@ -158,7 +158,7 @@ class Router:
         if found.narrowed is not None:
             found.narrowed.readers.add(subscription)
         head = _head(wanted.format, form, services.clock.now(), (*own, *always))
-        return StreamOpening(head, subscription, form, ticket, now)
+        return StreamOpening(head, subscription, form, ticket, now, found.narrowed)
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
         """Where a request goes, or why no route takes it."""

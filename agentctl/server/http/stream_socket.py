@@ -9,6 +9,7 @@ from typing import Optional
 
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.server.fanout.entry import Encode
+from agentctl.server.fanout.narrowing import NarrowedChannel
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.http.deadlines import NEVER
 from agentctl.server.http.sockets import NOT_NOW
@@ -54,6 +55,8 @@ class StreamOpening(NamedTuple):
     form: StreamFormat
     ticket: bytes
     began_at: float
+    narrowed: Optional[NarrowedChannel] = None
+    """What its place in the count goes with."""
 
 
 class Gone(Exception):
@@ -70,6 +73,7 @@ class StreamSocket:
         "form",
         "interest",
         "made_at",
+        "narrowed",
         "peer",
         "pending",
         "queued",
@@ -92,6 +96,7 @@ class StreamSocket:
         self.peer = peer
         self.ticket = opening.ticket
         self.began_at = opening.began_at
+        self.narrowed = opening.narrowed
         self.ending = False
         """It gets no more events: what is pending is its last."""
         self.surplus = 0

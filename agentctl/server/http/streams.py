@@ -221,5 +221,5 @@ class OpenStreams:
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(reader.sock)
         self._deadlines.drop(reader)
-        self._count.leave(reader.form.transport, reader.peer)
+        self._count.leave(reader.form.transport, reader.peer, reader.narrowed)
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,8 +19,10 @@ from agentctl.server.fanout import narrowing
 from agentctl.server.fanout.channels import channels_of
 from agentctl.server.fanout.narrowing import IDLE_S, MAX_NARROWED, NarrowedChannel
 from agentctl.server.fanout.subscription import Subscription
+from agentctl.server.http import acceptor
+from agentctl.server.limits import StreamCount, StreamLimits
 from tests.fakes import FakeClock
-from tests.server.http_rig import STATUS, Site
+from tests.server.http_rig import STATUS, STREAM, Site, eventually
 from tests.server.replica import Replica, item
 
 
@@ -171,6 +174,66 @@ def test_they_are_not_too_large_together(monkeypatch: pytest.MonkeyPatch) -> Non
     assert replica.broadcaster.narrowed.of("", ("[bc]",)) is None
     assert replica.broadcaster.narrowed.of("", ("c",)) is not None
     assert len(held) == 2
+
+
+def test_one_peer_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(limits=StreamLimits(per_peer=3_000))
+    site.replica.begin(item("a"))
+    with site.serve(), ExitStack() as stack:
+
+        def open_one(glob: str, form: str = "json") -> None:
+            client = stack.enter_context(site.client())
+            client.stream(f"?component={glob}&format={form}")
+
+        for number in range(30):
+            open_one(f"a{number}")
+        open_one("a7", "ndjson")
+        refused = site.get(f"{STREAM}?component=b")
+        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+        assert "one peer may read 30 different selections" in refused.json["error"]
+        assert site.streams == 31
+        assert site.errors("limit") == 1
+        assert site.get(f"{STATUS}?component=b").status == 200, "it is kept for no one"
+        open_one("*")
+        monkeypatch.setattr(acceptor, "peer_of", lambda address: "192.0.2.1")
+        for glob in ("b", "a7"):
+            open_one(glob)
+        stack.close()
+        eventually(lambda: site.streams == 0)
+        assert not site.services.count._selected, "nothing is left behind"
+
+
+def test_a_selection_is_counted_once_while_a_peer_reads_it() -> None:
+    count = StreamCount(StreamLimits())
+    few = [Selection(1) for _ in range(25)]
+    for one in few:
+        assert count.enter("sse", "peer", one) is None
+    assert count.enter("sse", "peer", few[0]) is None
+    count.leave("sse", "peer", few[0])
+    assert count.enter("sse", "peer", Selection(1)) is not None, "it still reads all of them"
+    count.leave("sse", "peer", few[0])
+    assert count.enter("sse", "peer", Selection(1)) is None
+
+
+def test_one_peer_leaves_room_for_the_components_of_others() -> None:
+    count = StreamCount(StreamLimits())
+    assert count.enter("sse", "peer", Selection(80_000)) is None, "one may be as large as it is"
+    why = count.enter("sse", "peer", Selection(1))
+    assert why is not None
+    assert "or 25000 components in all" in why
+    assert count.enter("sse", "other", Selection(24_999)) is None
+    assert count.enter("sse", "other", Selection(2)) is not None
+    assert count.enter("sse", "other", Selection(1)) is None
+
+
+def test_who_may_have_all_streams_may_have_all_selections() -> None:
+    assert StreamLimits(500, 100).share == StreamLimits(500, 1_000).share == 0.25
+    assert (StreamLimits(per_peer=5_000).share, StreamLimits(per_peer=20_000).share) == (0.5, 1)
+
+
+class Selection:
+    def __init__(self, size: int) -> None:
+        self.size = size
 
 
 def test_over_http() -> None:
