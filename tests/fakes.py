@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
+from math import inf
 from typing import Callable, Optional, Union
 
 import pytest
@@ -107,8 +108,8 @@ class FakeState:
     def amiss(self) -> Sequence[Notice]:
         return ()
 
-    def next_deadline(self) -> Optional[float]:
-        return self.deadline
+    def next_deadline(self) -> float:
+        return inf if self.deadline is None else self.deadline
 
 
 class Recorder:

@@ -84,8 +84,8 @@ class Engine:
         """What else is to be said of a run that is refused, or finds nothing."""
         self._stop_code: Optional[int] = None
         self._started_at = 0.0
-        self._beat_at: Optional[float] = None
-        self._timeout_at: Optional[float] = None
+        self._beat_at = inf
+        self._timeout_at = inf
         self._quiet_until = 0.0
         self._withheld = False
         self._looked_at = 0.0
@@ -153,8 +153,8 @@ class Engine:
             due.append(self._looked_at + self._policy.look_s)
         if self._verdict is not None:
             due.append(self._verdict.deadline)
-        due += self.sources.deadlines()
-        return min((moment for moment in due if moment is not None), default=None)
+        first = min(*due, self.sources.next_deadline())
+        return first if first < inf else None
 
     def step(self, messages: Iterable[Union[Message, Stop]]) -> None:
         """Take messages in order, do what is due, and emit what follows from both."""
@@ -169,14 +169,14 @@ class Engine:
                 break
         else:
             self._note(now)
-            self.sources.look(now)
-            self._note(now)
+            if now >= self.sources.rests_until:
+                self.sources.look(now)
+                self._note(now)
         if self.outcome is not None:
             if self._stream.begun:  # what came before the end is still told
                 self._publish(now, at_once=True)
             return
-        timed_out = self._timeout_at is not None and now >= self._timeout_at
-        beats = self._beat_at is not None and now >= self._beat_at
+        timed_out, beats = now >= self._timeout_at, now >= self._beat_at
         if self._stream.begun:
             self._publish(now, at_once=timed_out or beats)
         else:
@@ -196,13 +196,12 @@ class Engine:
         """All that is queued; waits for the first message until the next deadline."""
         deadline = self.next_deadline()
         wait = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
-        batch: list[Union[Message, Stop]] = []
         try:
-            batch.append(self.inbox.get(timeout=wait))
+            batch = [self.inbox.get(timeout=wait)]
         except queue.Empty:
-            return batch
+            return []
         # Nobody else takes any: so many are there at least.
-        for _ in range(min(self.inbox.qsize(), BATCH_MAX - 1)):
+        for _ in range(min(len(self.inbox.queue), BATCH_MAX - 1)):
             batch.append(self.inbox.get_nowait())
         return batch
 
@@ -222,9 +221,9 @@ class Engine:
             error = None if isinstance(message, Alive) else self._state.apply(message)
             if error is not None:
                 self._stream.tell(Notice.of(error))
-            forgets = isinstance(message, Alive) and message.forgets
-            if message.resource_version or forgets:
+            if message.resource_version or (isinstance(message, Alive) and message.forgets):
                 health.resource_version = message.resource_version
+                self.sources.got_to[message.source] = message.resource_version
 
     def _publish(self, now: float, at_once: bool) -> None:
         """Tell what is new, unless something was told a moment ago: then a moment later.
@@ -233,7 +232,8 @@ class Engine:
         together, or not at all where it was undone.
         """
         items = self._state.items(now)
-        self.sources.tell_resync(lambda: self._stream.differs(items), now)
+        if now >= self.sources.rests_until:
+            self.sources.tell_resync(lambda: self._stream.differs(items), now)
         self._withheld = now < self._quiet_until and not at_once
         if self._withheld:
             return
@@ -263,7 +263,7 @@ class Engine:
     def _beat(self, now: float) -> None:
         """The beat is fixed from the start; what a suspended host slept through is skipped."""
         period = self._policy.heartbeat_s
-        if not period or self._beat_at is None:
+        if not period:
             return
         self._beat_at += period * (1 + (now - self._beat_at) // period)
         if self._beat_at <= now:  # rounded down
@@ -280,15 +280,15 @@ class Engine:
     def _note(self, now: float) -> None:
         """Before and after what the sources' state leads to is told: so that no reader is
         told on its own beat what was so before that, or what has yet to be told."""
-        if self._stream.begun and not self.sources.settling:
+        if self._stream.begun and (now < self.sources.rests_until or not self.sources.settling):
             missing = self._missing(now)
-            noted = [(one.cluster, one.source, one.code) for one in missing]
+            noted = [(one.cluster, one.source, one.code) for one in missing] if missing else []
             if noted != self._noted:
                 self._noted = noted
                 self._stream.beat(missing, due=False)
 
     def _missing(self, now: float) -> Sequence[Notice]:
-        down = [one.missing(now, self.sources.fallen(one)) for one in self.sources.down]
+        down = [] if now < self.sources.rests_until else self.sources.missing(now)
         return down or self._state.amiss()
 
     def _judge(self, now: float) -> None:

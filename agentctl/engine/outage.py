@@ -48,9 +48,8 @@ class ServerHealth:
     ) -> None:
         self.cluster = cluster
         self.renewal = Renewal()
-        self.resting = False
-        """The last look at it found all well; and until when nothing is due then."""
-        self.rests_until = inf
+        self.rests_until = -inf
+        """Until when nothing is due, all being well; -inf where the last look found otherwise."""
         self.members: list[SourceHealth] = []
         self._provers: list[SourceHealth] = []
         self.last_proof = 0.0

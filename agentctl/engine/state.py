@@ -43,8 +43,8 @@ class State(Protocol):
     def amiss(self) -> Sequence[Notice]:
         """What is missing at the source's own sources, for the beat."""
 
-    def next_deadline(self) -> Optional[float]:
-        """When (monotonic) items may change without any message."""
+    def next_deadline(self) -> float:
+        """When (monotonic) items may change without any message; inf for never."""
 
     def absent(self) -> str:
         """What was asked for and does not exist, as one line; empty if nothing is amiss."""

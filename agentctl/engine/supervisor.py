@@ -74,7 +74,11 @@ class Supervisor:
         self._lost = lost
         self._found = found
         self._proven = proven
+        self.rests_until = -inf
+        """Until when nothing is due, all being well; -inf where the last look found otherwise."""
         self._health = {source.name: health_of(source, policy) for source in sources}
+        self.got_to = dict.fromkeys(self._health, "")
+        """The resourceVersion of what was applied of each source; empty where it has none."""
         self._servers: dict[str, ServerHealth] = {}
         for health in self:
             name = health.stream.server
@@ -126,6 +130,10 @@ class Supervisor:
         """Those down for want of a connection, not of a permission."""
         return [health for health in self.down if health.lost]
 
+    def missing(self, now: float) -> list[Notice]:
+        """What readers are told on the beat of those that are down."""
+        return [h.missing(now, server.took(h)) for server in self._restless for h in server.down]
+
     @property
     def settling(self) -> bool:
         """There is an outage that has not been told yet."""
@@ -133,12 +141,7 @@ class Supervisor:
 
     @property
     def _restless(self) -> Iterator[ServerHealth]:
-        """Those of which the last look found anything that is not well."""
-        return (server for server in self._servers.values() if not server.resting)
-
-    def fallen(self, health: SourceHealth) -> bool:
-        """Whether it is one of those that an outage has taken and not given back."""
-        return self._server(health).took(health)
+        return (server for server in self._servers.values() if server.rests_until == -inf)
 
     def vitals(self) -> tuple[SourceVitals, ...]:
         """How each source is; for any thread, as all that is read is replaced, not changed."""
@@ -146,7 +149,7 @@ class Supervisor:
 
     def versions(self) -> dict[str, str]:
         """The resourceVersion that each source has got to, where it has one."""
-        return {one.name: one.resource_version for one in self if one.resource_version}
+        return {name: version for name, version in self.got_to.items() if version}
 
     def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin every source's first attempt."""
@@ -171,13 +174,13 @@ class Supervisor:
         """
         health = self[message.source]
         failure = message.failure
-        server = self._server(health)
-        server.resting = False
+        server = self._stirred(health)
         health.stop()
         if failure is None:
             self._done(server, health, now)
             return None
         if self._stand_ins.take_over(server, health, failure, now):
+            self.got_to[health.name] = ""
             return None
         if isinstance(failure, StreamingUnsupported):
             server.answered(health, now, Reach.WELL)
@@ -239,13 +242,13 @@ class Supervisor:
 
     def heard(self, message: Message, now: float) -> bool:
         """A sign of life; False where it does not count: a cache speaks for silent storage."""
-        health = self[message.source]
-        server = self._server(health)
-        if server.resting and isinstance(message, (Changed, Received)):
+        health = self._health[message.source]
+        rests = self._servers[health.stream.server].rests_until > -inf
+        if rests and isinstance(message, (Changed, Received)):
             # Neither speaks for another source: one that receives has none beside it.
             health.last_alive = health.heard_at = now
             return True
-        server.resting = False
+        server = self._stirred(health)
         if isinstance(message, Pending):
             server.answered(health, now, Reach.STARTS)
             health.excuse = message.reason
@@ -275,15 +278,15 @@ class Supervisor:
 
     def told_missing(self) -> None:
         """Who never answered was named on the beat: that it does is told as well."""
-        for health in self.down:
-            if not health.known:
-                self._server(health).fell(health, health.began_at, told=True)
+        for server in self._restless:
+            for health in server.down:
+                if not health.known:
+                    server.fell(health, health.began_at, told=True)
 
     def lost_history(self, message: Warned, now: float) -> None:
         """A source reads everything anew, and is told of once that is there."""
         health = self[message.source]
-        server = self._server(health)
-        server.resting = False
+        server = self._stirred(health)
         health.relists(now)
         if message.restored:  # no time in it counts: nobody could renew anything since
             self._lost(health.name, -inf, now)
@@ -300,32 +303,28 @@ class Supervisor:
         ``at_once`` tells of an outage before it has settled: there is no later.
         """
         for server in self._servers.values():
-            if server.resting and now < server.rests_until:
+            if now < server.rests_until:
                 continue
-            server.resting = False
             self._staleness.turn(server, now)
             server.renewal.look(server.members, now)
             server.look(now, at_once)
             for health in server.members:
                 health.look(self._inbox, now)
-            server.rests_until = min(self._due(server), default=inf)
-            server.resting = server.calm
+            server.rests_until = self._due(server) if server.calm else -inf
+        self.rests_until = min((one.rests_until for one in self._servers.values()), default=inf)
 
-    def deadlines(self) -> Iterator[float]:
-        """When (monotonic) ``look`` will find something due."""
-        for server in self._servers.values():
-            if not server.resting:
-                yield from self._due(server)
-            elif server.rests_until < inf:
-                yield server.rests_until
+    def next_deadline(self) -> float:
+        """When (monotonic) ``look`` will find something due; inf for never."""
+        if self.rests_until > -inf:
+            return self.rests_until
+        rest = (one.rests_until for one in self._servers.values() if one.rests_until > -inf)
+        return min((*rest, *map(self._due, self._restless)), default=inf)
 
-    def _due(self, server: ServerHealth) -> Iterator[float]:
-        yield from server.deadlines()
-        if server.renewal.due is not None:
-            yield server.renewal.due
+    def _due(self, server: ServerHealth) -> float:
+        due = [*server.deadlines(), server.renewal.due]
         for health in server.members:
-            moments = (health.retry_at, health.stream_due, self._staleness.at(server, health))
-            yield from (moment for moment in moments if moment is not None)
+            due += (health.retry_at, health.stream_due, self._staleness.at(server, health))
+        return min((moment for moment in due if moment is not None), default=inf)
 
     def _fall_back(
         self, server: ServerHealth, health: SourceHealth, failure: StreamingUnsupported, now: float
@@ -343,5 +342,8 @@ class Supervisor:
         health.start(self._inbox, now)
         return None
 
-    def _server(self, health: SourceHealth) -> ServerHealth:
-        return self._servers[health.stream.server]
+    def _stirred(self, health: SourceHealth) -> ServerHealth:
+        """Its server, of which something is to be found at the next look."""
+        server = self._servers[health.stream.server]
+        server.rests_until = self.rests_until = -inf
+        return server

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Optional
 
 from agentctl.duration import format_duration
@@ -33,9 +34,9 @@ class Verdict:
         self._blocking = "nothing is known yet"
 
     @property
-    def deadline(self) -> Optional[float]:
-        """When (monotonic) it is reached if nothing changes."""
-        return None if self._since is None else self._since + self._goal.stable_for_s
+    def deadline(self) -> float:
+        """When (monotonic) it is reached if nothing changes; inf for never."""
+        return inf if self._since is None else self._since + self._goal.stable_for_s
 
     def look(self, items: Sequence[Item], now: float, missing: str) -> Optional[Outcome]:
         """Judge a state; an outcome once the verdict is clear.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
+from math import inf
 from typing import Optional
 
 from agentctl.engine.messages import News
@@ -50,6 +51,5 @@ class ClusterStates:
         found = ((name, member.absent()) for name, member in self._members.items())
         return next((f"{name}: {text}" for name, text in found if text), "")
 
-    def next_deadline(self) -> Optional[float]:
-        due = (member.next_deadline() for member in self._members.values())
-        return min((moment for moment in due if moment is not None), default=None)
+    def next_deadline(self) -> float:
+        return min((member.next_deadline() for member in self._members.values()), default=inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.engine.messages import Change, News, Received, Replaced
@@ -118,5 +119,6 @@ class KubeState:
     def amiss(self) -> Sequence[Notice]:
         return ()
 
-    def next_deadline(self) -> Optional[float]:
-        return self._evaluator.next_recheck
+    def next_deadline(self) -> float:
+        moment = self._evaluator.next_recheck
+        return inf if moment is None else moment

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Optional
 
 from agentctl import cursor as cursors
@@ -99,8 +100,8 @@ class RemoteState:
     def absent(self) -> str:
         return ""
 
-    def next_deadline(self) -> Optional[float]:
-        return None
+    def next_deadline(self) -> float:
+        return inf
 
     def _see(self, items: dict[ItemKey, Item]) -> None:
         self._items, self._blind, self._shown = items, "", None

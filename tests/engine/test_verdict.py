@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Optional
 
 import pytest
@@ -96,7 +97,7 @@ def test_stable_for_has_to_hold_without_a_break() -> None:
     assert look(verdict, A, now=0) is None
     assert verdict.deadline == 60
     assert look(verdict, A_BAD, now=59) is None
-    assert verdict.deadline is None
+    assert verdict.deadline == inf
     assert look(verdict, A, now=61) is None
     assert look(verdict, A, now=120.9) is None
     assert look(verdict, A, now=121) == Outcome(ExitCode.OK, "healthy for 1m0s: a")
