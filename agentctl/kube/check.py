@@ -11,6 +11,7 @@ clock: the time comes with the ``Context``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from agentctl.kube.resources import Need, Resource
@@ -56,6 +57,9 @@ class Result:
     """There is nothing to be judged, which is fine: beside other checks it says nothing."""
     missing: bool = field(default=False, compare=False)
     """What it is about is not there, as it is where the component is not installed."""
+
+
+_SEVERITY = attrgetter("status.severity")
 
 
 class Context(NamedTuple):
@@ -208,21 +212,21 @@ def worst(results: Sequence[Result]) -> Result:
         return results[0]
     if not results:
         return Result(Status.HEALTHY)
-    ranked = sorted(results, key=_severity, reverse=True)
-    details: dict[str, Any] = {}
+    ranked = sorted(results, key=_SEVERITY, reverse=True)
     status = ranked[0].status
-    for result in ranked:
-        if status is not Status.UNKNOWN or result.status is status:
-            for key, value in result.details.items():
-                details.setdefault(key, value)
-    worst_ones = [one for one in ranked if one.status is status]
-    message = next((one.message for one in worst_ones if one.message), "")
-    times = [result.recheck_at for result in ranked if result.recheck_at is not None]
-    begun = [one.since for one in worst_ones if one.since]
-    # All must be well for it to be so, and one that is not is enough.
-    since = (max if status is Status.HEALTHY else min)(begun) if begun else ""
-    return Result(status, message, details, min(times) if times else None, since)
-
-
-def _severity(result: Result) -> int:
-    return result.status.severity
+    message = since = ""
+    recheck_at: Optional[float] = None
+    details: dict[str, Any] = {}
+    for one in ranked:
+        if one.recheck_at is not None and (recheck_at is None or one.recheck_at < recheck_at):
+            recheck_at = one.recheck_at
+        if one.status is status:
+            message = message or one.message
+            # All must be well for it to be so, and one that is not is enough.
+            if one.since and (not since or (one.since > since) is (status is Status.HEALTHY)):
+                since = one.since
+        elif status is Status.UNKNOWN:
+            continue
+        for key, value in one.details.items():
+            details.setdefault(key, value)
+    return Result(status, message, details, recheck_at, since)

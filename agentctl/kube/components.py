@@ -113,10 +113,6 @@ class Component:
             if all(holds(one) is not False for one in mine)
         ]
 
-    def shows(self, result: Result) -> bool:
-        """Whether it is told while that is its verdict."""
-        return self.shown and (not self.only or result.status in self.only)
-
     def is_there(self, holds: Holds) -> Optional[bool]:
         """Whether there is such a component; None where that cannot be seen."""
         return _any(self.presence, holds)

@@ -7,7 +7,7 @@ again. Of those checks and conditions only the ones are asked that have read it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -99,7 +99,7 @@ class Evaluator:
                 source = self.view.source_of(need.resource, need.namespace).spec.name
                 self._resting[source].update(self._units[index].dependents)
         self._results: dict[str, dict[str, Result]] = {name: {} for name in namespaces}
-        self._dirty: dict[int, set[str]] = {}
+        self._dirty: dict[int, set[str]] = defaultdict(set)
         """The members to be judged again, by their unit."""
         self._memos = {name: Memos(self.view) for name in namespaces}
         self._members = self._members_of(components)
@@ -109,8 +109,9 @@ class Evaluator:
             for index in range(len(self._units))
         }
         self._items: dict[Place, Item] = {}
-        self._places: list[Place] = []
         self._shown: Optional[list[Item]] = []
+        self._places: dict[Place, int] = {}
+        """Where in that list the item of each place is."""
         self._rechecks = Rechecks()
         self.gone = False
         """Whether the last evaluation took an item away."""
@@ -170,14 +171,14 @@ class Evaluator:
         """All that has been evaluated, in output order; the same list while it is the same."""
         if self._shown is None:
             known: set[ItemKey] = set()
-            self._places = []
+            self._places = {}
             self._shown = []
             for at in sorted(self._items):
                 item = self._items[at]
                 # ``each`` may have found it before.
                 if not self._members or item.key not in known:
                     known.add(item.key)
-                    self._places.append(at)
+                    self._places[at] = len(self._shown)
                     self._shown.append(item)
         return self._shown
 
@@ -193,12 +194,19 @@ class Evaluator:
             self._mark(self._resting[source])
         for index, member in self._rechecks.due(now):
             self._soil(index, member)
-        dirty, self._dirty = self._dirty, {}
+        dirty, self._dirty = self._dirty, defaultdict(set)
         judged: list[Place] = []
-        for index in sorted(dirty):
-            judged += self._judge(index, dirty[index], now)
-        shown = (self._items[at] for at in sorted(judged) if at in self._items)
-        return list({item.key: item for item in shown}.values())
+        context: Optional[Context] = None
+        for index in sorted(dirty):  # namespace by namespace
+            namespace = self._units[index].namespace
+            if context is None or context.namespace != namespace:
+                context = self.context(namespace, now)
+            judged += self._judge(index, dirty[index], context)
+        found: dict[ItemKey, Item] = {}
+        for at in sorted(judged):
+            if (item := self._items.get(at)) is not None:
+                found[item.key] = item
+        return list(found.values())
 
     def component(self, namespace: str, name: str) -> Optional[Component]:
         """The one of this name as it is now; None where there is none."""
@@ -224,29 +232,36 @@ class Evaluator:
         memo.tells[index] = partial(self._soil, index, FOUND)
         return memo
 
+    def _mark(self, units: Iterable[int]) -> None:
+        for index in units:
+            self._dirty[index].add(WHOLE)
+
     def _soil(self, index: int, member: str) -> None:
         """Have a unit judged again, or one of its members, and what follows it."""
-        self._mark((index,), member)
-        self._mark(other for other in self._units[index].dependents if other != index)
+        for other in self._units[index].dependents:
+            self._dirty[other].add(member if other == index else WHOLE)
 
-    def _mark(self, units: Iterable[int], member: str = WHOLE) -> None:
-        for index in units:
-            self._dirty.setdefault(index, set()).add(member)
-
-    def _judge(self, index: int, members: set[str], now: float) -> list[Place]:
+    def _judge(self, index: int, members: set[str], context: Context) -> list[Place]:
         """Judge a unit again, or some of its members; returns the places of their items."""
-        _, namespace, place, _ = self._units[index]
-        context = self.context(namespace, now)
+        component, namespace, place, _ = self._units[index]
         names: Iterable[str] = (WHOLE,)
         if index in self._members:
             names = self._judged_of(index, members, context)
         places = []
         for name in names:
             at = Place(place, name)
-            result = self._judge_one(self._components[index][name], namespace, at, context)
+            one = self._components[index][name]
+            result, shown = one.judge(context)
+            if not shown:
+                self._hide(at)
+                one.item = None
+            elif one.item is None or one.result != result:
+                one.item = self._item(one.component, namespace, result)
+                self._show(at, one.item)
+            one.result = result
             self._rechecks.set((index, name), result.recheck_at)
             if not name:
-                self._results[namespace][self._units[index].component.name] = result
+                self._results[namespace][component.name] = result
             places.append(at)
         return places
 
@@ -265,29 +280,13 @@ class Evaluator:
             judged[name] = self._component(index, name)
         return list(members.now) if WHOLE in dirty else {*new, *(dirty & judged.keys())}
 
-    def _judge_one(
-        self, one: JudgedComponent, namespace: str, at: Place, context: Context
-    ) -> Result:
-        """Judge a component again, and keep its item."""
-        result, shown = one.judge(context)
-        if not shown:
-            self._hide(at)
-            one.item = None
-        elif one.item is None or one.result != result:
-            one.item = self._item(one.component, namespace, result)
-            self._show(at, one.item)
-        one.result = result
-        return result
-
     def _show(self, at: Place, item: Item) -> None:
         """An item in its place. A list that was given away stays as it is."""
         if at not in self._items:
             self._shown = None
-        elif self._shown is not None:
-            index = bisect_left(self._places, at)
-            if self._places[index : index + 1] == [at]:
-                self._shown = self._shown.copy()
-                self._shown[index] = item
+        elif self._shown is not None and at in self._places:
+            self._shown = self._shown.copy()
+            self._shown[self._places[at]] = item
         self._items[at] = item
 
     def _hide(self, at: Place) -> None:
@@ -296,7 +295,10 @@ class Evaluator:
             self._shown = None
 
     def _item(self, component: Component, namespace: str, result: Result) -> Item:
-        details = {key: self._redacted(value) for key, value in result.details.items()}
+        details = dict(result.details)
+        for key, value in details.items():
+            if not isinstance(value, (int, float)):  # as most are
+                details[key] = self._redacted(value)
         if component.static:
             details["static"] = True  # verdicts leave it out
         message = self._redact(result.message)
@@ -313,8 +315,6 @@ class Evaluator:
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._redact(value)
-        if isinstance(value, (int, float)):  # most are; whether one is a Mapping is slow to say
-            return value
         if isinstance(value, (list, tuple)):
             return [self._redacted(one) for one in value]
         if isinstance(value, Mapping):

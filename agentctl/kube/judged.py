@@ -6,6 +6,7 @@ Each is asked again when what it has read is another, or it is due (``Memo``).
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
 from agentctl.debug_log import DebugLog
@@ -36,19 +37,24 @@ class Memo(Generic[T]):
         self._ask = ask
         self._view = view
         self._read: set[Read] = set()
-        self._fresh = self._told = False
+        self._due_at = -inf
+        """When (monotonic) to ask, if not told before that what it has read is another."""
+        self._told = False
         self._said: T
 
     def __call__(self, context: Context) -> T:
-        if not self._fresh or self._is_due(context.now):
+        if context.now >= self._due_at:
             self._said, read = self._view.recorded(self._ask, context)
-            self._follow(read)
-            self._fresh, self._told = True, False
+            if read != self._read:
+                self._follow(read)
+            recheck_at = getattr(self._said, "recheck_at", None)
+            self._due_at = inf if recheck_at is None else recheck_at
+            self._told = False
         return self._said
 
     def outdate(self, quietly: bool) -> None:
         """Something that it has read is another now."""
-        self._fresh = False
+        self._due_at = -inf
         if not (quietly or self._told):
             self._told = True
             for tell in self.tells.values():
@@ -62,13 +68,8 @@ class Memo(Generic[T]):
         return not self.tells
 
     def _follow(self, read: set[Read]) -> None:
-        if read != self._read:
-            self._view.follow(self, self._read, read)
-            self._read = read
-
-    def _is_due(self, now: float) -> bool:
-        recheck_at = self._said.recheck_at if isinstance(self._said, Result) else None
-        return recheck_at is not None and now >= recheck_at
+        self._view.follow(self, self._read, read)
+        self._read = read
 
 
 class Memos:
@@ -116,6 +117,8 @@ class _Gate(NamedTuple):
 
     scoped: bool
     there: Optional[bool]
+    silent: bool
+    """Whether nothing is told of it, unless something was."""
     active: tuple[Ask, ...]
 
 
@@ -142,11 +145,18 @@ class JudgedComponent:
         """The verdict now, and whether it is one to be shown."""
         if self._gate is None:
             self._gate = self._opened(context)
-        scoped, there, active = self._gate
+        scoped, there, silent, active = self._gate
         component = self.component
-        if component.is_silent(scoped, there, self.item is not None):
+        if silent and component.is_silent(scoped, there, self.item is not None):
             return Result(Status.CONFIGURED, "not there"), False
-        results = _that_count([ask(context) for ask in active])
+        results: list[Result] = []
+        apart = False
+        for ask in active:
+            one = ask(context)
+            results.append(one)
+            apart = apart or one.asked or one.early or one.nothing
+        if apart:
+            results = _that_count(results)
         result = worst(results)
         if there is None and result.status.severity > Status.UNKNOWN.severity:
             for need in component.unseen_presence(context, results):
@@ -156,7 +166,8 @@ class JudgedComponent:
             absent = there is False and (component.told or component.speaks)
             why = NOT_INSTALLED if absent else "none of its checks holds"
             result = Result(Status.CONFIGURED, why)
-        return result, component.shows(result) and not any(one.early for one in results)
+        shown = component.shown and (not component.only or result.status in component.only)
+        return result, shown and not (apart and any(one.early for one in results))
 
     def drop(self) -> None:
         """There is no such component any more."""
@@ -182,7 +193,8 @@ class JudgedComponent:
         there = component.is_there(holds) if scoped else False
         absent = there is False and (component.told or component.speaks)
         active = () if absent else component.active(holds)
-        return _Gate(scoped, there, tuple(self._asks[place] for place in active))
+        silent = component.is_silent(scoped, there, was_told=False)
+        return _Gate(scoped, there, silent, tuple(self._asks[place] for place in active))
 
 
 def _that_count(results: list[Result]) -> list[Result]:

@@ -46,8 +46,10 @@ class Rechecks:
     def due(self, now: float) -> list[Seat]:
         """Those whose moment has come; they have none then."""
         found = []
-        while (moment := self.next) is not None and moment <= now:
-            _, seat = heappop(self._heap)
-            del self._at[seat]
-            found.append(seat)
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            moment, seat = heappop(heap)
+            if self._at.get(seat) == moment:
+                del self._at[seat]
+                found.append(seat)
         return found

@@ -125,7 +125,8 @@ class SourceView:
         if cut in self.folds:
             self.folds[cut].update(key, value, listed=False)
         self.changes[cut] += 1
-        self._regroup(cut, key, before, value)
+        if self.groups:
+            self._regroup(cut, key, before, value)
         self.outdate((cut, key.name))
         self.outdate((cut, None))
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Optional
 
@@ -55,23 +55,20 @@ class KubeState:
 
     def apply(self, message: News) -> None:
         assert not isinstance(message, Received), "no server between us and the cluster"
-        parts = self._parts.get(message.source)
-        if parts is None:
-            self._take(message.source, message.changes, isinstance(message, Replaced))
-            return
-        from agentctl.kube.wide import split
+        view, parts = self._evaluator.view, self._parts.get(message.source)
+        told: Iterable[tuple[str, Sequence[Change]]] = ((message.source, message.changes),)
+        if parts is not None:
+            from agentctl.kube.wide import split
 
-        for name, changes in split(parts, message.changes):
-            self._take(name, changes, isinstance(message, Replaced))
-
-    def _take(self, name: str, changes: Sequence[Change], whole: bool) -> None:
-        view = self._evaluator.view
-        view.mark_seeing(name)
-        if whole:
-            view.replace(name, changes)
-        else:
-            view.apply(name, changes)
-        self._aim_probes(name)
+            told = split(parts, message.changes)
+        for name, changes in told:
+            if isinstance(message, Replaced):
+                view.replace(name, changes)
+            else:
+                view.mark_seeing(name)
+                view.apply(name, changes)
+            if self._probes:
+                self._aim_probes(name)
 
     def blind(self, source: str, reason: str) -> None:
         for name in self._names(source):

@@ -34,6 +34,7 @@ KIND = "workload"
 FIELDS = ("names", "labels", "kinds", "pods", "namespace", "absent", "zero")
 
 AT_ZERO = "scaled to 0"
+STUCK = "ProgressDeadlineExceeded"
 CHOICES = (Status.ERROR.value, Status.CONFIGURED.value, Status.DEGRADED.value)
 
 
@@ -125,7 +126,17 @@ class WorkloadCheck(Check):
 
     def _with_pods(self, context: Context, where: str, kind: str, workload: Workload) -> Result:
         """The workload's verdict; one that is fine is only as sure as its pods are visible."""
-        result = _with_pods(context, where, kind, workload)
+        result = judge(kind, workload, None)
+        unseen = context.view.blind(PODS, where)
+        if unseen:
+            result = worst((result, blind(unseen)))
+        elif result.status is Status.HEALTHY:
+            return Result(Status.HEALTHY, since=workload.well_since)
+        elif troubles := context.view.derive(PODS, where, cut_pod, worst_by_labels):
+            mine = [
+                one for labels, one in troubles.items() if workload.selector.matches(dict(labels))
+            ]
+            result = judge(kind, workload, min(mine, key=_by_weight, default=None))
         at_zero = workload.desired <= 0 and result.message == AT_ZERO
         return replace(result, status=self.zero) if at_zero else result
 
@@ -136,20 +147,6 @@ class WorkloadCheck(Check):
         return max(
             matching, key=lambda pair: self._with_pods(context, where, *pair).status.severity
         )
-
-
-def _with_pods(context: Context, where: str, kind: str, workload: Workload) -> Result:
-    """The workload's verdict; one that is fine is only as sure as its pods are visible."""
-    unseen = context.view.blind(PODS, where)
-    if unseen:
-        return worst((judge(kind, workload, None), blind(unseen)))
-    if judge(kind, workload, None).status is Status.HEALTHY:
-        return Result(Status.HEALTHY, since=workload.well_since)
-    troubles = context.view.derive(PODS, where, cut_pod, worst_by_labels)
-    mine = [
-        trouble for labels, trouble in troubles.items() if workload.selector.matches(dict(labels))
-    ]
-    return judge(kind, workload, min(mine, key=_by_weight, default=None))
 
 
 def _by_weight(trouble: PodTrouble) -> tuple[int, str]:
@@ -193,18 +190,18 @@ def judge(kind: str, workload: Workload, pod: Optional[PodTrouble]) -> Result:
         if kind == "daemonset":
             return Result(Status.CONFIGURED, "no node to run on", details)
         return Result(Status.ERROR, AT_ZERO, details)
-    parts = [part for part in (_shortage(workload), _rollout(workload, settled)) if part][:1]
+    said = _shortage(workload) or _rollout(workload, settled)
     if workload.deadline_exceeded:
-        parts.append("ProgressDeadlineExceeded")
-    if not parts:
+        said = f"{said}; {STUCK}" if said else STUCK
+    if not said:
         return Result(Status.HEALTHY)
     if workload.refused:
-        parts.append(workload.refused)
+        said += f"; {workload.refused}"
     elif pod is not None:
-        parts.append(f"{pod.name}: {pod.reason}")
+        said += f"; {pod.name}: {pod.reason}"
     down = available <= 0 < desired
     status = Status.ERROR if down else Status.DEGRADED
-    return Result(status, "; ".join(parts), details, since=workload.ill_since)
+    return Result(status, said, details, since=workload.ill_since)
 
 
 def _shortage(workload: Workload) -> str:
