@@ -218,9 +218,9 @@ class Engine:
         elif isinstance(message, Warned):
             self._stream.tell(Notice(health.name, message.code, message.message))
         elif self.sources.heard(message, now) and not isinstance(message, Pending):
-            error = None if isinstance(message, Alive) else self._state.apply(message)
-            if error is not None:
-                self._stream.tell(Notice.of(error))
+            notice = None if isinstance(message, Alive) else self._state.apply(message)
+            if notice is not None:
+                self._stream.tell(notice)
             if message.resource_version or (isinstance(message, Alive) and message.forgets):
                 health.resource_version = message.resource_version
                 self.sources.got_to[message.source] = message.resource_version

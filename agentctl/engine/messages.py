@@ -32,6 +32,12 @@ class Change(NamedTuple):
     values: tuple[Any, ...]
 
 
+class Odd(NamedTuple):
+    """Stands among a change's values for what cannot be read of the object."""
+
+    why: str
+
+
 @dataclass(frozen=True)
 class Alive:
     """Proof of life without news: an answer's headers, a bookmark, a clean close."""

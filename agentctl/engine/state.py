@@ -7,13 +7,13 @@ from typing import Optional, Protocol
 
 from agentctl.engine.messages import News
 from agentctl.engine.policy import Notice
-from agentctl.model import Item, StreamError
+from agentctl.model import Item
 
 
 class State(Protocol):
     """What the sources say, as items. Used by the engine's thread only."""
 
-    def apply(self, message: News) -> Optional[StreamError]:
+    def apply(self, message: News) -> Optional[Notice]:
         """Take news from a source; what rests on it can be judged again from now on.
 
         Returns what the news itself says is wrong, if that has to be told.

@@ -10,7 +10,7 @@ from typing import Optional
 from agentctl.engine.messages import News
 from agentctl.engine.policy import Notice
 from agentctl.engine.state import State
-from agentctl.model import Item, StreamError
+from agentctl.model import Item
 
 
 class ClusterStates:
@@ -22,7 +22,7 @@ class ClusterStates:
         self._parts: list[Sequence[Item]] = []
         self._items: Sequence[Item] = ()
 
-    def apply(self, message: News) -> Optional[StreamError]:
+    def apply(self, message: News) -> Optional[Notice]:
         return self._by_source[message.source].apply(message)
 
     def blind(self, source: str, reason: str) -> None:

@@ -22,6 +22,7 @@ from agentctl.kube.cuts.objects import (
 )
 from agentctl.kube.resources import CRDS, ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector
+from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass
 
 UNSET = ("hold", "drop", "only")
@@ -125,7 +126,10 @@ class CrdThere:
     def holds(self, context: Context) -> Optional[bool]:
         if context.view.blind(CRDS, ""):
             return None
-        return context.view.get(CRDS, "", cut_crd, self.crd) is not None
+        try:
+            return context.view.get(CRDS, "", cut_crd, self.crd) is not None
+        except OddObjectError:
+            return True
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class WatchDecoder:
     def decode(self, lines: Iterable[bytes], seen: Seen) -> Optional[list[Change]]:
         """The changes that lines report, in order; None when they say nothing at all.
 
-        Raises ExpiredError and ServerError for ERROR events, ServerError for a line
+        Raises ExpiredError and ServerError for ERROR events, UnreadableError for a line
         that is no event.
         """
         changes: list[Change] = []
@@ -84,7 +84,7 @@ class WatchDecoder:
                 return kind, item
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        raise ServerError(
+        raise UnreadableError(
             f"watching {self._noun}: the server sent a line that is no watch event: {line[:60]!r}"
         )
 
@@ -99,6 +99,10 @@ def status_error(status: object, noun: str) -> SourceError:
     wait = details.get("retryAfterSeconds") if isinstance(details, dict) else None
     asked = float(wait) if isinstance(wait, int) and 0 < wait <= 300 else None
     return ServerError(f"watching {noun}: {message}", asked, put_off=asked is not None)
+
+
+class UnreadableError(ServerError):
+    """A watch brought what cannot be read; the next one from there may bring it, too."""
 
 
 class LineTooLong(ValueError):
@@ -153,8 +157,8 @@ class LineSplitter:
 def parse(data: bytes) -> Any:
     """The JSON value, with ``metadata.managedFields`` 0 where they could be left out.
 
-    Raises ValueError for what is no JSON in UTF-8, RecursionError for what is nested too
-    deeply.
+    What is nested too deeply to be read is null. Raises ValueError for what is no JSON in UTF-8,
+    and may raise RecursionError for what is not even balanced.
     """
     shorter = without_managed_fields(data)
     if shorter is not data:
@@ -162,7 +166,16 @@ def parse(data: bytes) -> Any:
             return json.loads(shorter.decode("utf-8"))
         except ValueError:
             pass  # not as Kubernetes writes it: read it as it is
-    return json.loads(data.decode("utf-8"))
+        except RecursionError:
+            pass
+    try:
+        return json.loads(data.decode("utf-8"))
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+            raise
+        from agentctl.kube.deep_json import parse_deep  # one object in a million
+
+        return parse_deep(data)
 
 
 def without_managed_fields(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Check, Context, Result, blind, worst
 from agentctl.kube.components import NOT_INSTALLED, Component
 from agentctl.kube.conditions import Condition
-from agentctl.kube.source_view import Read
+from agentctl.kube.source_view import OddObjectError, Read
 from agentctl.kube.view import View
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Item, Status
@@ -208,6 +208,8 @@ def _that_count(results: list[Result]) -> list[Result]:
 def verdict(check: Check, context: Context) -> Result:
     try:
         return check.evaluate(context)
+    except OddObjectError as error:
+        return blind(str(error))
     except Exception as error:  # a broken check must not end the stream
         log.debug("check %r failed", check, exc_info=True)
         return Result(Status.UNKNOWN, f"internal error: {type(error).__name__}: {error}")

@@ -24,7 +24,7 @@ from agentctl.errors import (
     SourceError,
     StreamingUnsupported,
 )
-from agentctl.kube.decode import ExpiredError, LineSplitter, LineTooLong, WatchDecoder
+from agentctl.kube.decode import ExpiredError, LineSplitter, UnreadableError, WatchDecoder
 from agentctl.kube.reader import ApiReader, json_object, parsed_bytes, refusal
 from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.lazy_dataclass import dataclass
@@ -263,8 +263,8 @@ class ListWatch:
                 break
             try:
                 lines = splitter.feed(data)
-            except LineTooLong as error:
-                raise ServerError(f"watching {self._noun}: {error}") from None
+            except ValueError as error:  # too long
+                raise UnreadableError(f"watching {self._noun}: {error}") from None
             spoke = spoke or bool(lines)
             changes = decoder.decode(lines, self._seen(response, opened)) if lines else None
             if changes is not None:
@@ -335,9 +335,9 @@ def _parse_list(body: bytes, noun: str) -> dict[str, Any]:
             f"listing {noun}: the answer is no Kubernetes list but {body[:60]!r}; "
             "is this address an API server?"
         )
-    for item in items or ():
+    for place, item in enumerate(items or ()):
         if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
-            raise ServerError(f"listing {noun}: the answer holds something that is no object")
+            page["items"][place] = {}  # told of, and left out
     return page
 
 

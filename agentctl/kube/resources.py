@@ -255,19 +255,25 @@ class WatchSpec:
         return "" if union is None else str(union)
 
     def change(self, item: Mapping[str, Any], seen: Seen) -> Change:
-        """Cut one object for each table."""
-        metadata = item.get("metadata") or {}
-        needs = self.needs
-        if len(needs) == 1:
-            need = needs[0]
-            return Change(
-                self.key(metadata), (need.cut(item, seen) if need.matches(metadata) else None,)
-            )
-        values: list[Any] = [None] * len(self.tables)
-        for place, need in self._index.of(metadata):
-            if values[place] is None and need.matches(metadata):
-                values[place] = need.cut(item, seen)
-        return Change(self.key(metadata), tuple(values))
+        """Cut one object for each table; of what a cut cannot read it has an ``Odd``."""
+        try:
+            metadata = item["metadata"]
+            needs = self.needs
+            if len(needs) == 1:
+                need = needs[0]
+                return Change(
+                    self.key(metadata), (need.cut(item, seen) if need.matches(metadata) else None,)
+                )
+            values: list[Any] = [None] * len(self.tables)
+            for place, need in self._index.of(metadata):
+                if values[place] is None and need.matches(metadata):
+                    values[place] = need.cut(item, seen)
+            return Change(self.key(metadata), tuple(values))
+        except Exception:  # a cut that fails at one object must not take the others away
+            from agentctl.kube.odd_object import change_of
+
+            wishes = [(self.tables.index(need.cut), need.matches, need.cut) for need in self.needs]
+            return change_of(item, seen, wishes, len(self.tables))
 
     @cached_property
     def _index(self) -> NeedIndex:
@@ -280,8 +286,7 @@ class WatchSpec:
 
     def deletion(self, item: Mapping[str, Any]) -> Change:
         """The change that a DELETED event makes."""
-        metadata = item.get("metadata") or {}
-        return Change(self.key(metadata), (None,) * len(self.tables))
+        return Change(self.key(mapping(item, "metadata")), (None,) * len(self.tables))
 
     @staticmethod
     def key(metadata: Mapping[str, Any]) -> ObjectKey:

@@ -25,7 +25,7 @@ from agentctl.errors import (
     StreamingUnsupported,
 )
 from agentctl.kube.context import ClusterSource, KubeContext
-from agentctl.kube.decode import ExpiredError
+from agentctl.kube.decode import ExpiredError, UnreadableError
 from agentctl.kube.listwatch import Batch, ListWatch, TooLargeVersionError
 from agentctl.kube.readiness import Readiness
 from agentctl.kube.renewals import GIVE_UP_S, LOOK_S, newest_ended
@@ -125,6 +125,8 @@ class KubeSource(ResourceSource):
 
     _watch_refused: Optional[bool] = None
     """Whether the last watch was forbidden; None before the first answer."""
+    _unreadable_after = ""
+    """The last resourceVersion after which a watch brought what cannot be read."""
 
     def fallback(self) -> Optional[Source]:
         return KubePollSource(self._spec, self._context, self._on_change)
@@ -191,6 +193,12 @@ class KubeSource(ResourceSource):
                     self._on_change()
                 else:
                     attempt.put(Alive(self.name, attempt.epoch, version))
+        except UnreadableError as error:
+            # What was garbled on the way is not so again. What is so in the history stays so.
+            again, self._unreadable_after = self._unreadable_after == version, version
+            if again:
+                raise ExpiredError(error.message) from None
+            raise
         except ForbiddenError as error:
             judged = self._startup.judged(error, listwatch.api)
             if isinstance(judged, StartingError):

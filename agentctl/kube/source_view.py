@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, Callable, Optional, Protocol
 
-from agentctl.engine.messages import ObjectKey
+from agentctl.engine.messages import ObjectKey, Odd
 from agentctl.kube.resources import Cut, WatchSpec
 from agentctl.lazy_dataclass import dataclass, field
 
@@ -41,6 +41,10 @@ class Reader(Protocol):
         """It is; ``quietly``: what follows from that has time until it is asked."""
 
 
+class OddObjectError(Exception):
+    """An object was asked for that cannot be read."""
+
+
 class TableFold(Protocol):
     """What is worked out of a table change by change. A cut with ``fold`` makes its own."""
 
@@ -73,6 +77,8 @@ class SourceView:
     """Tables by what their values have in common, where somebody asks for that."""
     changes: dict[Cut, int] = field(default_factory=dict)
     """For each table how often what it says may have become another."""
+    odd: dict[tuple[Cut, ObjectKey], str] = field(default_factory=dict)
+    """The objects that stand in no table, as they cannot be read, and why."""
     readers: dict[Place, dict[Reader, None]] = field(default_factory=dict)
     """Who has read what. Whoever has read anything has read how the watch is."""
 
@@ -114,6 +120,8 @@ class SourceView:
 
     def put(self, cut: Cut, key: ObjectKey, value: Optional[Any]) -> bool:
         """One object's new value in a table, None for none; True if it is another."""
+        if self.odd or value.__class__ is Odd:
+            value = self._take_odd(cut, key, value)
         table = self.tables[cut]
         before = table.get(key)
         if before == value:
@@ -130,6 +138,22 @@ class SourceView:
         self.outdate((cut, key.name))
         self.outdate((cut, None))
         return True
+
+    def _take_odd(self, cut: Cut, key: ObjectKey, value: Any) -> Any:
+        """The value for its table: an odd one is remembered apart."""
+        why = value.why if isinstance(value, Odd) else ""
+        if self.odd.get((cut, key), "") != why:
+            self.odd.pop((cut, key), None)
+            if why:
+                self.odd[cut, key] = why
+            self.outdate((cut, key.name))
+        return None if why else value
+
+    def refuse_odd(self, cut: Cut, key: ObjectKey) -> None:
+        """Raises OddObjectError if this object cannot be read."""
+        why = self.odd.get((cut, key))
+        if why is not None:
+            raise OddObjectError(f"{key.name} cannot be read: {why}")
 
     def group(self, cut: Cut, group_of: Callable[[Any], object], group: object) -> Table:
         """The objects of a table of which ``group_of`` makes this."""

@@ -82,7 +82,8 @@ def cluster_state(
             at = [evaluator.view.source_of(need.resource, need.namespace) for need in needs]
             names = frozenset(one.spec.name for one in at)
             probes.append(AimedProbe(source, spec.namespace, names))
-    return KubeState(evaluator, prove or (lambda: None), probes, wide)
+    cluster = sources[0].cluster if sources else ""
+    return KubeState(evaluator, prove or (lambda: None), probes, wide, cluster)
 
 
 def _with_wide(specs: Iterable[WatchSpec], whole: Mapping[str, WideSpec]) -> Iterator[WatchSpec]:

@@ -11,7 +11,7 @@ from agentctl.engine.policy import Notice
 from agentctl.kube.check import Context
 from agentctl.kube.evaluate import Evaluator
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.model import Item
+from agentctl.model import ErrorCode, Item
 
 if TYPE_CHECKING:
     from agentctl.kube.probe_source import ProbeSource
@@ -39,9 +39,11 @@ class KubeState:
         prove: Callable[[], None] = lambda: None,
         probes: Sequence[AimedProbe] = (),
         wide: Sequence[WideSpec] = (),
+        cluster: str = "",
     ) -> None:
         """``prove`` asks for a proof that storage is alive, and returns at once; ``wide`` are
-        watches in place of several that the evaluator knows."""
+        watches in place of several that the evaluator knows; ``cluster`` is its name among
+        several."""
         self._evaluator = evaluator
         self._prove = prove
         self._probes = probes
@@ -52,8 +54,11 @@ class KubeState:
             if not probe.rests_on:
                 probe.look(evaluator)
         self._begun = False
+        self._cluster = cluster
+        self._told: set[str] = set()
+        """The sources of whose odd objects it was told."""
 
-    def apply(self, message: News) -> None:
+    def apply(self, message: News) -> Optional[Notice]:
         assert not isinstance(message, Received), "no server between us and the cluster"
         view, parts = self._evaluator.view, self._parts.get(message.source)
         told: Iterable[tuple[str, Sequence[Change]]] = ((message.source, message.changes),)
@@ -61,6 +66,7 @@ class KubeState:
             from agentctl.kube.wide import split
 
             told = split(parts, message.changes)
+        notice = None
         for name, changes in told:
             if isinstance(message, Replaced):
                 view.replace(name, changes)
@@ -69,6 +75,18 @@ class KubeState:
                 view.apply(name, changes)
             if self._probes:
                 self._aim_probes(name)
+            if view.sources[name].odd and message.source not in self._told:
+                notice = self._odd(message.source, name)
+        return notice
+
+    def _odd(self, source: str, name: str) -> Notice:
+        """What cannot be read there, which is told once."""
+        self._told.add(source)
+        (_, key), why = next(iter(self._evaluator.view.sources[name].odd.items()))
+        what = "/".join(filter(None, key)) or "an object"
+        text = f"{source}: {what} cannot be read ({why}): what is judged by it is judged without"
+        label = source[len(self._cluster) + 1 :] if self._cluster else source
+        return Notice(label, ErrorCode.SERVER, text, cluster=self._cluster)
 
     def blind(self, source: str, reason: str) -> None:
         for name in self._names(source):

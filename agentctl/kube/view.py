@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Callable, Optional, TypeVar
 
-from agentctl.engine.messages import Change, ObjectKey
+from agentctl.engine.messages import Change, ObjectKey, Odd
 from agentctl.kube.resources import Cut, Resource, WatchSpec
 from agentctl.kube.source_view import RENEWED_WITHIN_S, Read, Reader, SourceView, Table
 
@@ -68,9 +68,15 @@ class View:
         return self.source_of(resource, namespace, cut, None).tables[cut]
 
     def get(self, resource: Resource, namespace: str, cut: Cut, name: str) -> Optional[Any]:
-        """One object of a table, None if it is not there."""
+        """One object of a table, None if it is not there.
+
+        Raises OddObjectError if it is, and cannot be read.
+        """
         key = ObjectKey(namespace if resource.namespaced else "", name)
-        return self.source_of(resource, namespace, cut, name).tables[cut].get(key)
+        source = self.source_of(resource, namespace, cut, name)
+        if source.odd:
+            source.refuse_odd(cut, key)
+        return source.tables[cut].get(key)
 
     def group(
         self,
@@ -215,12 +221,16 @@ class View:
         """
         view = self.sources[source]
         fresh: dict[Cut, Table] = {cut: {} for cut in view.spec.tables}
+        odd: dict[tuple[Cut, ObjectKey], str] = {}
         for change in changes:
             for cut, value in zip(view.spec.tables, change.values):
-                if value is not None:
+                if value.__class__ is Odd:
+                    odd[cut, change.key] = value.why
+                elif value is not None:
                     fresh[cut][change.key] = value
-        differs = fresh != view.tables
+        differs = fresh != view.tables or odd != view.odd
         if differs:
+            view.odd = odd
             view.refold(fresh)
             view.tables = fresh
             view.derived.clear()

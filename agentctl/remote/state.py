@@ -50,20 +50,20 @@ class RemoteState:
         self._amiss: dict[str, StreamError] = {}
         """The last error of each cluster; of the server itself under no name."""
 
-    def apply(self, message: News) -> Optional[StreamError]:
+    def apply(self, message: News) -> Optional[Notice]:
         assert isinstance(message, Received), "not from a server"
         event = message.event
         if isinstance(event, StreamError) and event.code in PASSING and not _is_again(event):
             if event.code is ErrorCode.RECOVERED:
                 self._amiss.pop(event.cluster, None)
-            return event
+            return Notice.of(event)
         if isinstance(event, StreamError):
             before = self._amiss.get(event.cluster)
             self._amiss[event.cluster] = event
             if before is None:
-                return event
+                return Notice.of(event)
             known = (before.source, before.code) == (event.source, event.code)
-            return None if known or _is_again(event) else event
+            return None if known or _is_again(event) else Notice.of(event)
         if isinstance(event, (Snapshot, Delta)):
             self._see(fold(self._items, event))
         else:
@@ -71,7 +71,7 @@ class RemoteState:
         if len(self._items) > MAX_ITEMS:
             self._items = dict(list(self._items.items())[:MAX_ITEMS])
             text = f"the server tells of more than {MAX_ITEMS} items: the others are left out"
-            return StreamError(event.generated_at, text, ErrorCode.SERVER, SOURCE, None, "")
+            return Notice(SOURCE, ErrorCode.SERVER, text)
         return None
 
     def blind(self, source: str, reason: str) -> None:

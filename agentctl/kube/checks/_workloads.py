@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from agentctl.kube.check import NAME, Fields, fill
 from agentctl.kube.resources import WORKLOADS, Cut, Need
+from agentctl.kube.source_view import OddObjectError
 from agentctl.kube.view import View
 from agentctl.lazy_dataclass import dataclass
 
@@ -43,7 +44,10 @@ class Names:
             for kind in self.kinds:
                 if reason := view.blind(KINDS[kind], where):
                     return Found(blind=reason)
-                value = view.get(KINDS[kind], where, cut, fill(name, namespace))
+                try:
+                    value = view.get(KINDS[kind], where, cut, fill(name, namespace))
+                except OddObjectError as error:
+                    return Found(blind=str(error))
                 if value is not None:
                     return Found(kind.lower(), value)
         return Found()

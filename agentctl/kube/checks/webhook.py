@@ -21,6 +21,7 @@ from agentctl.kube.resources import (
     Need,
     Resource,
 )
+from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Status
@@ -159,12 +160,15 @@ class WebhooksThere:
 
     def holds(self, context: Context) -> bool:
         view = context.view
-        return any(
-            view.get(need.resource, "", cut_webhooks, name) is not None
-            for need in self.needs(context.namespace)
-            if not view.blind(need.resource, "")
-            for name in need.names or ()
-        )
+        try:
+            return any(
+                view.get(need.resource, "", cut_webhooks, name) is not None
+                for need in self.needs(context.namespace)
+                if not view.blind(need.resource, "")
+                for name in need.names or ()
+            )
+        except OddObjectError:
+            return True
 
 
 def _what(context: Context, where: str, one: Webhook) -> str:

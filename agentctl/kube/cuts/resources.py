@@ -92,6 +92,11 @@ class ResourceCut:
         since = _progressing_since(item, metadata) if tells else None
         return Judged(status, judged.why, since, expires, seen)
 
+    @staticmethod
+    def odd(why: str) -> Judged:
+        """What is kept of an object that it cannot read."""
+        return Judged("unknown", why)
+
     def is_about(self, item: Mapping[str, Any]) -> bool:
         """Whether the check is about an object, by its name, its labels and ``each``."""
         if self.found is not None and not self.found.is_about(item):
