@@ -34,6 +34,4 @@ def texts(item: Mapping[str, Any], key: str) -> list[str]:
 
 def number(item: Mapping[str, Any], key: str, default: int = 0) -> int:
     value = item.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= MAX_INT:
-        return default
-    return value
+    return value if type(value) is int and -MAX_INT < value < MAX_INT else default

@@ -22,6 +22,8 @@ log = DebugLog(__name__)
 
 KINDS = frozenset(("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
 
+_DECODER = json.JSONDecoder()
+
 _BEGIN = b'"managedFields":['
 _END = b']},"spec":'
 _NOTHING = b'"managedFields":0'
@@ -126,32 +128,23 @@ class LineSplitter:
 
         Raises LineTooLong when a line, finished or not, is longer than the limit.
         """
-        head, *rest = data.split(b"\n")
-        if not rest:
-            self._hold(head)
-            return []
-        self._hold(head)
-        first = b"".join(self._pieces)
-        self._pieces = []
-        self._held = 0
-        tail = rest.pop()
-        lines = [first, *rest]
-        if any(len(line) > self._limit for line in rest):
+        lines = data.split(b"\n")
+        self._held += len(lines[0])
+        if self._held > self._limit or len(max(lines, key=len)) > self._limit:
             raise LineTooLong(f"a line of more than {self._limit} bytes")
-        self._hold(tail)
+        self._pieces.append(lines[0])
+        if len(lines) == 1:
+            return []
+        lines[0] = b"".join(self._pieces)
+        tail = lines.pop()
+        self._pieces = [tail] if tail else []
+        self._held = len(tail)
         return lines
 
     @property
     def pending(self) -> int:
         """How many bytes of an unfinished line are held."""
         return self._held
-
-    def _hold(self, piece: bytes) -> None:
-        if piece:
-            self._held += len(piece)
-            if self._held > self._limit:
-                raise LineTooLong(f"a line of more than {self._limit} bytes")
-            self._pieces.append(piece)
 
 
 def parse(data: bytes) -> Any:
@@ -160,22 +153,28 @@ def parse(data: bytes) -> Any:
     What is nested too deeply to be read is null. Raises ValueError for what is no JSON in UTF-8,
     and may raise RecursionError for what is not even balanced.
     """
-    shorter = without_managed_fields(data)
-    if shorter is not data:
+    if _BEGIN in data:
         try:
-            return json.loads(shorter.decode("utf-8"))
-        except ValueError:
+            return _value(without_managed_fields(data))
+        except (ValueError, RecursionError):
             pass  # not as Kubernetes writes it: read it as it is
-        except RecursionError:
-            pass
     try:
-        return json.loads(data.decode("utf-8"))
+        return _value(data)
     except (RecursionError, ValueError) as error:
         if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
             raise
         from agentctl.kube.deep_json import parse_deep  # one object in a million
 
         return parse_deep(data)
+
+
+def _value(data: bytes) -> Any:
+    """What ``json.loads`` makes of it, by one call and not by three and two of ``re``."""
+    text = data.decode("utf-8").strip(" \t\n\r")
+    value, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return value
 
 
 def without_managed_fields(data: bytes) -> bytes:

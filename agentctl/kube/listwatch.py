@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Generator, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Optional
 
 from agentctl.clock import Clock
 from agentctl.debug_log import DebugLog
@@ -256,19 +256,18 @@ class ListWatch:
         """
         decoder = WatchDecoder(self._spec, resource_version)
         splitter = LineSplitter(self._settings.max_line_bytes)
+        server_time = response.server_time
         spoke = False
-        while True:
-            data = response.read1()
-            if not data:
-                break
+        while data := response.read1():
             try:
                 lines = splitter.feed(data)
             except ValueError as error:  # too long
                 raise UnreadableError(f"watching {self._noun}: {error}") from None
-            spoke = spoke or bool(lines)
-            changes = decoder.decode(lines, self._seen(response, opened)) if lines else None
-            if changes is not None:
-                yield Batch(tuple(changes), decoder.resource_version)
+            if lines:
+                spoke = True
+                changes = decoder.decode(lines, self._seen(server_time, opened))
+                if changes is not None:
+                    yield Batch(tuple(changes), decoder.resource_version)
             if self._clock.monotonic() >= overdue:
                 if not spoke:
                     raise DisconnectedError(
@@ -294,7 +293,7 @@ class ListWatch:
         budget = self.api.budget
         with budget.share() as share:
             with self.api.get(self._path, asked, accept, timeouts) as response:
-                seen = self._seen(response, self._clock.monotonic())
+                seen = self._seen(response.server_time, self._clock.monotonic())
                 if response.status != 200:
                     raise self._failure(response, "list")
                 body = response.read_all(settings.max_page_bytes, share=share)
@@ -318,12 +317,12 @@ class ListWatch:
             return TooLargeVersionError(failure.message, failure.retry_after)
         return failure
 
-    def _seen(self, response: Response, opened: float) -> Seen:
-        """Now, by this host's monotonic clock and by the API server's."""
+    def _seen(self, server_time: Optional[float], opened: float) -> Seen:
+        """Now, by this host's monotonic clock and by the API server's, which was that then."""
         now = self._clock.monotonic()
-        server = response.server_time
-        wall = self._clock.now().timestamp() if server is None else server + (now - opened)
-        return Seen(now, wall)
+        if server_time is None:
+            return Seen(now, self._clock.now().timestamp())
+        return Seen(now, server_time + (now - opened))
 
 
 def _parse_list(body: bytes, noun: str) -> dict[str, Any]:

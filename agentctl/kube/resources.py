@@ -193,13 +193,14 @@ class NeedIndex:
             for those in self._lists(one[1]):
                 those.append(one)
 
-    def of(self, metadata: Mapping[str, Any]) -> Iterator[tuple[int, Need]]:
-        """Those that may mean this object."""
-        yield from self._by_name.get(text(metadata, "name"), ())
-        labels = mapping(metadata, "labels")
-        for label, by_value in self._by_label.items():
-            yield from by_value.get(text(labels, label), ())
-        yield from self._others
+    def of(self, metadata: Mapping[str, Any]) -> list[tuple[int, Need]]:
+        """Those that may mean this object: certainly, where it is by name alone."""
+        found = [*self._by_name.get(text(metadata, "name"), ()), *self._others]
+        if self._by_label:
+            labels = mapping(metadata, "labels")
+            for label, by_value in self._by_label.items():
+                found += by_value.get(text(labels, label), ())
+        return found
 
     def _lists(self, need: Need) -> Iterator[list[tuple[int, Need]]]:
         """Where it is to stand."""
@@ -266,7 +267,7 @@ class WatchSpec:
                 )
             values: list[Any] = [None] * len(self.tables)
             for place, need in self._index.of(metadata):
-                if values[place] is None and need.matches(metadata):
+                if values[place] is None and (need.labels is None or need.matches(metadata)):
                     values[place] = need.cut(item, seen)
             return Change(self.key(metadata), tuple(values))
         except Exception:  # a cut that fails at one object must not take the others away

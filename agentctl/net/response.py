@@ -87,7 +87,7 @@ class Response:
         where that was it.
         """
         try:
-            data = self._read1(n)
+            data = b"" if self._ended else self._read1(n)
         except Exception as error:
             raise self._failed(error) from error
         if not data:
@@ -145,12 +145,15 @@ class Response:
 
     def _read1(self, n: int) -> bytes:
         conn, chunks = self._conn, self._chunks
-        if self._ended:
-            return b""
         if conn is None:
             raise CutShort
         if chunks is not None:
-            return self._read_chunks(conn, chunks, n)
+            while not chunks.ended:
+                if not (piece := conn.stream.read(n)):
+                    raise CutShort
+                if data := chunks.feed(piece):
+                    return data
+            return b""
         if self._left is None:
             return conn.stream.read(n)
         data = conn.stream.read(min(n, self._left)) if self._left else b""
@@ -158,17 +161,6 @@ class Response:
             raise CutShort
         self._left -= len(data)
         return data
-
-    def _read_chunks(self, conn: Connection, chunks: ChunkDecoder, n: int) -> bytes:
-        """What the next piece of a chunked body carries; b"" at its end."""
-        while not chunks.ended:
-            piece = conn.stream.read(n)
-            if not piece:
-                raise CutShort
-            data = chunks.feed(piece)
-            if data:
-                return data
-        return b""
 
     def _finish(self) -> None:
         conn = self._conn

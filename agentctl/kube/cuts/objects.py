@@ -8,7 +8,7 @@ keeps the value of an env variable. That of pods is in ``pods``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from agentctl.kube.resources import Seen
@@ -28,6 +28,7 @@ SWITCH_VALUES = ("0", "1", "true", "false")
 """Of a variable that is a switch: no other value is ever looked at."""
 
 
+_TURNED = "lastTransitionTime"
 _POD_NAME = regex(r'(?i)^pods? "[^"]*" is (?:forbidden|invalid): ')
 MAX_REFUSAL = 300
 """Characters of an API server's reason."""
@@ -119,7 +120,18 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
         mapping(item, "spec"),
         mapping(item, "status"),
     )
-    conditions = mappings(status, "conditions")
+    none: Mapping[str, Any] = {}
+    well = ill = stalled = refused = none
+    for one in reversed(mappings(status, "conditions")):  # of two of a type the first counts
+        turned = one.get("type"), one.get("status")
+        if turned == ("Available", "True"):
+            well = one
+        elif turned == ("Available", "False"):
+            ill = one
+        elif turned == ("Progressing", "False"):
+            stalled = one
+        elif turned == ("ReplicaFailure", "True"):
+            refused = one
     updated = number(status, "updatedReplicas")
     surplus = 0
     if "desiredNumberScheduled" in status:
@@ -151,35 +163,18 @@ def cut_workload(item: Mapping[str, Any], seen: Seen) -> Optional[Workload]:
         updated=updated,
         update_goal=goal,
         surplus=surplus,
-        deadline_exceeded=any(
-            condition.get("type") == "Progressing"
-            and condition.get("status") == "False"
-            and condition.get("reason") == "ProgressDeadlineExceeded"
-            for condition in conditions
-        ),
+        deadline_exceeded=stalled.get("reason") == "ProgressDeadlineExceeded",
         paused=spec.get("paused") is True,
-        refused=_refused(conditions),
-        well_since=_turned(conditions, "Available", "True"),
-        ill_since=_turned(conditions, "Available", "False")
-        or _turned(conditions, "Progressing", "False"),
+        refused=_refused(refused) if refused else "",
+        well_since=text(well, _TURNED)[:MAX_TIME],
+        ill_since=(text(ill, _TURNED) or text(stalled, _TURNED))[:MAX_TIME],
     )
 
 
-def _refused(conditions: Iterable[Mapping[str, Any]]) -> str:
+def _refused(condition: Mapping[str, Any]) -> str:
     """Of ReplicaFailure. The name of the pod that was not made is another at each try."""
-    for condition in conditions:
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            message = _POD_NAME.sub("", text(condition, "message"), count=1)[:MAX_REFUSAL]
-            return ": ".join(part for part in (text(condition, "reason"), message) if part)
-    return ""
-
-
-def _turned(conditions: Iterable[Mapping[str, Any]], kind: str, to: str) -> str:
-    """When a condition became what it is, if it is ``to``."""
-    for one in conditions:
-        if one.get("type") == kind and one.get("status") == to:
-            return text(one, "lastTransitionTime")[:MAX_TIME]
-    return ""
+    message = _POD_NAME.sub("", text(condition, "message"), count=1)[:MAX_REFUSAL]
+    return ": ".join(part for part in (text(condition, "reason"), message) if part)
 
 
 def _strategy(spec: Mapping[str, Any]) -> str:
@@ -234,17 +229,13 @@ def cut_switches(item: Mapping[str, Any], seen: Seen) -> tuple[tuple[str, str], 
     pod = mapping(mapping(mapping(item, "spec"), "template"), "spec")
     switches: dict[str, str] = {}
     for container in mappings(pod, "containers"):
-        mine = {text(entry, "name"): _literal(entry) for entry in mappings(container, "env")}
+        mine: dict[str, str] = {}
+        for entry in mappings(container, "env"):
+            mine[text(entry, "name")] = text(entry, "value")
         for name, value in mine.items():
-            if value is not None:
+            if value in SWITCH_VALUES:  # all else is nobody's business
                 switches[name] = value if switches.get(name, value) == value else ""
     return tuple(sorted(switches.items()))
-
-
-def _literal(entry: Mapping[str, Any]) -> Optional[str]:
-    """The value if it is one of a switch; None for all else, which is nobody's business."""
-    value = entry.get("value")
-    return value if isinstance(value, str) and value in SWITCH_VALUES else None
 
 
 def cut_lease(item: Mapping[str, Any], seen: Seen) -> Optional[Lease]:
