@@ -153,9 +153,10 @@ def _of_the_last(
     """Without those of an earlier object of the same name, as of a pod of a StatefulSet."""
     last: dict[str, str] = {}
     for one, about in found:
-        uid = text(about, "uid")
+        uid, uids = text(about, "uid"), one.about.uids
         # A kubelet knows its node by name alone, and says that.
-        if uid in ("", one.about.name) or last.setdefault(text(about, "apiVersion"), uid) == uid:
+        named = uid in ("", one.about.name, *uids)
+        if named or (not uids and last.setdefault(text(about, "apiVersion"), uid) == uid):
             yield one, about
 
 

@@ -152,7 +152,7 @@ def test_leases_by_pattern_are_fine_while_all_are_renewed() -> None:
 
 
 def test_some_leases_that_are_not_renewed_are_degraded_and_all_an_error() -> None:
-    found = Cluster(LEASES).has("leases", lease("controller.a", 1), lease("x.b", 90))
+    found = Cluster(LEASES, closer=CLOSER).has("leases", lease("controller.a", 1), lease("x.b", 90))
     status, message = found.says()
     assert (status, "lease x.b expired" in message) == ("degraded", True)
     found.has("leases", lease("controller.a", 60), lease("x.b", 90))

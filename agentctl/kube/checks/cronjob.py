@@ -58,12 +58,17 @@ class CronJobCheck(Check):
         if context.view.get(CRONJOBS, where, cut_cronjob, name) is None:
             remedy = f"create CronJob {name}, or say in the catalog what it is called"
             return Finding(remedy, (), {}, (kubectl(where, "get", "cronjobs"),))
-        about = [Ref("CronJob", name, where)]
+        from agentctl.kube.cuts.facts import cut_cronjob_uids, cut_run_uids
+
+        view = context.view
+        known = view.get(CRONJOBS, where, cut_cronjob_uids, name) or ()
+        about = [Ref("CronJob", name, where, known)]
         run = self._last(context, where, name)
         if run is None or not run.failure:
             return Finding("its Jobs are gone: run it by hand and see", tuple(about), {}, (look,))
         facts = {"job": run.name, "began": run.began, "failure": run.failure}
-        about.insert(0, Ref("Job", run.name, where))
+        known = view.get(JOBS, where, cut_run_uids, run.name) or ()
+        about.insert(0, Ref("Job", run.name, where, known))
         commands = (
             kubectl(where, "logs", f"job/{run.name}", "--tail=50"),
             kubectl(where, "describe", "job", run.name),

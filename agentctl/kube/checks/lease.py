@@ -109,6 +109,8 @@ class LeaseCheck(Check):
         return Result(self.absent, message if said else "", missing=True)
 
     def explain(self, context: Context, result: Result) -> Finding:
+        from agentctl.kube.cuts.facts import cut_lease_uids
+        from agentctl.kube.explain.finding import Ref
         from agentctl.kube.explain.lease import none_matches, not_renewed
 
         where = place(self.namespace, context.namespace)
@@ -120,7 +122,9 @@ class LeaseCheck(Check):
         bad.sort(key=lambda one: -judged[one].status.severity)
         name, *others = bad or names[:1]
         lease: Optional[Lease] = context.view.get(LEASES, where, cut_lease, name)
-        return not_renewed(where, name, lease, self.max_age, context.now, others[:SHOWN])
+        uids = context.view.get(LEASES, where, cut_lease_uids, name) or ()
+        about = Ref("Lease", name, where, uids)
+        return not_renewed(about, lease, self.max_age, context.now, others[:SHOWN])
 
     def _judge(self, name: str, lease: Lease, expires_at: Optional[float], now: float) -> Result:
         details = {"lease": name, "holder": lease.holder}

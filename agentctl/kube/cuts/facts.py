@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from agentctl.kube.cuts.objects import cut_crd, cut_endpoints, cut_namespace, cut_workload
+from agentctl.kube.cuts.jobs import cut_cronjob, cut_run
+from agentctl.kube.cuts.objects import (
+    cut_crd,
+    cut_endpoints,
+    cut_lease,
+    cut_namespace,
+    cut_workload,
+)
 from agentctl.kube.cuts.pods import cut_pod
 from agentctl.kube.resources import Cut, Seen
 from agentctl.kube.selectors import Labels
@@ -23,6 +30,9 @@ MAX_TEXT = 300
 MAX_CONDITIONS = 8
 MAX_CONTAINERS = 8
 MAX_UNREADY = 10
+
+MIRROR = "kubernetes.io/config.mirror"
+"""What a kubelet calls the pod of a manifest of its own: that is the uid in its events."""
 
 _REPLICASET = regex(r'[Rr]eplica ?[Ss]et "([a-z0-9.-]{1,253})"')
 
@@ -41,6 +51,7 @@ class WorkloadFacts(NamedTuple):
     conditions: tuple[ConditionFacts, ...]
     replicaset: str
     """Whose events tell why no pod could be made; known from a condition only."""
+    uids: tuple[str, ...] = ()
 
 
 class Termination(NamedTuple):
@@ -94,6 +105,8 @@ class PodFacts(NamedTuple):
     """``kind/name`` of what made it; empty if nothing did."""
     conditions: tuple[ConditionFacts, ...]
     containers: tuple[ContainerFacts, ...]
+    uids: tuple[str, ...] = ()
+    owner_uid: str = ""
 
     def to_json(self) -> JSONObject:
         out: JSONObject = {"name": self.name, "reason": self.reason}
@@ -113,17 +126,25 @@ class NamespaceFacts(NamedTuple):
 
 
 class EndpointFacts(NamedTuple):
-    """The endpoints of one slice that are not ready: (address, pod); either may be empty."""
+    """The endpoints of one slice that are not ready: (address, pod, the pod's uid); each of them
+    may be empty."""
 
     service: str
-    unready: tuple[tuple[str, str], ...]
+    unready: tuple[tuple[str, str, str], ...]
 
 
 def cut_workload_facts(item: Mapping[str, Any], seen: Seen) -> Optional[WorkloadFacts]:
     conditions = _conditions(mapping(item, "status"))
     found = (_REPLICASET.search(one.message) for one in conditions)
     name = next((match[1] for match in found if match), "")
-    return WorkloadFacts(conditions, name) if conditions else None
+    return WorkloadFacts(conditions, name, uids_of(item)) if conditions else None
+
+
+def uids_of(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """What its events may call it."""
+    metadata = mapping(item, "metadata")
+    known = (text(metadata, "uid"), text(mapping(metadata, "annotations"), MIRROR))
+    return tuple(one[:MAX_TEXT] for one in known if one)
 
 
 def cut_pod_facts(item: Mapping[str, Any], seen: Seen) -> Optional[PodFacts]:
@@ -132,7 +153,8 @@ def cut_pod_facts(item: Mapping[str, Any], seen: Seen) -> Optional[PodFacts]:
         return None
     metadata, status = mapping(item, "metadata"), mapping(item, "status")
     owners = (one for one in mappings(metadata, "ownerReferences") if one.get("controller"))
-    owner = next((f"{text(one, 'kind')}/{text(one, 'name')}" for one in owners), "")
+    maker = next(owners, {})
+    owner = f"{text(maker, 'kind')}/{text(maker, 'name')}" if maker else ""
     containers = [
         found
         for key in ("initContainerStatuses", "containerStatuses")
@@ -146,6 +168,8 @@ def cut_pod_facts(item: Mapping[str, Any], seen: Seen) -> Optional[PodFacts]:
         owner=owner[: 2 * MAX_TEXT],
         conditions=conditions,
         containers=tuple(containers[:MAX_CONTAINERS]),
+        uids=uids_of(item),
+        owner_uid=text(maker, "uid")[:MAX_TEXT],
     )
 
 
@@ -204,12 +228,27 @@ def cut_endpoint_facts(item: Mapping[str, Any], seen: Seen) -> Optional[Endpoint
             target = mapping(endpoint, "targetRef")
             pod = text(target, "name") if target.get("kind") == "Pod" else ""
             address = next(iter(_texts(endpoint.get("addresses"))), "")
-            unready.append((address, pod[:MAX_TEXT]))
+            uid = text(target, "uid") if pod else ""
+            unready.append((address, pod[:MAX_TEXT], uid[:MAX_TEXT]))
     if not unready:
         return None
     labels = mapping(mapping(item, "metadata"), "labels")
     service = text(labels, "kubernetes.io/service-name")
     return EndpointFacts(service, tuple(unready[:MAX_UNREADY]))
+
+
+def cut_lease_uids(item: Mapping[str, Any], seen: Seen) -> Optional[tuple[str, ...]]:
+    return uids_of(item) or None
+
+
+def cut_cronjob_uids(item: Mapping[str, Any], seen: Seen) -> Optional[tuple[str, ...]]:
+    return uids_of(item) or None
+
+
+def cut_run_uids(item: Mapping[str, Any], seen: Seen) -> Optional[tuple[str, ...]]:
+    """Those of a run that failed."""
+    run = cut_run(item, seen)
+    return (uids_of(item) or None) if run is not None and run.failure else None
 
 
 def _conditions(status: Mapping[str, Any]) -> tuple[ConditionFacts, ...]:
@@ -239,5 +278,8 @@ CLOSER: Mapping[Cut, Cut] = {
     cut_namespace: cut_namespace_facts,
     cut_crd: cut_crd_facts,
     cut_endpoints: cut_endpoint_facts,
+    cut_lease: cut_lease_uids,
+    cut_cronjob: cut_cronjob_uids,
+    cut_run: cut_run_uids,
 }
 """From a check's cut to the closer one over the same objects."""

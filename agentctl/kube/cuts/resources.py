@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Optional
 
-from agentctl.kube.cuts.facts import MAX_CONDITIONS, ConditionFacts
+from agentctl.kube.cuts.facts import MAX_CONDITIONS, ConditionFacts, uids_of
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.resources import Seen
 from agentctl.kube.selectors import LabelSelector
@@ -54,6 +54,7 @@ class ResourceFacts(NamedTuple):
     why: str
     conditions: tuple[ConditionFacts, ...]
     finalizers: tuple[str, ...]
+    uids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,7 @@ class ResourceFactsCut:
             tuple(told(one) for one in finalizers[:MAX_CONDITIONS] if isinstance(one, str))
             if isinstance(finalizers, list)
             else (),
+            uids_of(item),
         )
 
 

@@ -29,10 +29,13 @@ def not_ready(
     where: str,
     service: str,
     counts: Optional[tuple[int, int]],
-    unready: Sequence[tuple[str, str]],
+    unready: Sequence[tuple[str, str, str]],
     others: Sequence[str] = (),
 ) -> Finding:
-    """``counts`` is (ready, total), ``unready`` (address, pod); ``others`` are Services alike."""
+    """``counts`` is (ready, total), ``unready`` (address, pod, its uid).
+
+    ``others`` are Services alike.
+    """
     about = (Ref("Service", service, where),)
     facts: dict[str, Any] = {"others": list(others)} if others else {}
     if counts is None or not counts[1]:
@@ -47,10 +50,11 @@ def not_ready(
         )
     facts.update(ready=counts[0], endpoints=counts[1])
     # A dual-stack pod is listed once for each address family.
-    pods = list(dict.fromkeys(pod for _, pod in unready if pod))[:SHOWN]
+    pods = list(dict.fromkeys(pod for _, pod, _ in unready if pod))[:SHOWN]
+    uids = {pod: (uid,) for _, pod, uid in unready if uid}
     facts["not_ready"] = [
         {key: value for key, value in (("address", address), ("pod", pod)) if value}
-        for address, pod in unready[:SHOWN]
+        for address, pod, _ in unready[:SHOWN]
     ]
     slices = ("get", "endpointslices", "-l", f"kubernetes.io/service-name={service}")
     describe = [kubectl(where, "describe", "pod", pod) for pod in pods[:1]]
@@ -58,7 +62,7 @@ def not_ready(
     return Finding(
         f"see why {who}{' is' if pods else ''} not ready: its readiness probe fails, or it does "
         "not run",
-        (*about, *(Ref("Pod", pod, where) for pod in pods)),
+        (*about, *(Ref("Pod", pod, where, uids.get(pod, ())) for pod in pods)),
         facts,
         (*describe, kubectl(where, *slices)),
     )

@@ -16,6 +16,9 @@ class Ref(NamedTuple):
     kind: str
     name: str
     namespace: str = ""
+    uids: tuple[str, ...] = ()
+    """What events of this very object, and of none of its name before it, call it; empty where
+    that is not known."""
 
     def __str__(self) -> str:
         return f"{self.kind.lower()}/{self.name}"

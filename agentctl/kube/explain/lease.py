@@ -26,15 +26,14 @@ def none_matches(where: str, globs: Sequence[str]) -> Finding:
 
 
 def not_renewed(
-    where: str,
-    name: str,
+    ref: Ref,
     lease: Optional[Lease],
     max_age: Optional[float],
     now: float,
     others: Sequence[str] = (),
 ) -> Finding:
     """For one lease; ``others`` are those that are not renewed either. Monotonic seconds."""
-    about = (Ref("Lease", name, where),)
+    name, where, about = ref.name, ref.namespace, (ref,)
     facts: dict[str, Any] = {"lease": name}
     if others:
         facts["others"] = list(others)

@@ -52,7 +52,8 @@ def reasons(check: Any, context: Context) -> Finding:
     refs = []
     for key, standing in worst:
         facts = _facts(check, context, key)
-        refs.append(Ref(_kind(name, facts), key.name, key.namespace))
+        uids = facts.uids if facts is not None else ()
+        refs.append(Ref(_kind(name, facts), key.name, key.namespace, uids))
         rows.append(_row(key, standing, facts))
     key, standing = worst[0]
     describe = kubectl(key.namespace, "describe", name, key.name)

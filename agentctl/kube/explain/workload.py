@@ -47,12 +47,12 @@ def reasons(
     if len(pods) > SHOWN_PODS:
         facts["more_pods"] = len(pods) - SHOWN_PODS
     advice = _advice(where, kind, workload, pods)
-    made_by = [known.replicaset] if known and known.replicaset else []
-    made_by += [name for pod in pods if (name := _replicaset(pod))]
+    made_by = dict.fromkeys([known.replicaset] if known and known.replicaset else [], "")
+    made_by.update({name: pod.owner_uid for pod in pods if (name := _replicaset(pod))})
     about = [
-        Ref(_KINDS[kind], workload.name, where),
-        *(Ref("Pod", pod.name, where) for pod in pods[:SHOWN_PODS]),
-        *(Ref("ReplicaSet", name, where) for name in dict.fromkeys(made_by)),
+        Ref(_KINDS[kind], workload.name, where, known.uids if known else ()),
+        *(Ref("Pod", pod.name, where, pod.uids) for pod in pods[:SHOWN_PODS]),
+        *(Ref("ReplicaSet", name, where, _some(uid)) for name, uid in made_by.items()),
     ]
     return Finding(advice.remedy, tuple(about), facts, advice.commands)
 
@@ -64,6 +64,10 @@ def _pods(context: Context, where: str, workload: Workload) -> list[PodFacts]:
     table = context.view.objects(PODS, where, cut_pod_facts)
     mine = [pod for pod in table.values() if workload.selector.matches(dict(pod.labels))]
     return sorted(mine, key=lambda pod: (-pod.rank, pod.name))
+
+
+def _some(uid: str) -> tuple[str, ...]:
+    return (uid,) if uid else ()
 
 
 def _replicaset(pod: PodFacts) -> str:

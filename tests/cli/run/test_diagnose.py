@@ -424,6 +424,27 @@ def test_events_of_an_earlier_object_of_the_name_are_not_shown(cluster: Cluster)
     assert "event FailedScheduling" not in told
 
 
+def test_events_of_an_earlier_object_are_not_shown_where_the_later_has_none(
+    cluster: Cluster,
+) -> None:
+    cluster.plane.controller_crashes()
+    store = cluster.double.store
+    (event,) = [one for one in store.objects("events")[0] if CRASHING in one.key.name]
+    assert "event BackOff" in cluster.diagnose().stdout
+
+    def made_again(found: Any) -> None:
+        found["involvedObject"]["uid"] = "of-before"
+
+    store.update("events", "agents", event.key.name, made_again)
+    told = cluster.diagnose().stdout
+    assert CRASHING in told
+    assert "event BackOff" not in told
+    # A kubelet's own pods are named in events as it calls them.
+    mirror = {"annotations": {"kubernetes.io/config.mirror": "of-before"}}
+    store.update("pods", "agents", CRASHING, lambda found: found["metadata"].update(mirror))
+    assert "event BackOff" in cluster.diagnose().stdout
+
+
 def test_a_secret_in_an_event_or_a_condition_is_not_shown(cluster: Cluster) -> None:
     secret = "postgres://admin:hunter2@db/agents"
     cluster.plane.controller_crashes()
