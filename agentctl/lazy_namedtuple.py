@@ -19,6 +19,9 @@ else:
     _ENOUGH = 16
     """Instances after which it has paid to compile."""
 
+    _GLOBALS = {"_new": tuple.__new__}
+    """Of all that is compiled: less memory to look at than one for each class."""
+
     class _NamedTupleMeta(type):
         """Makes a subclass of tuple out of a class body."""
 
@@ -61,7 +64,7 @@ else:
 
     def _compiled_new(made, fields, defaults):
         names = "".join(f"{one}, " for one in fields)
-        new = eval(f"lambda _cls, {names}: _new(_cls, ({names}))", {"_new": tuple.__new__})
+        new = eval(f"lambda _cls, {names}: _new(_cls, ({names}))", _GLOBALS)
         new.__defaults__ = tuple(defaults.values())
         new.__name__ = "__new__"
         new.__qualname__ = f"{made.__qualname__}.__new__"

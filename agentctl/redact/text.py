@@ -50,7 +50,8 @@ _WORD = 32
 """Characters of the shortest token that is known by something within."""
 _STEMS = frozenset(BY_STEM)
 _LOWER_STARTS = frozenset(("sk", "xx", "0/", "1/", "2/", "10", "pa", "sa"))
-_APART = {code: " " for code in range(128) if not chr(code).isalnum()}
+_APART = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+"""For ``str.translate``: what is no letter and no digit parts words."""
 _BOUNDS = {ord(char): " " for char in "\"'`<>()[]{},;=&|\n"}
 
 
@@ -190,7 +191,7 @@ def may_hold_a_token(text: str) -> bool:
                 for family in BY_HEAD[word[:2]]:
                     if word.startswith(family.prefix):
                         return True
-    return _holds_an_odd_word(text)
+    return len(text) >= _WORD and _holds_an_odd_word(text)
 
 
 def _holds_an_odd_word(text: str) -> bool:

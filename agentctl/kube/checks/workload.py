@@ -7,6 +7,7 @@ is not fine is told with the pod that explains it best.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Optional
 
 from agentctl.engine.messages import ObjectKey
@@ -55,11 +56,15 @@ class WorkloadCheck(Check):
     absent: Status = Status.ERROR
     zero: Status = Status.ERROR
 
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self.names, self.kinds)
+
     def needs(self, namespace: str) -> tuple[Need, ...]:
         where = place(self.namespace, namespace)
         pods = Need(PODS, where, cut_pod, labels=self.pods)
         if self.labels is None:
-            return (*Names(self.names, self.kinds).needs(namespace, where, cut_workload), pods)
+            return (*self._names.needs(namespace, where, cut_workload), pods)
         workloads = (
             Need(KINDS[kind], where, cut_workload, labels=self.labels) for kind in self.kinds
         )
@@ -69,12 +74,11 @@ class WorkloadCheck(Check):
         if self.labels is not None:
             return self._by_labels(context, self.labels)
         where = place(self.namespace, context.namespace)
-        names = Names(self.names, self.kinds)
-        found = names.first(context.view, context.namespace, where, cut_workload)
+        found = self._names.first(context.view, context.namespace, where, cut_workload)
         if found.blind:
             return blind(found.blind)
         if found.value is None:
-            return Result(self.absent, names.missing(context.namespace), missing=True)
+            return Result(self.absent, self._names.missing(context.namespace), missing=True)
         return self._with_pods(context, where, found.kind, found.value)
 
     def _by_labels(self, context: Context, labels: LabelSelector) -> Result:
@@ -111,9 +115,7 @@ class WorkloadCheck(Check):
         if self.labels is not None:
             matching = self._matching(context, where, self.labels)
         else:
-            found = Names(self.names, self.kinds).first(
-                context.view, context.namespace, where, cut_workload
-            )
+            found = self._names.first(context.view, context.namespace, where, cut_workload)
             matching = [] if found.value is None else [(found.kind, found.value)]
         if not matching:
             return not_installed(self.kinds, where)
