@@ -24,6 +24,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agentctl.server.fanout.narrowing import MAX_NARROWED, MAX_NARROWED_ITEMS
+from agentctl.server.held_bytes import SHORT, TOTAL_BYTES
+from agentctl.server.http.answer import PIECES_WEIGHT
 from agentctl.server.limits import StreamLimits
 from tests.cli.program import environment
 from tests.cli.serving import ANY_PORT, Served
@@ -185,4 +187,7 @@ def test_the_share_of_a_peer_is_that_of_the_code() -> None:
     share = StreamLimits().share
     selections, components = int(MAX_NARROWED * share), int(MAX_NARROWED_ITEMS * share)
     assert f"{MAX_NARROWED} different selections at a time, of {MAX_NARROWED_ITEMS:,}" in PAGE
+    assert f"| {TOTAL_BYTES >> 20} MiB, what many share counted once |" in PAGE
+    assert f"no longer than {SHORT >> 10} KiB" in PAGE
+    assert f"counts as {PIECES_WEIGHT >> 20} MiB" in PAGE
     assert f"{selections} selections of {components:,} components together" in PAGE

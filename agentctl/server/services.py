@@ -16,6 +16,7 @@ from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.liveness import SILENT_S
+from agentctl.server.held_bytes import HeldBytes
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount
 from agentctl.server.metrics import Metrics
@@ -58,6 +59,9 @@ class Services:
 
     page: Optional[StatusPage] = None
     """The status page at ``/``; None where it is left out."""
+
+    held: HeldBytes = field(default_factory=HeldBytes)
+    """What slow readers of all transports have yet to take."""
 
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when the server is about to end: not ready, and no new streams."""

@@ -161,12 +161,12 @@ def eventually(condition: Callable[[], Any], what: str = "") -> None:
 class RawReader:
     """A client without a library: it reads only when it is told to."""
 
-    def __init__(self, port: int, streams: int = 1, grants: bool = True) -> None:
+    def __init__(self, port: int, streams: int = 1, grants: bool = True, path: str = WATCH) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE_S)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", port))
-        self.streams = GrpcStreams(WATCH, streams, b"", grants)
+        self.streams = GrpcStreams(path, streams, b"", grants)
         self.socket.sendall(bytes(self.streams.outgoing))
         self.streams.outgoing.clear()
 

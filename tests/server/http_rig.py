@@ -18,6 +18,7 @@ from agentctl.net.timed_stream import ChunkDecoder
 from agentctl.server.address import Address
 from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
+from agentctl.server.held_bytes import TOTAL_BYTES, HeldBytes
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.http.server import HttpServer
 from agentctl.server.limits import StreamCount, StreamLimits
@@ -46,6 +47,7 @@ class Site:
         limits: StreamLimits = StreamLimits(),  # noqa: B008 (a value)
         hosts: Sequence[str] = ("a",),
         origins: Sequence[str] = (),
+        held: int = TOTAL_BYTES,
     ) -> None:
         self.replica = Replica(*namespaces, clock=clock)
         self.clock: Any = self.replica.clock
@@ -61,6 +63,7 @@ class Site:
             ServerInfo("1.2.3"),
             AllowedHosts(hosts),
             CorsPolicy(origins),
+            held=HeldBytes(limits.share, held),
         )
         self.http: Any = None
 

@@ -33,6 +33,7 @@ from agentctl.server.auth import TokenGate
 from agentctl.server.cors import CorsPolicy
 from agentctl.server.fanout.channels import channels_of
 from agentctl.server.fanout.history import StatusHistory
+from agentctl.server.held_bytes import HeldBytes
 from agentctl.server.hosts import AllowedHosts
 from agentctl.server.limits import StreamCount, StreamLimits
 from agentctl.server.metrics import Metrics
@@ -84,11 +85,12 @@ def serve(args: Namespace, process: Process) -> int:
         if args.timeline and args.http is not None:
             broadcaster.history = StatusHistory(process.clock, args.timeline, found.namespaces)
         engine = found.engine(broadcaster, policy(args))
+        allowed = limits(args, process)
         services = Services(
             broadcaster=broadcaster,
             vitals=engine.vitals,
             gate=gate,
-            count=StreamCount(limits(args, process)),
+            count=StreamCount(allowed),
             metrics=Metrics(),
             clock=process.clock,
             info=ServerInfo(__version__),
@@ -97,6 +99,7 @@ def serve(args: Namespace, process: Process) -> int:
             page=None if args.no_ui else StatusPage(args.frame_ancestor),
             probes=lambda: [one.context.probes for one in found.clusters],
             rests_on=rests_on(found),
+            held=HeldBytes(allowed.share),
             give_up=lambda: engine.stop(ExitCode.INTERNAL),
         )
         listeners = bind(args, services, tls)

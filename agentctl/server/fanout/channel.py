@@ -59,8 +59,14 @@ class _Step(NamedTuple):
 class StatusNow(NamedTuple):
     """The state, and what is wrong with our knowing it: one error a cluster."""
 
-    snapshot: Snapshot
+    entry: Entry
+    """Of the snapshot."""
     errors: tuple[StreamError, ...]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        assert isinstance(self.entry.event, Snapshot)
+        return self.entry.event
 
 
 class Channel:
@@ -201,10 +207,9 @@ class Channel:
         with self._lock:
             if not self.begun:
                 return None
-            snapshot = self._snapshot_entry(now).event
+            entry = self._snapshot_entry(now)
             errors = self._liveness.errors(now, self._cursor)
-        assert isinstance(snapshot, Snapshot)
-        return StatusNow(snapshot, errors)
+        return StatusNow(entry, errors)
 
     def open(
         self, since: Optional[str], follow_only: bool, now: float, patient: bool

@@ -60,6 +60,11 @@ class Subscription:
     def channel(self) -> Channel:
         return self._channel
 
+    @property
+    def waiting(self) -> Optional[Entry]:
+        """What it begins with, if that is known."""
+        return self._first[0] if self._first else None
+
     def take(self, now: float) -> Optional[Entry]:
         """The next entry for this reader; None if there is none now."""
         if self._place is None and not self._open(now):

@@ -20,7 +20,15 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from agentctl.server.auth import TokenGate
-from agentctl.server.grpc.calls import AdmittedCall, CallClass, CallTimeouts, Refused, Send
+from agentctl.server.grpc.calls import (
+    AdmittedCall,
+    CallClass,
+    CallTimeouts,
+    Refused,
+    Send,
+    peer_key,
+)
+from agentctl.server.held_bytes import HeldBytes
 from agentctl.server.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -33,8 +41,11 @@ M = TypeVar("M", bound=Message)
 class Admission(grpc.GenericRpcHandler):
     """All of a server's methods, behind its gate. Methods are added before it starts."""
 
-    def __init__(self, gate: TokenGate, metrics: Metrics, timeouts: CallTimeouts) -> None:
+    def __init__(
+        self, gate: TokenGate, metrics: Metrics, timeouts: CallTimeouts, held: HeldBytes
+    ) -> None:
         self.gate = gate
+        self.held = held
         self.metrics = metrics
         self.timeouts = timeouts
         self._methods: dict[str, tuple[CallClass, grpc.RpcMethodHandler[Any, Any]]] = {}
@@ -170,8 +181,23 @@ class _Answer(_Method):
         self._begin(context)
         with _Telling(self._admission, context):
             answer: Message = self._handle(_only(requests, self._request))
-            return answer.SerializeToString()
+            data = answer.SerializeToString()
+            self._hold(context, data)
+            return data
         return b""
+
+    def _hold(self, context: grpc.ServicerContext, data: bytes) -> None:
+        """Count an answer until its client has it, or the call is over."""
+        held, peer, size = self._admission.held, peer_key(context.peer()), len(data)
+        if not held.fits(peer, data, size):
+            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, held.refusal, "limit")
+        held.hold(peer, data, size)
+
+        def ended() -> None:
+            held.drop(peer, data)
+
+        if not context.add_callback(ended):
+            ended()
 
 
 class _Stream(_Method):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Optional
+from urllib.parse import unquote
 
 import grpc
 
@@ -109,3 +110,12 @@ class AdmittedCall(NamedTuple):
     context: grpc.ServicerContext
     ticket: Ticket
     """What it showed, for the gate."""
+
+
+def peer_key(peer: str) -> str:
+    """The address in what grpc calls a peer (``ipv4:192.0.2.1:5678``, ``ipv6:[::1]:5678``)."""
+    scheme, _, rest = peer.partition(":")
+    if scheme not in ("ipv4", "ipv6"):
+        return peer
+    host = unquote(rest).rpartition(":")[0].strip("[]")
+    return host[len("::ffff:") :] if host.startswith("::ffff:") and "." in host else host

@@ -64,7 +64,7 @@ class GrpcServer:
     ) -> None:
         self._services = services
         timeouts = CallTimeouts(services.clock, services.metrics)
-        self._admission = Admission(services.gate, services.metrics, timeouts)
+        self._admission = Admission(services.gate, services.metrics, timeouts, services.held)
         certificate = _Certificate(tls) if tls is not None else None
         chores = [timeouts.look, self._look_at_tokens]
         if certificate is not None:

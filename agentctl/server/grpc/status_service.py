@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import Optional, Union
-from urllib.parse import unquote
 
 import grpc
 
@@ -14,7 +13,7 @@ from agentctl.rpc import agentctl_pb2 as pb
 from agentctl.server.fanout.channel import Channel
 from agentctl.server.fanout.subscription import Subscription
 from agentctl.server.grpc.admission import Admission
-from agentctl.server.grpc.calls import AdmittedCall, CallClass, Refused, Send
+from agentctl.server.grpc.calls import AdmittedCall, CallClass, Refused, Send, peer_key
 from agentctl.server.grpc.ready_queue import Farewell, Feed, GrpcReader, Message
 from agentctl.server.grpc.sender_pool import SenderPool
 from agentctl.server.services import (
@@ -161,15 +160,6 @@ def reader_of(feed: Feed, topic: Hashable, call: AdmittedCall, send: Send) -> Gr
         send(None)
 
     return GrpcReader(feed, topic, call.ticket, send, end, context.cancel)
-
-
-def peer_key(peer: str) -> str:
-    """The address in what grpc calls a peer (``ipv4:192.0.2.1:5678``, ``ipv6:[::1]:5678``)."""
-    scheme, _, rest = peer.partition(":")
-    if scheme not in ("ipv4", "ipv6"):
-        return peer
-    host = unquote(rest).rpartition(":")[0].strip("[]")
-    return host[len("::ffff:") :] if host.startswith("::ffff:") and "." in host else host
 
 
 def _heartbeat(request: pb.WatchControlPlaneStatusRequest) -> float:

@@ -51,6 +51,7 @@ class Acceptor:
         self._clock = services.clock
         self._metrics = services.metrics
         self._give_up = services.give_up
+        self._held = services.held
         self._tls = tls
         self._router = router
         self._respond = respond
@@ -136,7 +137,9 @@ class Acceptor:
                 self._drop(first)
         now = self._clock.monotonic()
         peer = peer_of(address)
-        connection = HttpConnection(sock, peer, now, self._respond, self._router.refused)
+        connection = HttpConnection(
+            sock, peer, now, self._respond, self._router.refused, self._held
+        )
         self._connections[connection] = None
         self._selector.register(sock, connection.interest, connection)
         self._deadlines.set(connection, connection.expires)
@@ -190,6 +193,7 @@ class Acceptor:
 
     def _forget(self, connection: HttpConnection) -> None:
         self._connections.pop(connection, None)
+        connection.release()
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(connection.sock)
         self._deadlines.drop(connection)

@@ -18,6 +18,11 @@ _ECHOED = 80
 """Characters of a client's word that are told back."""
 
 
+PIECES_WEIGHT = 2 << 20
+"""That an answer in pieces counts as held, though its memory is less: each of them has a piece in
+every turn of the acceptor, and 32 are enough."""
+
+
 class HttpAnswer(NamedTuple):
     """``headers`` are those beside the body's type and length. No body: to a HEAD for what
     has no length, and with 204, which has no type either."""
@@ -29,11 +34,24 @@ class HttpAnswer(NamedTuple):
     pieces: Optional[Iterator[bytes]] = None
     """A body of no known length, in the place of the other: each of them is made when the one
     before has been taken, so that no long answer keeps others waiting."""
+    weight: int = 0
+    """Bytes that ``pieces`` keep in memory until the last of them, about."""
+
+    @property
+    def held(self) -> tuple[object, int]:
+        """What its reader has yet to take, and how large that is."""
+        if self.pieces is not None:
+            return self.pieces, self.weight
+        return self.body, len(self.body or b"")
 
 
 def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> HttpAnswer:
+    return HttpAnswer(status, JSON, json_bytes(value) + b"\n", headers)
+
+
+def json_bytes(value: Any) -> bytes:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return HttpAnswer(status, JSON, text.encode("utf-8", "replace") + b"\n", headers)
+    return text.encode("utf-8", "replace")
 
 
 def text_answer(text: str, status: int = 200, headers: Headers = ()) -> HttpAnswer:

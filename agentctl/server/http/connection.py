@@ -11,6 +11,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Optional, Union
 
 from agentctl.duration import format_duration
+from agentctl.server.held_bytes import HeldBytes
 from agentctl.server.http.answer import HttpAnswer
 from agentctl.server.http.deadlines import NEVER
 from agentctl.server.http.h11_parser import H11Parser, RequestHead
@@ -52,8 +53,11 @@ class HttpConnection:
     """Used by the acceptor's thread alone. ``advance`` does what can be done without waiting."""
 
     __slots__ = (
+        "_body",
         "_closing",
         "_drained",
+        "_held",
+        "_holding",
         "_out",
         "_parser",
         "_pieces",
@@ -78,6 +82,7 @@ class HttpConnection:
         now: float,
         respond: Callable[[RequestHead, str], Outcome],
         refuse: Callable[[Refusal], HttpAnswer],
+        held: HeldBytes,
     ) -> None:
         self.sock = sock
         self.peer = peer
@@ -93,6 +98,10 @@ class HttpConnection:
         # Made for its first bytes: thousands may connect and wait.
         self._parser: Optional[H11Parser] = None
         self._out: Optional[bytes] = None
+        self._body: Optional[bytes] = None
+        """What follows it, shared with others."""
+        self._held = held
+        self._holding: object = None
         self._sent = 0
         self._pieces: Optional[Iterator[bytes]] = None
         self._pieces_by = 0.0
@@ -116,6 +125,11 @@ class HttpConnection:
         if self.lingering:
             return self._drain()
         return self._look_for_a_request(now, today)
+
+    def release(self) -> None:
+        """Hold nothing for the client any more."""
+        self._held.drop(self.peer, self._holding)
+        self._holding = self._body = None
 
     def expire(self, now: float, today: datetime) -> int:
         """The client has had its time: tell it, if it is in the middle of a request.
@@ -187,8 +201,10 @@ class HttpConnection:
     def _say(self, answer: HttpAnswer, now: float, today: datetime, last: bool) -> None:
         assert self._parser is not None
         self._closing = last or not self._parser.clean
-        self._out = self._parser.answer(answer, today, last)
+        self._out, self._body = self._parser.answer(answer, today, last)
         self._sent = 0
+        self._holding, size = answer.held
+        self._held.hold(self.peer, self._holding, size)
         self._pieces = answer.pieces if self._parser.goes_on(answer) else None
         self._pieces_by = now + LONG_ANSWER_S
         self.expires = now + ANSWER_S
@@ -197,7 +213,9 @@ class HttpConnection:
         assert self._out is not None
         assert self._parser is not None
         try:
-            while self._sent < len(self._out):
+            while self._sent < len(self._out) or self._body is not None:
+                if self._sent == len(self._out) and self._body is not None:
+                    self._out, self._body, self._sent = self._body, None, 0
                 self._sent += self.sock.send(memoryview(self._out)[self._sent :])
         except ssl.SSLWantReadError:
             return EVENT_READ
@@ -208,6 +226,7 @@ class HttpConnection:
             self.expires = min(now + ANSWER_S, self._pieces_by)
             return AGAIN
         self._out = None
+        self.release()
         if self._closing:
             return self._linger(now)
         if not self._parser.go_on():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import Union
+from typing import Optional, Union
 
 import h11
 
@@ -15,6 +15,9 @@ from agentctl.server.http.request import Refusal
 
 MAX_HEAD = 16 * 1024
 """Of a request line with its headers."""
+
+JOINED = 16 * 1024
+"""Up to here a body is sent with its head; a longer one is not copied: many may share it."""
 
 _AROUND = len(": \r\n")
 """What is written of a header beside its name and its value."""
@@ -88,8 +91,11 @@ class H11Parser:
             return Refusal(400, f"expected HTTP/1.1, got HTTP/{request.version}")
         return request
 
-    def answer(self, answer: HttpAnswer, now: datetime, last: bool) -> bytes:
-        """The bytes of the answer to what ``next`` gave; ``last`` closes the connection.
+    def answer(
+        self, answer: HttpAnswer, now: datetime, last: bool
+    ) -> tuple[bytes, Optional[bytes]]:
+        """The bytes of the answer to what ``next`` gave, and a long body as it is, to follow
+        them; ``last`` closes the connection.
 
         Those of its pieces are made by ``piece``.
         """
@@ -108,10 +114,15 @@ class H11Parser:
         )
         data = self._http.send(response) or b""
         if self.goes_on(answer):
-            return data
-        if answer.body and not self._is_head:
-            data += self._http.send(h11.Data(data=answer.body)) or b""
-        return data + self.end()
+            return data, None
+        body = answer.body
+        if body and not self._is_head:
+            sent = self._http.send(h11.Data(data=body)) or b""
+            if len(body) > JOINED:
+                self.end()  # of no bytes, after a length
+                return data, body
+            data += sent
+        return data + self.end(), None
 
     def goes_on(self, answer: HttpAnswer) -> bool:
         """Whether the pieces of an answer are to follow its head."""

@@ -108,7 +108,7 @@ def _paths() -> Node:
             "What each component was when; 404 where none is kept.",
             _ok(timeline_types, "Warning", "Agentctl-Complete-From"),
             parameters=_TIMELINE,
-            others=(404, 429, 503),
+            others=(404, 503),
         ),
     }
     text = {TEXT: {"schema": {"type": "string"}}}
@@ -119,14 +119,18 @@ def _paths() -> Node:
     about = "200 when the first state is known and no source is lost."
     paths["/readyz"] = _route("readyz", about, _ok(ready), unwell=_ok(ready), tag="operation")
     page = {"text/plain; version=0.0.4; charset=utf-8": {"schema": {"type": "string"}}}
-    paths["/metrics"] = _route("metrics", "For Prometheus.", _ok(page), tag="operation")
+    paths["/metrics"] = _route(
+        "metrics", "For Prometheus.", _ok(page), others=(503,), tag="operation"
+    )
     itself = {JSON: {"schema": {"type": "object"}}}
-    paths["/openapi.json"] = _route("openapi", "This.", _ok(itself), tag="operation")
+    paths["/openapi.json"] = _route("openapi", "This.", _ok(itself), others=(503,), tag="operation")
     for path, kept in PATHS.items():
         content_type = TYPES[kept]
         name = path.rpartition("/")[2].replace(".", "_") or "index"
         file = _ok({content_type: {"schema": {"type": "string"}}}, *_PAGE_HEADERS)
-        paths[path] = _route(name, "A file of the status page.", file, others=(404,), tag="page")
+        paths[path] = _route(
+            name, "A file of the status page.", file, others=(404, 503), tag="page"
+        )
     return paths
 
 

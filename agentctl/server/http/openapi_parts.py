@@ -53,7 +53,10 @@ REFUSALS = {
     ),
     "HeadTooLarge": RefusalAnswer(431, "The request's line and headers are too long."),
     "ServiceUnavailable": RefusalAnswer(
-        503, "The first state is not known yet, or the server is about to end.", ("Retry-After",)
+        503,
+        "The first state is not known yet, the server is about to end, or readers have yet to take "
+        "as much as it holds for them.",
+        ("Retry-After",),
     ),
 }
 

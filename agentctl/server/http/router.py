@@ -119,7 +119,7 @@ class Router:
         if isinstance(target, RequestTarget):
             route = self._routes.open.get(target.path)
             if route is not None:
-                return route(target.query)
+                return self._held(route(target.query), peer)
         # Two such headers are one bad one.
         credentials = ", ".join(request.values(b"authorization"))
         ticket = self._services.gate.ticket(credentials)
@@ -130,7 +130,20 @@ class Router:
         if target.path == STREAM:
             return self._stream(request, target.query, peer, ticket, headers)
         route = self._routes.main.get(target.path)
-        return route(target.query) if route is not None else _nothing_here()
+        if route is None:
+            return _nothing_here()
+        answer = route(target.query)
+        # Those of health are answered whatever others hold.
+        return answer if target.path in self._routes.probe else self._held(answer, peer)
+
+    def _held(self, answer: HttpAnswer, peer: str) -> HttpAnswer:
+        """An answer that there is room for; or a refusal."""
+        return answer if self._services.held.fits(peer, *answer.held) else self._crowded()
+
+    def _crowded(self) -> HttpAnswer:
+        self._services.metrics.stream_error("limit")
+        held = self._services.held
+        return refusal_answer(Refusal(503, held.refusal), retry_after(2))
 
     def _stream(
         self, request: RequestHead, query: str, peer: str, ticket: bytes, always: Headers
@@ -155,10 +168,21 @@ class Router:
             return refusal_answer(Refusal(429, full), retry_after(5))
         now = services.clock.monotonic()
         subscription = Subscription(found.channel, now, wanted.since, wanted.heartbeat_s)
-        if found.narrowed is not None:
-            found.narrowed.readers.add(subscription)
         head = _head(wanted.format, form, services.clock.now(), (*own, *always))
-        return StreamOpening(head, subscription, form, ticket, now, found.narrowed)
+        return self._begun(
+            StreamOpening(head, subscription, form, ticket, now, found.narrowed), peer
+        )
+
+    def _begun(self, opening: StreamOpening, peer: str) -> Outcome:
+        """A stream that has its place in the count, and room for what it begins with."""
+        first = opening.subscription.waiting
+        beginning = b"" if first is None else first.encoded(opening.form.encode)
+        if not self._services.held.fits(peer, beginning, len(beginning)):
+            self._services.count.leave(opening.form.transport, peer, opening.narrowed)
+            return self._crowded()
+        if opening.narrowed is not None:
+            opening.narrowed.readers.add(opening.subscription)
+        return opening
 
     def _target(self, request: RequestHead) -> Union[RequestTarget, HttpAnswer]:
         """Where a request goes, or why no route takes it."""

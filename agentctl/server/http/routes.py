@@ -10,11 +10,17 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, Optional
 
+from agentctl.model import StreamError
 from agentctl.server.component_series import ComponentSeries
 from agentctl.server.exposition import CONTENT_TYPE, render
+from agentctl.server.fanout.channel import StatusNow
+from agentctl.server.fanout.entry import Entry
 from agentctl.server.http.answer import (
+    JSON,
+    PIECES_WEIGHT,
     HttpAnswer,
     json_answer,
+    json_bytes,
     refusal_answer,
     retry_after,
     text_answer,
@@ -26,10 +32,14 @@ from agentctl.server.http.request import Refusal, status_request, timeline_reque
 from agentctl.server.http.timeline_answer import TimelineAnswers
 from agentctl.server.page.status_page import PageFile
 from agentctl.server.services import Services
+from agentctl.wire.sse_encode import ndjson_plain
 
 ALIVE_S = 30.0
 """The engine looks at its sources each second. One that has not for so long is stuck, and
 only a restart will help."""
+
+_PAGE_WEIGHT = 100
+"""Bytes for each component that an answer of /metrics keeps until it is through: 72 and less."""
 
 Route = Callable[[str], HttpAnswer]
 """From a query to an answer."""
@@ -44,6 +54,8 @@ class Routes:
         self._since = services.clock.monotonic()
         self._components = ComponentSeries(services)
         self._described: Optional[HttpAnswer] = None
+        self._amiss: tuple[Optional[Entry], tuple[StreamError, ...], bytes] = (None, (), b"")
+        self._unready = json_answer({})
         self._timelines = TimelineAnswers(services)
         self.main: Mapping[str, Route] = {
             STATUS: self._status,
@@ -74,10 +86,20 @@ class Routes:
         if status is None:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
-        body = status.snapshot.to_json()
-        if status.errors:
-            body["errors"] = [error.to_json() for error in status.errors]
-        return json_answer(body, headers=warning(wanted.ignored, found.unmatched))
+        headers = warning(wanted.ignored, found.unmatched)
+        return HttpAnswer(200, JSON, self._body(status), headers)
+
+    def _body(self, status: StatusNow) -> bytes:
+        """The same object for all who ask in one second."""
+        whole = status.entry.encoded(ndjson_plain)
+        if not status.errors:
+            return whole
+        entry, errors, body = self._amiss
+        if entry is not status.entry or errors != status.errors:
+            told = json_bytes([error.to_json() for error in status.errors])
+            body = b'%s,"errors":%s}\n' % (whole[: -len(b"}\n")], told)
+            self._amiss = status.entry, status.errors, body
+        return body
 
     def _timeline(self, query: str) -> HttpAnswer:
         broadcaster = self._services.broadcaster
@@ -95,7 +117,11 @@ class Routes:
         body: dict[str, Any] = {"ready": not reasons}
         if reasons:
             body["reasons"] = reasons
-        return json_answer(body, 503 if reasons else 200)
+        answer = json_answer(body, 503 if reasons else 200)
+        # Of many clusters they are long: who asks again shares them.
+        if answer != self._unready:
+            self._unready = answer
+        return self._unready
 
     def _readyz_briefly(self, query: str) -> HttpAnswer:
         return text_answer("ready") if self._services.ready else text_answer("not ready", 503)
@@ -105,7 +131,9 @@ class Routes:
         own = render(self._services)
         if components.many:
             pieces = chain([own], filter(None, components.pieces()))
-            return HttpAnswer(200, CONTENT_TYPE, None, (), pieces)
+            # Beside a piece it keeps what there is to say of each component.
+            weight = max(PIECES_WEIGHT, _PAGE_WEIGHT * len(self._services.broadcaster.items))
+            return HttpAnswer(200, CONTENT_TYPE, None, (), pieces, weight)
         return HttpAnswer(200, CONTENT_TYPE, own + components.render())
 
     def _openapi(self, query: str) -> HttpAnswer:

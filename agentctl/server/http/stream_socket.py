@@ -70,7 +70,9 @@ class StreamSocket:
         "began_at",
         "due",
         "ending",
+        "farewell",
         "form",
+        "holding",
         "interest",
         "made_at",
         "narrowed",
@@ -91,6 +93,10 @@ class StreamSocket:
         """What is being written, shared with other readers; nothing more is queued."""
         self.sent = 0
         """How much of that the kernel has taken."""
+        self.holding: Optional[bytes] = None
+        """What of it is counted as held."""
+        self.farewell = b""
+        """What goes out after it."""
         self.subscription = opening.subscription
         self.form = opening.form
         self.peer = peer
@@ -127,12 +133,18 @@ class StreamSocket:
             return EVENT_WRITE
         self.pending = None
         self.sent = 0
+        if self.farewell:
+            self.pending, self.farewell = self.farewell, b""
+            return self.flush()
         return 0
 
     def end(self, milliseconds: int) -> None:
-        """Make its last words what is pending; it should stay away for so long."""
+        """Have its last words go out after what is pending; it should stay away for so long."""
         self.ending = True
-        self.pending = (self.pending or b"") + self.form.farewell(milliseconds)
+        # Apart: thousands may share what is pending.
+        self.farewell = self.form.farewell(milliseconds)
+        if self.pending is None:
+            self.pending, self.farewell = self.farewell, b""
 
     def listen(self) -> None:
         """Throw away what the peer says. Raises Gone or OSError at its end."""

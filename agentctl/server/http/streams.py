@@ -30,6 +30,10 @@ STUCK_S = 10.0
 """A write of which the kernel takes nothing for so long: its reader has stopped."""
 
 
+class Crowded(Exception):
+    """There is no room for what a reader does not take."""
+
+
 class OpenStreams:
     """Used by the writer's thread alone."""
 
@@ -37,6 +41,7 @@ class OpenStreams:
         self._clock = services.clock
         self._metrics = services.metrics
         self._count = services.count
+        self._held = services.held
         self._selector = selector
         self._readers: dict[Channel, dict[StreamSocket, None]] = {}
         self._deadlines: Deadlines[StreamSocket] = Deadlines()
@@ -67,6 +72,8 @@ class OpenStreams:
                 self._write(reader, now, lags)
             except OSError as error:
                 self._lose(reader, error)
+            except Crowded:
+                self._cut(reader)
             except Exception:
                 # A fault of ours: it must not take the other streams with it.
                 log.exception("cannot go on with a stream")
@@ -97,6 +104,8 @@ class OpenStreams:
                     others.append(reader)
             except OSError as error:
                 self._lose(reader, error)
+            except Crowded:
+                self._cut(reader)
         if lags:
             self._metrics.handed_over(lags)
         self.serve(others)
@@ -119,10 +128,9 @@ class OpenStreams:
         while (reader := self._deadlines.pop(now)) is not None:
             if reader.pending is None:
                 due.append(reader)
-            elif self._forget(reader):
-                log.debug("a reader has taken nothing for %g s: cut", STUCK_S)
-                self._metrics.stream_error("slow_reader")
-                reset(reader.sock)
+            else:
+                log.debug("a reader has taken nothing for %g s", STUCK_S)
+                self._cut(reader)
         self.serve(due)
 
     def end(self, readers: Iterable[StreamSocket], farewell: Iterable[int]) -> None:
@@ -180,6 +188,10 @@ class OpenStreams:
             sent = 0
         if sent == len(data):
             return True
+        if not self._held.fits(reader.peer, data, len(data)):
+            raise Crowded
+        self._held.hold(reader.peer, data, len(data))
+        reader.holding = data
         reader.pending, reader.sent, reader.made_at = data, sent, 0.0
         self._deadlines.set(reader, NEVER)
         return False
@@ -196,11 +208,24 @@ class OpenStreams:
             if reader.sent != before or reader.due == NEVER:
                 self._deadlines.set(reader, now + STUCK_S)
             return False
+        self._release(reader)
         reader.written_at = now
         if reader.made_at:
             lags.append(self._clock.monotonic() - reader.made_at)
             reader.made_at = 0.0
         return True
+
+    def _release(self, reader: StreamSocket) -> None:
+        if reader.holding is not None:
+            self._held.drop(reader.peer, reader.holding)
+            reader.holding = None
+
+    def _cut(self, reader: StreamSocket) -> None:
+        """A reader is too slow: it can come back, with its cursor."""
+        if self._forget(reader):
+            log.debug("a slow reader is cut")
+            self._metrics.stream_error("slow_reader")
+            reset(reader.sock)
 
     def _lose(self, reader: StreamSocket, error: Optional[Exception]) -> None:
         """The connection is gone, or cannot be gone on with."""
@@ -221,5 +246,6 @@ class OpenStreams:
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(reader.sock)
         self._deadlines.drop(reader)
+        self._release(reader)
         self._count.leave(reader.form.transport, reader.peer, reader.narrowed)
         return True

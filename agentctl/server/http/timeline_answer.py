@@ -8,7 +8,6 @@ answered meanwhile, and memory is that of one piece.
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
@@ -18,6 +17,7 @@ from agentctl.model import format_time
 from agentctl.server.fanout.history import FutureTime, HistoryWindow
 from agentctl.server.http.answer import (
     JSON,
+    PIECES_WEIGHT,
     HttpAnswer,
     refusal_answer,
     retry_after,
@@ -31,9 +31,6 @@ from agentctl.timeline.rolling import RollingRow
 
 CSV = "text/csv; charset=utf-8"
 
-MAX_AT_ONCE = 32
-"""Answers that are being read; each has its piece in every turn of the acceptor."""
-
 PIECE_WORK = 500
 """Spans and columns of a piece, give or take those of one component; some milliseconds."""
 
@@ -46,16 +43,12 @@ class TimelineAnswers:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._under_way: weakref.WeakSet[_Pieces] = weakref.WeakSet()
 
     def answer(self, wanted: TimelineRequest) -> HttpAnswer:
         history = self._services.broadcaster.history
         if history is None:
             text = "no timeline is kept here: serve with --timeline 24h"
             return refusal_answer(Refusal(404, text))
-        if len(self._under_way) >= MAX_AT_ONCE:
-            text = f"{MAX_AT_ONCE} timelines are being read: try again in a moment"
-            return refusal_answer(Refusal(429, text), retry_after(1))
         try:
             window = history.window(wanted.since, wanted.namespace, wanted.components)
         except FutureTime:
@@ -64,27 +57,13 @@ class TimelineAnswers:
             message = "the first state is not known yet; try again in a second"
             return refusal_answer(Refusal(503, message), retry_after(1))
         form = csv_pieces if wanted.format == "csv" else json_pieces
-        pieces = _Pieces(form(window, wanted.columns))
-        self._under_way.add(pieces)
+        pieces = form(window, wanted.columns)
         kind = CSV if wanted.format == "csv" else JSON
         complete = window.frame.complete_from
         headers = warning(wanted.ignored, () if window.rows else wanted.components)
         if complete is not None:
             headers += (("Agentctl-Complete-From", format_time(complete)),)
-        return HttpAnswer(200, kind, None, headers, pieces)
-
-
-class _Pieces:
-    """An iterator that can be seen to be gone."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._pieces)
+        return HttpAnswer(200, kind, None, headers, pieces, PIECES_WEIGHT)
 
 
 def json_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from agentctl.clock import SystemClock
 from agentctl.engine.policy import SourceVitals
 from agentctl.engine.stream import Notice
-from agentctl.model import ErrorCode
+from agentctl.model import ErrorCode, Item, Status
 from agentctl.rpc import agentctl_pb2, agentctl_pb2_grpc, jangar_pb2, jangar_pb2_grpc
 from agentctl.server.auth import TokenGate
 from agentctl.server.grpc.calls import REQUEST_S, CallClass, CallTimeouts
@@ -44,6 +44,7 @@ from tests.server.grpc_rig import (
     WATCH,
     Client,
     GrpcSite,
+    RawReader,
     eventually,
     failure,
 )
@@ -410,6 +411,28 @@ class TestNonsense:
                 with socket.create_connection(("127.0.0.1", site.server.port)) as sock:
                     sock.sendall(preface + data if rng.random() < 0.7 else data)
             assert client.info().version == "1.2.3"
+
+
+def test_answers_that_are_not_taken_are_held_up_to_a_share_of_bytes() -> None:
+    with GrpcSite() as site:
+        large = Item("a", "agents", Status.ERROR, "", {"x": "y" * 3_000_000})
+        site.replica.begin(large)
+        held = site.services.held
+        path = f"/{SERVICE}/GetControlPlaneStatus"
+        with RawReader(site.server.port, 20, grants=False, path=path):
+            eventually(lambda: site.counted("limit") == 15)
+            assert 15_000_000 < held.taken < 16 << 20
+            with site.client() as client:
+                code, message = failure(client.status)
+                assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+                assert "16 MiB for one peer" in message
+                assert client.info().version == "1.2.3"
+                with site.channel() as channel:
+                    assert TestHealth().check(channel, "") == SERVING
+        eventually(lambda: held.taken == 0)
+        with site.client() as client:
+            assert len(client.status().items) == 1
+        eventually(lambda: held.taken == 0)
 
 
 def test_calls_that_were_refused_or_cut_off_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

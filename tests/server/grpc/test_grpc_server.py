@@ -18,8 +18,9 @@ import pytest
 
 from agentctl.clock import SystemClock
 from agentctl.server.address import Address
+from agentctl.server.grpc.calls import peer_key
 from agentctl.server.grpc.server import GrpcServer
-from agentctl.server.grpc.status_service import ENDING, peer_key
+from agentctl.server.grpc.status_service import ENDING
 from agentctl.server.tls import ServerTls
 from agentctl.wire import grpc_contract
 from tests.fakes import FakeClock

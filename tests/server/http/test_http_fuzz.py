@@ -110,7 +110,7 @@ def test_any_bytes_in_any_split_are_a_request_a_refusal_or_not_enough(
         if isinstance(found, Refusal):
             assert found.status in (400, 431)
         now = FakeClock().now()
-        answer = parser.answer(text_answer("x"), now, last=isinstance(found, Refusal))
+        answer, _ = parser.answer(text_answer("x"), now, last=isinstance(found, Refusal))
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         if not parser.go_on():
             return

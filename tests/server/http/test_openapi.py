@@ -115,6 +115,9 @@ def ask(site: Site, method: str, target: str, headers: list[tuple[str, str]]) ->
         connection.close()
 
 
+HEALTH = ("/healthz", "/livez", "/readyz")
+
+
 def made(*, token: str = "", full: bool = False, page: bool = True, **options: Any) -> Site:
     limits = StreamLimits(0, 0) if full else StreamLimits()
     site = Site(
@@ -134,6 +137,7 @@ def sites() -> Iterator[dict[str, Site]]:
         "ending": made(),
         "amiss": made(),
         "clusters": made(),
+        "crowded": made(),
     }
     for name, site in found.items():
         if name != "early":
@@ -147,6 +151,7 @@ def sites() -> Iterator[dict[str, Site]]:
     found["amiss"].looked_at = found["amiss"].clock.monotonic()
     found["ending"].services.draining.set()
     found["full"].replica.broadcaster.narrowed._make_room = lambda: False  # type: ignore[method-assign]
+    found["crowded"].services.held.fits = lambda *_: False  # type: ignore[method-assign]
     with ExitStack() as stack:
         for site in found.values():
             stack.enter_context(site.serve())
@@ -253,6 +258,8 @@ def test_what_is_asked_rightly_is_answered_as_asked(sites: dict[str, Site], path
         ("ending", STREAM, 503),
         ("amiss", STATUS, 200),
         ("amiss", "/healthz", 503),
+        *(("crowded", path, 503) for path in PATHS if path not in HEALTH),
+        *(("crowded", path, 200) for path in HEALTH),
         ("clusters", STATUS, 400),
         ("clusters", f"{STATUS}?clusters=1", 200),
         ("clusters", f"{TIMELINE}?clusters=1&columns=3", 200),
