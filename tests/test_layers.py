@@ -25,6 +25,7 @@ LAYERS = (
     "duration",
     "backoff",
     "lenient_json",
+    "globs",
     "rules",
     "schema",
     "rpc",

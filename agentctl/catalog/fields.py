@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 from agentctl.catalog.document import Node, short
@@ -33,11 +31,9 @@ def is_object_name(text: str) -> bool:
 
 
 def _is_name_glob(text: str) -> bool:
-    try:
-        fnmatchcase("", text)
-    except re.error:  # before Python 3.10.5: a range that ends before it begins
-        return False
-    return bool(_NAME_GLOB.match(text))
+    from agentctl.globs import fault
+
+    return bool(_NAME_GLOB.match(text)) and not fault(text)
 
 
 class NodeFields:

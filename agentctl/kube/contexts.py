@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Optional
 
 from agentctl.errors import ConfigError, UsageError
+from agentctl.globs import fault
 from agentctl.kube.kubeconfig import Kubeconfig
 from agentctl.kube.overrides import Overrides
 from agentctl.lazy_namedtuple import NamedTuple
@@ -50,7 +49,7 @@ def select(
     chosen = [
         NamedContext(name, context)
         for context, name in found.items()
-        if not any(_fits(context, glob) or context == glob for glob in left_out)
+        if not any(_fits(context, glob) for glob in left_out)
     ]
     if not chosen:
         raise ConfigError(
@@ -110,16 +109,15 @@ def _meant(config: Kubeconfig, text: str) -> list[tuple[str, str]]:
 
 
 def _fits(context: str, glob: str) -> bool:
-    with suppress(re.error):  # before Python 3.10.5: a range that ends before it begins
-        return fnmatchcase(context, glob)
-    return False
+    return context == glob or (not fault(glob) and fnmatchcase(context, glob))
 
 
 def _known(config: Kubeconfig, text: str) -> list[str]:
-    if text in config.contexts or is_pattern(text):
+    if any(_fits(name, text) for name in config.contexts):
         return [text]
+    what = "matches no context" if is_pattern(text) else "no such context"
     raise ConfigError(
-        f"{config.where}: --exclude-context {text!r}: no such context "
+        f"{config.where}: --exclude-context {text!r}: {what} "
         f"(there are: {_listed(config.contexts)})"
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from agentctl.kube.check import GLOB, NAME, Check, Context, Result, blind, place
+from agentctl.globs import may_begin
+from agentctl.kube.check import NAME, Check, Context, Result, blind, place
 from agentctl.kube.cuts.found import FoundCut
 from agentctl.kube.resources import NOT_SERVED, Need, Resource
 from agentctl.kube.selectors import LabelSelector, Requirement
@@ -98,11 +99,7 @@ class Each:
 
     def may_tell(self, globs: Sequence[str]) -> bool:
         """Whether any name that it could ever have matches one of the globs."""
-        for glob in globs:
-            literal = GLOB.split(glob, maxsplit=1)[0]
-            if f"{self.noun}/".startswith(literal) or literal.startswith(f"{self.noun}/"):
-                return True
-        return False
+        return any(may_begin(glob, f"{self.noun}/") for glob in globs)
 
     def as_a_whole(self) -> Check:
         """What speaks where its objects cannot be listed, or are too many."""

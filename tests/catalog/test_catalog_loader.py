@@ -418,12 +418,10 @@ def test_select_what_is_not_there_names_what_is() -> None:
         load_default().select(["grpc", "nope*"])
 
 
-def test_a_range_that_older_pythons_raise_for_is_a_mistake_with_a_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def older(name: str, glob: str) -> bool:
-        raise re.error("bad character range b-a")
-
-    monkeypatch.setattr("agentctl.catalog.fields.fnmatchcase", older)
+@pytest.mark.parametrize("glob", ["[b-a]", "a[", "x-[!z-a]*"])
+def test_a_glob_that_can_mean_nothing_is_a_mistake_with_a_line(glob: str) -> None:
     with pytest.raises(CatalogError, match=":4: expected names of leases"):
-        of(one("{kind: lease, names: ['[b-a]']}"))
+        of(one(f"{{kind: lease, names: ['{glob}']}}"))
+    env = f"{{workload: [a], name: DB, hosts: [ok, '{glob}']}}"
+    with pytest.raises(CatalogError, match=":4: expected globs of hosts as 'hosts'"):
+        of(one(f"{{kind: probe, protocol: tcp, from_env: {env}}}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from collections.abc import Iterator
@@ -206,20 +205,21 @@ def test_a_variable_that_the_mode_does_not_use_is_told_of_by_config_view(here: A
     assert "https://host/prefix" in told["address"]
 
 
-@pytest.mark.parametrize("line", ["status [b-a]", "status --component [b-a]"])
-def test_a_glob_that_this_python_does_not_take_is_a_mistake(
-    here: Any, monkeypatch: pytest.MonkeyPatch, line: str
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("status %s", "status --component %s", "status --catalog auto --component %s"),
+        *("diagnose %s", "timeline x --component %s", "auth can-watch --component %s"),
+        "serve --source demo --component %s",
+    ],
+)
+@pytest.mark.parametrize(
+    ("glob", "says"),
+    [("[b-a]", "its range b-a ends before it begins"), ("deployment/[", "no ] ends its [")],
+)
+def test_a_glob_that_can_mean_nothing_is_a_mistake(
+    here: Any, line: str, glob: str, says: str
 ) -> None:
-    newer = fnmatch.fnmatchcase
-
-    def older(name: str, glob: str) -> bool:
-        if glob == "[b-a]":
-            raise re.error("bad character range b-a")
-        return newer(name, glob)
-
-    monkeypatch.setattr(fnmatch, "fnmatchcase", older)
-    done = here(line)
-    assert (done.code, "expected a glob such as 'runtime:*', got '[b-a]'" in done.stderr) == (
-        2,
-        True,
-    )
+    done = here(line % glob)
+    expected = f"expected a glob such as 'runtime:*', got '{glob}': {says}"
+    assert (done.code, expected in done.stderr) == (2, True), done.stderr

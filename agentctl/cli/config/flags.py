@@ -33,16 +33,11 @@ def add_color(group: argparse._ActionsContainer, text: str) -> None:
 
 def glob(text: str) -> str:
     """An argparse type: a pattern of names."""
-    import re
-    from fnmatch import fnmatchcase
+    from agentctl.globs import fault
 
-    expected = f"expected a glob such as 'runtime:*', got {text!r}"
-    if not text:
-        raise argparse.ArgumentTypeError(expected)
-    try:
-        fnmatchcase("", text)
-    except re.error as error:  # before Python 3.10.5: a range that ends before it begins
-        raise argparse.ArgumentTypeError(f"{expected}: {error}") from None
+    if bad := fault(text):
+        expected = f"expected a glob such as 'runtime:*', got {text!r}"
+        raise argparse.ArgumentTypeError(f"{expected}: {bad}" if text else expected)
     return text
 
 

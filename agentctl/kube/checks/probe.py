@@ -200,9 +200,14 @@ def _address(fields: Fields) -> Any:
     assert env is not None, "it is there"
     if env.has("name") == env.has("names"):
         raise env.fail("name", "either 'name' or 'names'")
+    from agentctl.globs import fault
+
+    hosts = env.texts("hosts")
+    if bad := next(filter(None, (fault(host.lower()) for host in hosts)), ""):
+        raise env.fail("hosts", f"globs of hosts as 'hosts' ({bad})")
     return EnvAddress(
         Names(env.names("workload"), parse_kinds(env)),
         env.texts("names") if env.has("names") else (env.text("name"),),
-        env.texts("hosts"),
+        hosts,
         env.number("port", 1, 65535) if env.has("port") else 0,
     )

@@ -135,6 +135,8 @@ def test_contexts_by_name_by_glob_and_under_a_short_name(
         (("--context", "x=prod-eu", "--context", "x=prod-us"), "would both be called 'x'"),
         (("--context", "prod-*", "--exclude-context", "prod-*"), "leaves out all"),
         (("--context", "prod-*", "--exclude-context", "nobody"), "no such context"),
+        (("--context", "prod-*", "--exclude-context", "["), "'[': matches no context"),
+        (("--context", "prod-*", "--exclude-context", "old-*"), "'old-*': matches no context"),
         (("--exclude-context", "dev"), "give that too"),
     ],
 )
