@@ -7,10 +7,12 @@ times in UTC with whole seconds, ``details`` and ``removed`` left out when empty
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from enum import Enum
 from itertools import compress, count
+from json import encoder as in_c
 from operator import is_not
 from typing import Any, Optional, Union
 
@@ -72,7 +74,8 @@ class ItemKey(NamedTuple):
     """Empty where one cluster is watched."""
 
     def to_json(self) -> JSONObject:
-        return _of_cluster(self.cluster, component=self.component, namespace=self.namespace)
+        of_cluster = {"cluster": self.cluster} if self.cluster else {}
+        return {**of_cluster, "component": self.component, "namespace": self.namespace}
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,11 @@ class Item:
         return "" if asked else self.message
 
     def to_json(self) -> JSONObject:
-        out = _of_cluster(
-            self.cluster,
-            component=self.component,
-            namespace=self.namespace,
-            status=self.status.value,
-            message=self.message,
-        )
+        out: JSONObject = {"cluster": self.cluster} if self.cluster else {}
+        out["component"] = self.component
+        out["namespace"] = self.namespace
+        out["status"] = self.status._value_
+        out["message"] = self.message
         if self.details:
             out["details"] = dict(self.details)
         return out
@@ -255,8 +256,9 @@ def replaced(before: Sequence[Item], after: Sequence[Item]) -> Optional[list[int
     if len(before) != len(after):
         return None
     places = list(compress(count(), map(is_not, before, after)))
-    if any(before[place].key != after[place].key for place in places):
-        return None
+    for place in places:
+        if before[place].key != after[place].key:
+            return None
     return places
 
 
@@ -265,7 +267,7 @@ def difference(before: Sequence[Item], after: Sequence[Item]) -> Difference:
     places = replaced(before, after)
     if places is None:
         return diff({item.key: item for item in before}, {item.key: item for item in after})
-    return Difference(tuple(after[at] for at in places if before[at] != after[at]), ())
+    return Difference(tuple([after[at] for at in places if before[at] != after[at]]), ())
 
 
 def fold(state: Mapping[ItemKey, Item], event: Event) -> dict[ItemKey, Item]:
@@ -283,9 +285,23 @@ def fold(state: Mapping[ItemKey, Item], event: Event) -> dict[ItemKey, Item]:
     return folded
 
 
-def _of_cluster(cluster: str, **keys: Any) -> JSONObject:
-    """An object whose first key is the cluster, where there is one."""
-    return {"cluster": cluster, **keys} if cluster else keys
+def json_encoder(**options: Any) -> Callable[[Any], str]:
+    """``JSONEncoder(**options).encode`` for trees, without spaces.
+
+    Its part in C is made once, not anew for each text.
+    """
+    made = json.JSONEncoder(separators=(",", ":"), check_circular=False, **options)
+    make = getattr(in_c, "c_make_encoder", None)
+    if make is None:  # an interpreter that has none
+        return made.encode
+    escape = in_c.encode_basestring_ascii if made.ensure_ascii else in_c.encode_basestring
+    how = made.sort_keys, made.skipkeys, made.allow_nan
+    parts = make(None, made.default, escape, None, ":", ",", *how)
+    return lambda value: "".join(parts(value, 0))
+
+
+json_line = json_encoder(ensure_ascii=False)
+"""The text of any JSON that is on one line."""
 
 
 def format_time(moment: datetime) -> str:
@@ -294,8 +310,9 @@ def format_time(moment: datetime) -> str:
     >>> format_time(datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc))
     '2026-01-30T18:15:00Z'
     """
-    utc = moment.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
-    return f"{utc.isoformat()}Z"  # strftime writes the year 1 as 1, not as 0001
+    utc = moment.astimezone(timezone.utc)
+    day = f"{utc.year:04}-{utc.month:02}-{utc.day:02}"  # strftime writes the year 1 as 1
+    return f"{day}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}Z"
 
 
 def parse_time(text: str) -> datetime:

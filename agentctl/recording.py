@@ -20,7 +20,7 @@ from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.model import Event, JSONObject, parse_time
+from agentctl.model import Event, JSONObject, json_line, parse_time
 from agentctl.redact import redact
 from agentctl.sanitize import harmless, name
 from agentctl.wire.statusjson import Namespaces, event_in, object_of
@@ -187,8 +187,7 @@ def _reason(error: Exception) -> str:
 
 
 def _line(data: JSONObject) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace") + b"\n"
+    return json_line(data).encode("utf-8", "replace") + b"\n"
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:

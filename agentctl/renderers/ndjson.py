@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
-from agentctl.model import Event
+from agentctl.model import Event, json_line
 from agentctl.renderers import Style, TextSink
 
 HELP = "one event a line, for programs"
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class NdjsonRenderer:
@@ -18,7 +13,7 @@ class NdjsonRenderer:
         self._out = out
 
     def emit(self, event: Event) -> None:
-        self._out.write(_ENCODER.encode(event.to_json()) + "\n")
+        self._out.write(json_line(event.to_json()) + "\n")
 
 
 def create(out: TextSink, style: Style) -> NdjsonRenderer:

@@ -6,9 +6,7 @@ U+2028 is none to either form: the WHATWG's stream ends lines at CR and LF only.
 
 from __future__ import annotations
 
-import json
-
-from agentctl.model import Event
+from agentctl.model import Event, json_line
 
 LAST_CHUNK = b"0\r\n\r\n"
 """Ends a chunked body (RFC 9112, 7.1)."""
@@ -61,5 +59,4 @@ def chunk(data: bytes) -> bytes:
 
 
 def _json(event: Event) -> bytes:
-    text = json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return json_line(event.to_json()).encode("utf-8", "replace")

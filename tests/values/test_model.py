@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agentctl import model
 from agentctl.model import (
     Delta,
     ErrorCode,
@@ -17,6 +21,8 @@ from agentctl.model import (
     Snapshot,
     Status,
     StreamError,
+    json_encoder,
+    json_line,
 )
 
 AT = datetime(2026, 1, 30, 18, 15, tzinfo=timezone.utc)
@@ -78,3 +84,40 @@ def test_severity_grows_with_how_bad_it_is() -> None:
         "degraded",
         "error",
     ]
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(), of, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(TREES)
+def test_json_on_one_line_is_what_the_standard_encoder_writes(tree: object) -> None:
+    assert json_line(tree) == json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(TREES)
+def test_an_encoder_that_is_kept_writes_what_one_made_for_the_text_would(tree: object) -> None:
+    kept = json_encoder(sort_keys=True, default=str)
+    value = [tree, AT, tree]
+    text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+    assert kept(value) == text == kept(value)
+
+
+def test_an_interpreter_without_the_part_in_c_writes_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tree = {"b": [1.5, None, "\u00e9\ud800"], "a": AT}
+    in_c = json_encoder(default=str, sort_keys=True)(tree)
+    monkeypatch.setattr(model.in_c, "c_make_encoder", None)
+    assert json_encoder(default=str, sort_keys=True)(tree) == in_c
+
+
+def test_what_is_too_deep_is_refused_as_ever() -> None:
+    deep: list[object] = []
+    for _ in range(20 * sys.getrecursionlimit()):
+        deep = [deep]
+    with pytest.raises(RecursionError):
+        json_line(deep)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 from urllib.parse import quote
 
 from agentctl.lazy_namedtuple import NamedTuple
+from agentctl.model import json_line
 from agentctl.server.cors import ALLOWED_METHODS, Headers
 from agentctl.server.http.request import Refusal
 
@@ -50,8 +50,7 @@ def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> HttpAns
 
 
 def json_bytes(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return json_line(value).encode("utf-8", "replace")
 
 
 def text_answer(text: str, status: int = 200, headers: Headers = ()) -> HttpAnswer:

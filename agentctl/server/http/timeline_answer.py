@@ -7,13 +7,12 @@ answered meanwhile, and memory is that of one piece.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
 from agentctl.lazy_dataclass import replace
-from agentctl.model import format_time
+from agentctl.model import format_time, json_line
 from agentctl.server.fanout.history import FutureTime, HistoryWindow
 from agentctl.server.http.answer import (
     JSON,
@@ -80,11 +79,11 @@ def json_pieces(window: HistoryWindow, width: int = 0) -> Iterator[bytes]:
         runs = [[state.value, count] for state, count in shown]
         return {**frame.numbers_json(row), **begun, "columns": runs}
 
-    head, tail = _text(frame.head_json())[:-1], _text(frame.tail_json())[1:]
+    head, tail = json_line(frame.head_json())[:-1], json_line(frame.tail_json())[1:]
     yield f'{head},"components":['.encode()
     separator = ""
     for rows in _portions(window, width):
-        text = ",".join([_text(component(one)) for one in rows])
+        text = ",".join([json_line(component(one)) for one in rows])
         yield (separator + text).encode("utf-8", "replace")
         separator = ","
     yield f"],{tail}\n".encode("utf-8", "replace")
@@ -122,7 +121,3 @@ def _portions(window: HistoryWindow, width: int) -> Iterator[list[RollingRow]]:
             rows, work = [], 0
     if rows:
         yield rows
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
