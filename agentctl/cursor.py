@@ -15,11 +15,13 @@ from agentctl.cursortext import (
     MAX_ITEMS,
     MAX_LENGTH,
     MAX_VERSION_BYTES,
+    PAIR_BYTES,
     SCOPE_BYTES,
     Cursor,
     CursorClock,
     ItemHashes,
     Position,
+    by_key,
     canonical,
     decode,
     digest_of,
@@ -108,18 +110,19 @@ def resume(
         return Full("damaged, or made by another version")
     if cursor.scope != scope:
         return Full("other namespaces, catalog or filter")
-    hashes = (hashed or ItemHashes()).of(items)
-    if len(hashes) != len(items):
+    hashed = hashed or ItemHashes()
+    hashes = hashed.of(items)
+    if len(hashes) != PAIR_BYTES * len(items):
         return Full("two items with one hash")
-    now = dict(zip(hashes, items))
     if cursor.digest is not None:
-        same = digest_of(hashes) == cursor.digest
+        same = hashed.digest() == cursor.digest
         return Nothing() if same else Full("the digest differs")
-    gone = [key for key in cursor.hashes if key not in now]
+    now, then = by_key(hashes), by_key(cursor.hashes)
+    gone = [key for key in then if key not in now]
     names = {key_hash(key): key for key in (*cursor.names, *known)} if gone else {}
     if any(key not in names for key in gone):
         return Full("something is gone whose name is no longer known")
-    changes = tuple(item for key, item in now.items() if cursor.hashes.get(key) != hashes[key])
+    changes = tuple(item for key, item in zip(now, items) if then.get(key) != now[key])
     removed = tuple(names[key] for key in gone)
     return Changes(changes, removed) if changes or removed else Nothing()
 

@@ -6,19 +6,19 @@ SHA-256: the same in every process, and there on hosts in FIPS mode, which BLAKE
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import struct
+from base64 import b64decode
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii
+from itertools import chain
 from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass, field
 from agentctl.lazy_namedtuple import NamedTuple
-from agentctl.model import Item, ItemKey, replaced
+from agentctl.model import Item, ItemKey, json_encoder, replaced
 
 MAX_LENGTH = 1024
 """Characters of an encoded cursor: it goes into URLs, headers and shell variables."""
@@ -33,9 +33,12 @@ MAX_VERSION_BYTES = 64
 name is longer than this."""
 
 _FORMAT = 1
+_SHA256 = hashlib.sha256()
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 SCOPE_BYTES = 8
 DIGEST_BYTES = 8
 HASH_BYTES = 4
+PAIR_BYTES = 2 * HASH_BYTES
 _CHECKSUM_BYTES = 4
 _DIGEST_FOLLOWS = 0xFF
 _MAX_NUMBER = 2**63 - 1
@@ -52,8 +55,8 @@ class Position(NamedTuple):
 class Cursor:
     """What a cursor says.
 
-    ``versions`` is the resourceVersion of each source by its name. Of ``hashes`` (key hash
-    to content hash, in the stream's order) and ``digest`` (of all of them) one is used.
+    ``versions`` is the resourceVersion of each source by its name. Of ``hashes`` (pairs of a
+    key's and a content's, in the stream's order) and ``digest`` (of all of them) one is used.
     ``all_or_none``: of several clusters the versions stand only while all of them fit, and
     make room for the hashes.
     """
@@ -61,8 +64,8 @@ class Cursor:
     position: Position
     scope: bytes
     versions: Mapping[str, str]
-    hashes: Mapping[int, int] = field(default_factory=dict)
-    digest: Optional[int] = None
+    hashes: bytes = b""
+    digest: Optional[bytes] = None
     all_or_none: bool = field(default=False, compare=False)
     names: tuple[ItemKey, ...] = ()
     """Of items that no catalog names: what is gone by then could not be told otherwise."""
@@ -81,58 +84,61 @@ class CursorClock:
 
 
 class ItemHashes:
-    """The hashes of a state's items; of the next state only those of other items are made."""
+    """The hashes of a state's items; of the next state only those of other items are made.
+
+    A pair is the hash of an item's key, and that of its content.
+    """
 
     def __init__(self) -> None:
         self.several = False
         """Whether the items are of several clusters."""
         self._items: Sequence[Item] = ()
-        self._keys: list[int] = []
-        self._known: dict[int, int] = {}
-        self._sorted: Optional[tuple[bytearray, dict[int, int]]] = None
+        self._pairs = bytearray()
+        self._sorted: Optional[tuple[bytearray, dict[bytes, int]]] = None
 
-    def of(self, items: Sequence[Item]) -> Mapping[int, int]:
-        """Key hash to content hash, in the items' order; good until it is called again."""
+    def of(self, items: Sequence[Item]) -> bytearray:
+        """A pair for each item, in their order; good until it is called again.
+
+        Fewer where two keys have one hash.
+        """
         places = replaced(self._items, items)
-        if places is None or len(self._known) != len(items):
+        if places is None or len(self._pairs) != PAIR_BYTES * len(items):
             self._make(items)
-            return self._known
+            return self._pairs
         for place in places:
-            key, content = self._keys[place], item_hash(items[place])
-            self._known[key] = content
+            start, content = PAIR_BYTES * place, item_hash(items[place])
+            self._pairs[start + HASH_BYTES : start + PAIR_BYTES] = content
             if self._sorted is not None:
-                packed, at = self._sorted
-                packed[at[key] : at[key] + HASH_BYTES] = content.to_bytes(HASH_BYTES, "big")
+                pairs, place_of = self._sorted
+                at = place_of[bytes(self._pairs[start : start + HASH_BYTES])]
+                pairs[at : at + HASH_BYTES] = content
         self._items = items
-        return self._known
+        return self._pairs
 
-    def digest(self) -> int:
+    def digest(self) -> bytes:
         """What ``digest_of`` makes of them."""
         if self._sorted is None:
-            pairs = sorted(self._known.items())
-            places = range(HASH_BYTES, 2 * HASH_BYTES * len(pairs), 2 * HASH_BYTES)
-            at = {key: place for (key, _), place in zip(pairs, places)}
-            self._sorted = bytearray(_packed(pairs)), at
+            pairs = sorted(by_key(self._pairs).items())
+            place_of = {key: PAIR_BYTES * at + HASH_BYTES for at, (key, _) in enumerate(pairs)}
+            self._sorted = bytearray(_joined(pairs)), place_of
         return _digest(self._sorted[0])
 
     def _make(self, items: Sequence[Item]) -> None:
         """All anew, but for what is known of the very same items."""
-        distinct = len(self._known) == len(self._items)
-        before = {id(item): key for item, key in zip(self._items, self._keys) if distinct}
-        keys = [before.get(id(item)) or key_hash(item.key) for item in items]
-        self._known = {
-            key: self._known[key] if id(item) in before else item_hash(item)
-            for key, item in zip(keys, items)
-        }
+        distinct = len(self._pairs) == PAIR_BYTES * len(self._items)
+        known = by_key(self._pairs).items() if distinct else ()
+        before = dict(zip(map(id, self._items), known))
+        pairs = (before.get(id(item)) or (key_hash(item.key), item_hash(item)) for item in items)
+        self._pairs = bytearray(_joined(dict(pairs).items()))
         self.several = any(item.cluster for item in items)
-        self._items, self._keys, self._sorted = items, keys, None
+        self._items, self._sorted = items, None
 
 
 def make(
     position: Position,
     scope: bytes,
     versions: Mapping[str, str],
-    items: Iterable[Item],
+    items: Sequence[Item],
     known: Optional[ItemHashes] = None,
     names: Iterable[ItemKey] = (),
 ) -> Cursor:
@@ -141,37 +147,40 @@ def make(
     ``names`` are of those items that whoever resumes may not know of.
     """
     known = known or ItemHashes()
-    hashes = known.of(items if isinstance(items, Sequence) else list(items))
-    if len(hashes) > MAX_ITEMS:
-        return Cursor(position, scope, versions, {}, known.digest(), known.several)
-    return Cursor(position, scope, versions, dict(hashes), None, known.several, tuple(names))
+    hashes = known.of(items)
+    if len(hashes) > MAX_ITEMS * PAIR_BYTES:
+        return Cursor(position, scope, versions, b"", known.digest(), known.several)
+    return Cursor(position, scope, versions, bytes(hashes), None, known.several, tuple(names))
 
 
-def key_hash(key: ItemKey) -> int:
+def key_hash(key: ItemKey) -> bytes:
     """32 bits of an item's key."""
     of_cluster = [key.cluster] if key.cluster else []
-    return _hash32(canonical([*of_cluster, key.namespace, key.component]))
+    return sha256(canonical([*of_cluster, key.namespace, key.component]))[:HASH_BYTES]
 
 
-def item_hash(item: Item) -> int:
+def item_hash(item: Item) -> bytes:
     """32 bits of what a reader sees of an item beside its key."""
-    details = _ENCODER.encode(item.lasting) if item.lasting else "{}"
-    message = encode_basestring_ascii(item.lasting_message)
-    return _hash32(f'["{item.status.value}",{message},{details}]'.encode("ascii"))
+    told = canonical([item.status._value_, item.lasting_message, item.lasting])
+    return sha256(told)[:HASH_BYTES]
 
 
-def digest_of(hashes: Mapping[int, int]) -> int:
+def by_key(pairs: Union[bytes, bytearray]) -> dict[bytes, bytes]:
+    """Key hash to content hash."""
+    return dict(struct.iter_unpack("4s4s", pairs))
+
+
+def digest_of(pairs: bytes) -> bytes:
     """64 bits of all hashes together, whatever their order."""
-    return _digest(_packed(sorted(hashes.items())))
+    return _digest(_joined(sorted(by_key(pairs).items())))
 
 
-def _packed(pairs: Iterable[tuple[int, int]]) -> bytes:
-    numbers = [number for pair in pairs for number in pair]
-    return struct.pack(f">{len(numbers)}I", *numbers)
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(chain.from_iterable(pairs))
 
 
-def _digest(packed: Union[bytes, bytearray]) -> int:
-    return int.from_bytes(sha256(packed)[:DIGEST_BYTES], "big")
+def _digest(pairs: Union[bytes, bytearray]) -> bytes:
+    return sha256(pairs)[:DIGEST_BYTES]
 
 
 def encode(cursor: Cursor) -> str:
@@ -181,7 +190,7 @@ def encode(cursor: Cursor) -> str:
     place), then the resourceVersions; of several clusters the last two the other way round.
     """
     digest = cursor.digest
-    if cursor.names and digest is None and len(cursor.hashes) <= MAX_ITEMS:
+    if cursor.names and digest is None and len(cursor.hashes) <= MAX_ITEMS * PAIR_BYTES:
         from agentctl.cursornames import packed
 
         text = _encode(cursor, cursor.versions, None, packed(cursor.names))
@@ -190,7 +199,7 @@ def encode(cursor: Cursor) -> str:
     versions = cursor.versions
     if cursor.all_or_none and not _all_fit(versions):
         versions = {}
-    if digest is None and len(cursor.hashes) > MAX_ITEMS:
+    if digest is None and len(cursor.hashes) > MAX_ITEMS * PAIR_BYTES:
         digest = digest_of(cursor.hashes)
     tries = [versions, {}] if cursor.all_or_none else [versions]
     for kept in tries:
@@ -210,7 +219,7 @@ def decode(text: str) -> Optional[Cursor]:
     if not 0 < len(text) <= MAX_LENGTH or not text.isascii():
         return None
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        data = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         body = data[:-_CHECKSUM_BYTES]
         # Texts that differ in the unused bits of the last character are not the same.
         if sealed(body) != text:
@@ -221,21 +230,18 @@ def decode(text: str) -> Optional[Cursor]:
 
 
 def _encode(
-    cursor: Cursor, versions: Mapping[str, str], digest: Optional[int], names: bytes = b""
+    cursor: Cursor, versions: Mapping[str, str], digest: Optional[bytes], names: bytes = b""
 ) -> str:
-    parts = [
-        bytes([_FORMAT]),
-        _varint(cursor.position.time_ms),
-        _varint(cursor.position.sequence),
-        cursor.scope[:SCOPE_BYTES].ljust(SCOPE_BYTES, b"\0"),
-    ]
-    kept = list(_that_fit(versions))
-    parts += [_varint(len(kept)), *kept]
-    if digest is not None:
-        parts += [bytes([_DIGEST_FOLLOWS]), digest.to_bytes(DIGEST_BYTES, "big")]
+    time_ms, sequence = cursor.position
+    scope = cursor.scope[:SCOPE_BYTES].ljust(SCOPE_BYTES, b"\0")
+    body = b"%c%b%b%b" % (_FORMAT, _varint(time_ms), _varint(sequence), scope)
+    kept = _that_fit(versions)
+    body += b"%c%b" % (len(kept), b"".join(kept))
+    if digest is None:
+        body += b"%c%b" % (len(cursor.hashes) // PAIR_BYTES, cursor.hashes)
     else:
-        parts += [bytes([len(cursor.hashes)]), _packed(cursor.hashes.items())]
-    return sealed(b"".join((*parts, names)))
+        body += b"%c%b" % (_DIGEST_FOLLOWS, digest)
+    return sealed(body + names)
 
 
 def _all_fit(versions: Mapping[str, str]) -> bool:
@@ -243,17 +249,16 @@ def _all_fit(versions: Mapping[str, str]) -> bool:
 
 
 def _that_fit(versions: Mapping[str, str]) -> Sequence[bytes]:
-    pairs = map(_version, versions.items())
-    return [pair for pair in pairs if pair is not None][:MAX_SOURCES]
+    return list(filter(None, map(_version, versions.items())))[:MAX_SOURCES]
 
 
 @lru_cache(maxsize=1024)
-def _version(pair: tuple[str, str]) -> Optional[bytes]:
-    """A source's name and its resourceVersion; None where either is too long."""
-    source, version = (text.encode("utf-8", "replace") for text in pair)
+def _version(pair: tuple[str, str]) -> bytes:
+    """A source's name and its resourceVersion; empty where either is too long."""
+    source, version = pair[0].encode("utf-8", "replace"), pair[1].encode("utf-8", "replace")
     if max(len(source), len(version)) > MAX_VERSION_BYTES:
-        return None
-    return b"".join((_varint(len(source)), source, _varint(len(version)), version))
+        return b""
+    return b"%c%b%c%b" % (len(source), source, len(version), version)
 
 
 class _ByteReader:
@@ -270,11 +275,11 @@ class _ByteReader:
         scope = self._take(SCOPE_BYTES)
         versions = {self._text(): self._text() for _ in range(self._varint())}
         count = self._take(1)[0]
-        digest, hashes = None, {}
+        digest, hashes = None, b""
         if count == _DIGEST_FOLLOWS:
-            digest = self._number(DIGEST_BYTES)
+            digest = self._take(DIGEST_BYTES)
         else:
-            hashes = {self._number(HASH_BYTES): self._number(HASH_BYTES) for _ in range(count)}
+            hashes = self._take(count * PAIR_BYTES)
         rest = self._data[self._at :]
         if rest and digest is not None:
             raise ValueError("bytes left over")
@@ -294,9 +299,6 @@ class _ByteReader:
     def _text(self) -> str:
         return self._take(self._varint()).decode("utf-8")
 
-    def _number(self, size: int) -> int:
-        return int.from_bytes(self._take(size), "big")
-
     def _varint(self) -> int:
         value = shift = 0
         while True:
@@ -311,26 +313,23 @@ class _ByteReader:
 
 def _varint(value: int) -> bytes:
     value = max(0, min(value, _MAX_NUMBER))
-    out = bytearray()
+    out = b""
     while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
+        out += b"%c" % (value & 0x7F | 0x80)
         value >>= 7
-    out.append(value)
-    return bytes(out)
+    return out + b"%c" % value
 
 
 def sealed(body: bytes) -> str:
     """The text of a body, with its checksum."""
-    data = body + sha256(body)[:_CHECKSUM_BYTES]
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    text = b2a_base64(body + sha256(body)[:_CHECKSUM_BYTES], newline=False)
+    return text.translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def sha256(data: Union[bytes, bytearray]) -> bytes:
-    return hashlib.sha256(data).digest()
-
-
-def _hash32(data: bytes) -> int:
-    return int.from_bytes(sha256(data)[:HASH_BYTES], "big")
+    made = _SHA256.copy()  # to make one anew is more work for OpenSSL, over many pages
+    made.update(data)
+    return made.digest()
 
 
 def _plain(value: Any) -> Any:
@@ -338,9 +337,9 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
+_json_text = json_encoder(sort_keys=True, default=_plain)
 
 
 def canonical(value: Any) -> bytes:
     """The one JSON text of a value, in ASCII."""
-    return _ENCODER.encode(value).encode("ascii")
+    return _json_text(value).encode("ascii")
