@@ -24,7 +24,8 @@ class DebugLog:
         self, message: str, *args: object, exc_info: Union[bool, BaseException] = False
     ) -> None:
         """Log ``message % args``; ``exc_info`` is an error to show, or True for the one at hand."""
-        if self.on and self._logger is not None:
+        # Mostly the first says all, and without a call.
+        if "logging" in sys.modules and self.on and self._logger is not None:
             self._logger.debug(message, *args, exc_info=exc_info, stacklevel=2)
 
     @property

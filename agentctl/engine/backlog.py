@@ -69,19 +69,17 @@ class Backlog:
             return None
         event, size = self._waiting.popleft()
         self._bytes -= size
-        self._note(event)
+        if isinstance(event, Delta):
+            self._told.update(dict.fromkeys(event.removed))
+            for item in event.changes:
+                self._told[item.key] = item
+        elif isinstance(event, Snapshot):
+            self._told, self._complete = {item.key: item for item in event.items}, True
         return event
 
     def _rest(self) -> Iterator[Event]:
         assert self._merged is not None
         return self._merged.events(self._told, self._complete)
-
-    def _note(self, event: Event) -> None:
-        if isinstance(event, Snapshot):
-            self._told, self._complete = {item.key: item for item in event.items}, True
-        elif isinstance(event, Delta):
-            self._told.update(dict.fromkeys(event.removed))
-            self._told.update((item.key, item) for item in event.changes)
 
 
 class _Merged:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 PIECE_BYTES = select.PIPE_BUF
 """A pipe takes so much whole: two lines of different writers are never mixed."""
 
+_NOTHING = memoryview(b"")
+
 LIMIT_BYTES = 1 << 20
 """Of text that waits; more is left out, and that is told."""
 
@@ -85,8 +87,9 @@ class OutputThread(Generic[T]):
         self._waiting = waiting
         self._text = text
         # Re-entrant: the handler of a signal may have something to say.
-        self._news = threading.Condition(threading.RLock())
-        self._rest = _encoded("")
+        self._lock = threading.RLock()
+        self._news = threading.Condition(self._lock)
+        self._rest = _NOTHING
         self._at_once = True
         self._busy = self._ended = False
         # Daemon: whoever is stuck in a write cannot be freed.
@@ -95,7 +98,7 @@ class OutputThread(Generic[T]):
     def put(self, item: T) -> None:
         """Never waits. Raises what writing has raised, and RuntimeError where a thread is
         needed and the host gives none."""
-        with self._news:
+        with self._lock:
             if self.error is not None:
                 raise self.error
             idle = self._settled()
@@ -110,17 +113,17 @@ class OutputThread(Generic[T]):
 
     def settle(self, patience_s: float) -> bool:
         """Wait until all that was put is written, or cannot be; False if it is not by then."""
-        with self._news:
+        with self._lock:
             return self._news.wait_for(self._settled, patience_s)
 
     def left(self) -> int:
         """How many are not written, or not all of it."""
-        with self._news:
+        with self._lock:
             return (self._busy or bool(self._rest)) + len(self._waiting)
 
     def end(self, patience_s: float) -> bool:
         """Write what waits, and end; False if that is not done by then."""
-        with self._news:
+        with self._lock:
             self._ended = True
             self._news.notify_all()
         if self._thread.ident is not None:
@@ -137,10 +140,9 @@ class OutputThread(Generic[T]):
 
     def _try_at_once(self) -> None:
         """Write what the file takes without a wait."""
-        data = self._next()
-        assert data is not None
-        self._busy = False
-        self._rest = data()
+        item = self._waiting.take()
+        assert item is not None
+        self._rest = self._rendered(item)
         try:
             size = write_at_once(self._fd, self._rest)
         except OSError as error:
@@ -158,14 +160,14 @@ class OutputThread(Generic[T]):
                     break
                 self._write(data())
         except Exception as error:
-            with self._news:
+            with self._lock:
                 self.error = error
                 self._news.notify_all()
             self.failed(error)
 
     def _awaited(self) -> bool:
         """Wait for something to write; False at the end."""
-        with self._news:
+        with self._lock:
             self._busy = False
             self._news.notify_all()
             while not (self._rest or self._waiting or self._ended):
@@ -174,8 +176,8 @@ class OutputThread(Generic[T]):
 
     def _next(self) -> Optional[Callable[[], memoryview]]:
         """What is to be written next, to be rendered without the lock."""
-        with self._news:
-            rest, self._rest = self._rest, _encoded("")
+        with self._lock:
+            rest, self._rest = self._rest, _NOTHING
             if rest:
                 self._busy = True
                 return lambda: rest
