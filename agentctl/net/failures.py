@@ -21,9 +21,6 @@ MAX_RETRY_AFTER_S = 300.0
 _DATE = regex(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _SECONDS = regex(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
-_NOT_SHOWN = regex(
-    r"<(script|style|head)\b[^>]{0,500}>.*?</\1\s*>|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE
-)
 _TITLE = regex(r"<title[^>]{0,100}>([^<]{1,300})", re.IGNORECASE)
 
 
@@ -93,8 +90,10 @@ def visible_text(body: bytes) -> str:
     """What a person would see of a body: a page's title, or its text; it may have lines."""
     text = body[:20_000].decode("utf-8", "replace")
     if "<" in text[:200]:
+        from agentctl.net.html import without_tags
+
         title = _TITLE.search(text)
-        text = title[1] if title else _NOT_SHOWN.sub(" ", text)
+        text = title[1] if title else without_tags(text)
     return text
 
 
