@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from agentctl.debug_log import DebugLog
-from agentctl.engine.inbox import Outbox
-from agentctl.engine.messages import Ended, Message
+from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.errors import DisconnectedError, ServerError, SourceError
 from agentctl.threads import refusal_of
 
@@ -39,14 +38,14 @@ class Attempt:
         source: Source,
         epoch: int,
         resource_version: str,
-        inbox: Outbox,
+        inbox: queue.Queue[Union[Message, Stop]],
     ) -> None:
         self.source = source.name
         self.epoch = epoch
         self.resource_version = resource_version
         """Where the last attempt got to, as far as the engine has applied it."""
         self._inbox = inbox
-        self.stopping = False
+        self._stop = threading.Event()
         self._roused = threading.Event()
         self._lock = threading.Lock()
         self._free: Optional[Callable[[], None]] = None
@@ -62,9 +61,13 @@ class Attempt:
         except (RuntimeError, MemoryError) as error:
             raise DisconnectedError(refusal_of(error)) from None
 
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
     def put(self, message: Message) -> None:
         """Hand a message to the engine; waits while the queue is full, until stopped."""
-        while not self.stopping:
+        while not self._stop.is_set():
             try:
                 self._inbox.put(message, timeout=PUT_POLL_S)
                 return
@@ -73,10 +76,10 @@ class Attempt:
 
     def wait(self, seconds: float) -> bool:
         """Sleep, unless stopped or roused; True when stopped."""
-        if not self.stopping:
+        if not self._stop.is_set():
             self._roused.wait(seconds)
             self._roused.clear()
-        return self.stopping
+        return self._stop.is_set()
 
     def rouse(self) -> None:
         """Cut its present wait short, or else the next one; from any thread."""
@@ -86,14 +89,14 @@ class Attempt:
         """Register what unblocks the attempt; called at once if it is stopped already."""
         with self._lock:
             self._free = free
-            late = self.stopping
+            late = self._stop.is_set()
         if late and free is not None:
             free()
 
     def stop(self) -> None:
         """Ask it to end and free it from a blocked read; does not wait (see ``join``)."""
         with self._lock:
-            self.stopping = True
+            self._stop.set()
             self._roused.set()
             free = self._free
         if free is not None:

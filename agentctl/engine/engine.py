@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from agentctl.clock import Clock
 from agentctl.engine.attempt import Source
-from agentctl.engine.inbox import Inbox
 from agentctl.engine.messages import Alive, Ended, Message, Pending, Stop, Warned
 from agentctl.engine.policy import Notice, Outcome, StreamPolicy, Vitals
 from agentctl.engine.state import Companion, State
@@ -79,7 +78,7 @@ class Engine:
             found=state.found,
             proven=state.proven,
         )
-        self.inbox = Inbox(INBOX_SIZE)
+        self.inbox: queue.Queue[Union[Message, Stop]] = queue.Queue(INBOX_SIZE)
         self.outcome: Optional[Outcome] = None
         self.advice = ""
         """What else is to be said of a run that is refused, or finds nothing."""
@@ -122,7 +121,7 @@ class Engine:
             companion.stop()
         # A full inbox wakes the engine just as well.
         with contextlib.suppress(queue.Full):
-            self.inbox.put(Stop(exit_code), timeout=0.0)
+            self.inbox.put_nowait(Stop(exit_code))
 
     def tell(self, code: ErrorCode, message: str) -> None:
         """Have an error event follow the snapshot. Before the start only."""
@@ -197,7 +196,14 @@ class Engine:
         """All that is queued; waits for the first message until the next deadline."""
         deadline = self.next_deadline()
         wait = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
-        return self.inbox.take(wait, BATCH_MAX)
+        try:
+            batch = [self.inbox.get(timeout=wait)]
+        except queue.Empty:
+            return []
+        # Nobody else takes any: so many are there at least.
+        for _ in range(min(len(self.inbox.queue), BATCH_MAX - 1)):
+            batch.append(self.inbox.get_nowait())
+        return batch
 
     def _take(self, message: Message, now: float) -> None:
         health = self.sources[message.source]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import queue
 import random
 from collections.abc import Callable, Iterable
-from typing import Optional
+from typing import Optional, Union
 
 from agentctl.backoff import Retry
 from agentctl.debug_log import DebugLog
 from agentctl.duration import format_duration
 from agentctl.engine.attempt import Attempt, Source
-from agentctl.engine.inbox import Outbox
-from agentctl.engine.messages import Ended
+from agentctl.engine.messages import Ended, Message, Stop
 from agentctl.engine.policy import Notice, SourceVitals, StreamPolicy
 from agentctl.errors import (
     DisconnectedError,
@@ -197,7 +196,7 @@ class SourceHealth:
             self.ever_up,
         )
 
-    def start(self, inbox: Outbox, now: float) -> None:
+    def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin the next attempt; whatever an earlier one still says is not listened to."""
         self.stop()
         self.retry_at = None
@@ -212,7 +211,7 @@ class SourceHealth:
         except DisconnectedError as error:
             self._not_begun(error, inbox, now)
 
-    def look(self, inbox: Outbox, now: float) -> None:
+    def look(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin what is due."""
         if self.retry_at is not None and now >= self.retry_at:
             log.debug("%s: reconnecting", self.name)
@@ -230,10 +229,12 @@ class SourceHealth:
             self.abandoned.append(self.attempt)
             self.attempt = None
 
-    def _not_begun(self, error: DisconnectedError, inbox: Outbox, now: float) -> None:
+    def _not_begun(
+        self, error: DisconnectedError, inbox: queue.Queue[Union[Message, Stop]], now: float
+    ) -> None:
         """An attempt that has no thread ends as one does whose connection is refused."""
         try:
-            inbox.put(Ended(self.name, self.epoch, error), timeout=0.0)
+            inbox.put_nowait(Ended(self.name, self.epoch, error))
         except queue.Full:  # and this is the thread that takes from it
             self.attempt, self.retry_at = None, now + AGAIN_S
 

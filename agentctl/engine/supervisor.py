@@ -7,15 +7,15 @@ the user asked for.
 
 from __future__ import annotations
 
+import queue
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator
 from math import inf
-from typing import Optional
+from typing import Optional, Union
 
 from agentctl.debug_log import DebugLog
 from agentctl.engine.attempt import Source
 from agentctl.engine.health import SourceHealth, health_of, stop_all
-from agentctl.engine.inbox import Outbox
 from agentctl.engine.messages import (
     Alive,
     Changed,
@@ -24,6 +24,7 @@ from agentctl.engine.messages import (
     Pending,
     Received,
     Replaced,
+    Stop,
     Warned,
 )
 from agentctl.engine.outage import Reach, ServerHealth
@@ -150,7 +151,7 @@ class Supervisor:
         """The resourceVersion that each source has got to, where it has one."""
         return {name: version for name, version in self.got_to.items() if version}
 
-    def start(self, inbox: Outbox, now: float) -> None:
+    def start(self, inbox: queue.Queue[Union[Message, Stop]], now: float) -> None:
         """Begin every source's first attempt."""
         self._inbox = inbox
         for server in self._servers.values():

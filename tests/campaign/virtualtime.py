@@ -168,15 +168,6 @@ class Inbox(queue.Queue[Any]):
             self._time.wait(timeout, self._filled)
         return super().get(False)
 
-    def take(self, wait: Optional[float], most: int) -> list[Any]:
-        try:
-            batch = [self.get(timeout=wait)]
-        except queue.Empty:
-            return []
-        while self.queue and len(batch) < most:
-            batch.append(self.get())
-        return batch
-
 
 class Threading:
     """Of the module ``threading`` what the product uses, in virtual time."""
