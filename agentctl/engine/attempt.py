@@ -45,7 +45,7 @@ class Attempt:
         self.resource_version = resource_version
         """Where the last attempt got to, as far as the engine has applied it."""
         self._inbox = inbox
-        self._stop = threading.Event()
+        self.stopping = False
         self._roused = threading.Event()
         self._lock = threading.Lock()
         self._free: Optional[Callable[[], None]] = None
@@ -61,13 +61,9 @@ class Attempt:
         except (RuntimeError, MemoryError) as error:
             raise DisconnectedError(refusal_of(error)) from None
 
-    @property
-    def stopping(self) -> bool:
-        return self._stop.is_set()
-
     def put(self, message: Message) -> None:
         """Hand a message to the engine; waits while the queue is full, until stopped."""
-        while not self._stop.is_set():
+        while not self.stopping:
             try:
                 self._inbox.put(message, timeout=PUT_POLL_S)
                 return
@@ -76,10 +72,10 @@ class Attempt:
 
     def wait(self, seconds: float) -> bool:
         """Sleep, unless stopped or roused; True when stopped."""
-        if not self._stop.is_set():
+        if not self.stopping:
             self._roused.wait(seconds)
             self._roused.clear()
-        return self._stop.is_set()
+        return self.stopping
 
     def rouse(self) -> None:
         """Cut its present wait short, or else the next one; from any thread."""
@@ -89,14 +85,14 @@ class Attempt:
         """Register what unblocks the attempt; called at once if it is stopped already."""
         with self._lock:
             self._free = free
-            late = self._stop.is_set()
+            late = self.stopping
         if late and free is not None:
             free()
 
     def stop(self) -> None:
         """Ask it to end and free it from a blocked read; does not wait (see ``join``)."""
         with self._lock:
-            self._stop.set()
+            self.stopping = True
             self._roused.set()
             free = self._free
         if free is not None:
