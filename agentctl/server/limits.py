@@ -42,6 +42,11 @@ class StreamCount:
         self._limits = limits
         self._most_selected = max(1, int(MAX_NARROWED * limits.share))
         self._most_items = int(MAX_NARROWED_ITEMS * limits.share)
+        self._refusal = (
+            f"one peer may read {self._most_selected} different selections of components at a "
+            f"time, or {self._most_items} components in all: ask for one that you read already, "
+            "close some first, or ask without component= and choose from what comes"
+        )
         self._lock = threading.Lock()
         self._total = 0
         self._by_transport: Counter[str] = Counter()
@@ -62,18 +67,19 @@ class StreamCount:
             if selected is not None:
                 held = self._selected.get(peer, Counter())
                 if selected not in held and self._too_many(held, selected):
-                    return (
-                        f"one peer may read {self._most_selected} different selections of "
-                        f"components at a time, or {self._most_items} components in all: ask for "
-                        "one that you read already, close some first, or ask without component= "
-                        "and choose from what comes"
-                    )
+                    return self._refusal
                 held[selected] += 1
                 self._selected[peer] = held
             self._total += 1
             self._by_transport[transport] += 1
             self._by_peer[peer] += 1
         return None
+
+    def no_more(self, peer: str) -> Optional[str]:
+        """Why a selection that nobody reads yet need not be made for a peer; None if it may be."""
+        with self._lock:
+            held = len(self._selected.get(peer, ()))
+        return self._refusal if held >= self._most_selected else None
 
     def leave(self, transport: str, peer: str, selected: Optional[Selected] = None) -> None:
         """Count one stream less: one that was granted, and once."""

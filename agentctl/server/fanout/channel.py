@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Optional, Union
+from weakref import proxy
 
 from agentctl import cursor as cursors
 from agentctl.clock import Clock
@@ -97,7 +98,8 @@ class Channel:
         self._sources = sources
         self._lock = threading.Lock()
         self._names = names
-        self._stream = EventStream(self, clock, scope, names=names)
+        # By a weak reference: a channel that is dropped leaves at once, with all that it holds.
+        self._stream = EventStream(proxy(self), clock, scope, names=names)
         self._ring = Ring("")
         self._step = _Step(-1, -1, (0, []))
         self._cursor = ""

@@ -44,6 +44,26 @@ class _StateChange(NamedTuple):
     places: Optional[list[int]]
 
 
+class ItemSelection:
+    """Items of a namespace ("" for all) by their components; what globs mean is kept by name."""
+
+    def __init__(self, namespace: str, globs: Globs) -> None:
+        self._namespace = namespace
+        self._globs = GlobSelection(globs)
+        self._known: dict[str, bool] = {}
+
+    def means(self, item: Item) -> bool:
+        if self._namespace not in ("", item.namespace):
+            return False
+        meant = self._known.get(item.component)
+        if meant is None:
+            if len(self._known) >= _MAX_NAMES:
+                self._known.clear()
+            meant = self._globs.means(item.component)
+            self._known[item.component] = meant
+        return meant
+
+
 class NarrowedChannel:
     """One of them; ``globs`` select by the component's name."""
 
@@ -51,10 +71,8 @@ class NarrowedChannel:
         self.channel = channel
         self.readers: WeakSet[Subscription] = WeakSet()
         self.used_at = 0.0
-        self._selection = GlobSelection(globs)
-        self._selected: dict[str, bool] = {}
         self._looked_at: Sequence[Item] = ()
-        self._part = StatePart(self._selects)
+        self._part = StatePart(ItemSelection(channel.namespace, globs).means)
 
     @property
     def size(self) -> int:
@@ -82,17 +100,6 @@ class NarrowedChannel:
             self.channel.publish(self._part.items, versions)
         else:
             self.channel.begin(self._part.items, versions)
-
-    def _selects(self, item: Item) -> bool:
-        if self.channel.namespace not in ("", item.namespace):
-            return False
-        selected = self._selected.get(item.component)
-        if selected is None:
-            if len(self._selected) >= _MAX_NAMES:
-                self._selected.clear()
-            selected = self._selection.means(item.component)
-            self._selected[item.component] = selected
-        return selected
 
 
 class NarrowedChannels:
@@ -140,12 +147,13 @@ class NarrowedChannels:
         for one in self._all():
             one.channel.beat(missing)
 
-    def of(self, namespace: str, globs: Globs) -> Optional[NarrowedChannel]:
-        """The channel of these components; None where there are too many others already."""
+    def of(self, namespace: str, globs: Globs, make: bool = True) -> Optional[NarrowedChannel]:
+        """The channel of these components; None where there are too many others already, or
+        where there is none and none is to be made."""
         key = (namespace, globs)
         with self._lock:
             found = self._find(key)
-            if found is not None or not self._make_room():
+            if found is not None or not make or not self._make_room():
                 return found
             present = self._present
         made = NarrowedChannel(self._make(namespace, globs), globs)

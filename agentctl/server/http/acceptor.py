@@ -14,8 +14,8 @@ import logging
 import selectors
 import socket
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Optional, Union
 
@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000
 """That have no stream yet, or never will."""
+
+PEER_S = 0.02
+"""For one peer in a turn, and what was begun by then: one answer may take 0.2 s at ten thousand
+components, and a peer that asks for hundreds must not hold up others."""
 
 
 class Acceptor:
@@ -102,17 +106,17 @@ class Acceptor:
         due = min(self._deadlines.next(), self._listening.paused_until, self._end_by)
         wait = 0.0 if self._again else max(0.0, due - self._clock.monotonic())
         found = self._selector.select(None if wait == NEVER else wait)
-        again = [self._again.popleft() for _ in range(len(self._again))]
+        ready = dict.fromkeys(self._again)
+        self._again.clear()
         for key, _ in found:
             if key.data is None:
                 self._wakeup.hear()
             elif isinstance(key.data, HttpConnection):
-                self._advance(key.data)
+                ready[key.data] = None
             else:
                 for sock, address in self._listening.accept(key.data):
                     self._welcome(sock, address)
-        for connection in again:
-            self._advance(connection)
+        self._advance(ready)
         now = self._clock.monotonic()
         while (late := self._deadlines.pop(now)) is not None:
             self._step(late, late.expire)
@@ -146,9 +150,19 @@ class Acceptor:
         # Most send their request at once: it may be there by now.
         self._again.append(connection)
 
-    def _advance(self, connection: HttpConnection) -> None:
-        if connection in self._connections:
-            self._step(connection, connection.advance)
+    def _advance(self, ready: Iterable[HttpConnection]) -> None:
+        """Let each go on, as far as the time of its peer in this turn goes."""
+        spent: defaultdict[str, float] = defaultdict(float)
+        late: list[HttpConnection] = []
+        for connection in ready:
+            if spent[connection.peer] >= PEER_S:
+                late.append(connection)
+            elif connection in self._connections:
+                began = self._clock.monotonic()
+                self._step(connection, connection.advance)
+                spent[connection.peer] += self._clock.monotonic() - began
+        # Before those that have had theirs, and have more to do.
+        self._again.extendleft(reversed(late))
 
     def _step(
         self,

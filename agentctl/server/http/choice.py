@@ -49,12 +49,16 @@ def admitted(wanted: Union[Wanted, Refusal], broadcaster: Broadcaster) -> Union[
 
 
 def chosen(
-    wanted: Union[StatusRequest, StreamRequest], broadcaster: Broadcaster
+    wanted: Union[StatusRequest, StreamRequest],
+    broadcaster: Broadcaster,
+    no_more: Optional[str] = None,
 ) -> Union[ChosenChannel, HttpAnswer]:
-    """What an admitted request reads; a refusal where too many others read other parts."""
+    """What an admitted request reads; a refusal where too many others read other parts.
+
+    ``no_more`` is why no further selection is made for this reader; None where one may be."""
     if not wanted.components:
         return ChosenChannel(broadcaster.channel(wanted.namespace))
-    narrowed = broadcaster.narrowed.of(wanted.namespace, wanted.components)
+    narrowed = broadcaster.narrowed.of(wanted.namespace, wanted.components, not no_more)
     if narrowed is None:
-        return refusal_answer(Refusal(429, _TOO_MANY), retry_after(30))
+        return refusal_answer(Refusal(429, no_more or _TOO_MANY), retry_after(30))
     return ChosenChannel(narrowed.channel, narrowed, wanted.components if narrowed.empty else ())

@@ -157,7 +157,7 @@ class Router:
         if services.draining.is_set():
             return refusal_answer(Refusal(503, "this server is about to end"), retry_after(1))
         form = FORMS[wanted.format, request.chunks]
-        found = chosen(wanted, broadcaster)
+        found = chosen(wanted, broadcaster, services.count.no_more(peer))
         if isinstance(found, HttpAnswer):
             return found
         own = (*STREAM_HEADERS, *warning(wanted.ignored, found.unmatched))

@@ -14,7 +14,7 @@ from agentctl.cursor import scope_of
 from agentctl.model import Delta, Item, Status, replaced
 from agentctl.server.fanout.broadcaster import Broadcaster
 from agentctl.server.fanout.channel import Channel
-from agentctl.server.fanout.narrowing import NarrowedChannel
+from agentctl.server.fanout.narrowing import ItemSelection
 from agentctl.server.fanout.state_part import StatePart
 
 NAMESPACES = ("one", "two", "three")
@@ -45,12 +45,12 @@ def test_one_item_is_hashed_for_the_channels_that_have_it(count: int, monkeypatc
     items = state(count)
     broadcaster.begin(items, {"pods": "1"})
     hashed, asked = [], []
-    made, selects = cursortext.item_hash, NarrowedChannel._selects
+    made, selects = cursortext.item_hash, ItemSelection.means
     monkeypatch.setattr(
         cursortext, "item_hash", lambda item: hashed.append(item.component) or made(item)
     )
     monkeypatch.setattr(
-        NarrowedChannel, "_selects", lambda one, item: asked.append(item) or selects(one, item)
+        ItemSelection, "means", lambda one, item: asked.append(item) or selects(one, item)
     )
     assert broadcaster.publish(after(items, 4), {"pods": "2"})
     assert hashed == ["part-4"] * 3  # its namespace, all together, and who asked for it alone

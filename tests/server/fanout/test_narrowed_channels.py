@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import Any
@@ -176,6 +177,40 @@ def test_they_are_not_too_large_together(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(held) == 2
 
 
+def test_what_is_dropped_leaves_memory_at_once() -> None:
+    """Each may hold megabytes, and the collector of cycles does not look at how large they are."""
+    replica = Replica().begin(*(item(f"a{number}") for number in range(10)))
+    gc.collect()
+    gc.disable()
+    try:
+        one = narrowed(replica, "a*")
+        some = reader(replica, one)
+        told(replica, some)
+        replica.publish(item("a1", "error"))
+        gone = weakref.ref(one), weakref.ref(one.channel)
+        del one, some
+        replica.clock.advance(IDLE_S + 1)
+        replica.broadcaster.beat([])
+        assert [ref() for ref in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_who_has_his_share_has_no_more_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site()
+    site.replica.begin(item("a"))
+    count = site.services.count
+    for _ in range(25):
+        assert count.enter("sse", "127.0.0.1", Selection(1)) is None
+    with site.serve(), ExitStack() as stack:
+        kept = narrowed(site.replica, "kept")
+        assert site.get(f"{STREAM}?component=new").status == 429
+        assert site.get(f"{STREAM}?component=kept").status == 429
+        assert list(site.replica.broadcaster.narrowed._found.values()) == [kept]
+        monkeypatch.setattr(acceptor, "peer_of", lambda address: "192.0.2.1")
+        stack.enter_context(site.client()).stream("?component=new")
+
+
 def test_one_peer_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site(limits=StreamLimits(per_peer=3_000))
     site.replica.begin(item("a"))
@@ -189,7 +224,7 @@ def test_one_peer_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> Non
             open_one(f"a{number}")
         open_one("a7", "ndjson")
         refused = site.get(f"{STREAM}?component=b")
-        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+        assert (refused.status, refused.headers["retry-after"]) == (429, "30")
         assert "one peer may read 30 different selections" in refused.json["error"]
         assert site.streams == 31
         assert site.errors("limit") == 1

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,6 +18,7 @@ from agentctl.clock import SystemClock
 from agentctl.model import Item, Status
 from agentctl.server.address import Address
 from agentctl.server.http import acceptor
+from agentctl.server.http.answer import HttpAnswer, text_answer
 from agentctl.server.http.listener import PAUSE_S
 from agentctl.server.http.server import HttpServer
 from tests.server.http_rig import STATUS, STREAM, Client, Site, eventually
@@ -161,6 +163,34 @@ def test_a_burst_of_connects_is_all_answered(site: Site) -> None:
     finally:
         for client in burst:
             client.sock.close()
+
+
+def test_who_asks_for_much_work_does_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def work(query: str) -> HttpAnswer:
+        done.append(query)
+        time.sleep(0.02)
+        return text_answer("done")
+
+    with Site(clock=SystemClock()).serve() as site, ExitStack() as stack:
+        monkeypatch.setitem(site.http._acceptor._router._routes.main, "/work", work)
+        greedy = [stack.enter_context(site.client()) for _ in range(60)]
+        for one in greedy:
+            one.ask("/healthz")
+            one.response()
+        monkeypatch.setattr(acceptor, "peer_of", lambda address: "192.0.2.1")
+        other = stack.enter_context(site.client())
+        other.get("/healthz")
+        for number, one in enumerate(greedy):
+            for more in range(20 if number == 0 else 1):
+                one.ask(f"/work?{number}.{more}")
+        eventually(lambda: bool(done))
+        before = len(done)
+        assert other.get("/healthz").status == 200
+        assert len(done) - before < 10
+        assert [one.response().status for one in greedy] == [200] * 60
+        assert len(set(done)) < 75, "who asks for one thing does not wait for who asks for twenty"
 
 
 def test_where_all_places_are_taken_the_one_whose_time_ends_first_gives_way(
