@@ -1,8 +1,9 @@
-"""``dataclass``, ``field`` and ``replace`` of the standard library, compiled late.
+"""``dataclass``, ``field`` and ``replace`` of the standard library, without compiling.
 
 The standard decorator compiles up to eight methods while a module is imported: a millisecond
 a class, for a hundred classes of which a command makes instances of a third; and it imports
-``inspect``. This one compiles a method once it has been called some times, and few ever are.
+``inspect``. Here all classes share the same few, which go through the fields: to make an
+instance takes half as long again.
 
 What it takes is what is used here: ``frozen``, ``eq`` and ``repr`` of a class; ``default``,
 ``default_factory``, ``init``, ``repr`` and ``compare`` of a field; ``ClassVar``, inheritance and
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
     def field_names(value: object) -> tuple[str, ...]: ...
 else:
+    from operator import attrgetter
+
+    from agentctl.lazy_namedtuple import completed
+
     _MISSING = object()
     _FIELDS = "__lazy_dataclass_fields__"
-    _ENOUGH = 16
-    """Calls after which it has paid to compile: that takes 100 to 300 us, a call without 5."""
-
-    _GLOBALS = {"_set": object.__setattr__, "_MISSING": _MISSING}
-    """Of all that is compiled: less memory to look at than one for each class."""
+    _set = object.__setattr__
 
     class FieldSpec:
         """What is said of one attribute."""
@@ -90,17 +91,18 @@ else:
         setattr(cls, _FIELDS, fields)
         cls.__dataclass_fields__ = _StandardFields()
         cls.__replace__ = replace
-        _compile_late(cls, "__init__", _plain_init(cls, fields, frozen), _init_source, frozen)
+        cls.__init__ = _init_of(cls, fields)
+        cls.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
         if repr and "__repr__" not in cls.__dict__:
             cls.__repr__ = _repr
-        own_hash = cls.__dict__.get("__hash__")
-        if eq and "__eq__" not in cls.__dict__:
-            _compile_late(cls, "__eq__", _plain_eq, _eq_source, frozen)
-        if eq and own_hash is None:
-            if frozen:
-                _compile_late(cls, "__hash__", _plain_hash, _hash_source, frozen)
-            else:
-                cls.__hash__ = None
+        if eq:
+            own_hash = cls.__dict__.get("__hash__")
+            names = [name for name, of_name in fields.items() if of_name.compare]
+            equal, hashed = _eq_and_hash_of(names)
+            if "__eq__" not in cls.__dict__:
+                cls.__eq__ = equal
+            if own_hash is None:
+                cls.__hash__ = hashed if frozen else None
         if frozen:
             _freeze(cls, fields)
         return cls
@@ -115,118 +117,49 @@ else:
             setattr(cls, name, found.default)
         if found.default.__class__.__hash__ is None:
             raise ValueError(f"the default of {name} can change: use default_factory")
+        if not found.init and found.default_factory is not _MISSING:
+            raise ValueError(f"{name} is not taken by __init__: make it in __post_init__")
         return found
 
-    def _compile_late(cls, name, plain, source, frozen):
-        """Give ``cls`` the method ``name``: ``plain``, after some calls what ``source`` writes."""
-        calls = 0
+    def _init_of(cls, fields):
+        names = tuple(name for name, of_name in fields.items() if of_name.init)
+        size, has_more = len(names), hasattr(cls, "__post_init__")
+        defaults, factories = _given(fields, "default"), _given(fields, "default_factory")
 
-        def method(self, *args, **kwargs):
-            nonlocal calls
-            calls += 1
-            if calls <= _ENOUGH:
-                return plain(self, *args, **kwargs)
-            # Two threads may both do this: they make the same.
-            setattr(cls, name, _compiled(cls, name, source, frozen))
-            return getattr(cls, name)(self, *args, **kwargs)
-
-        method.__name__ = name
-        method.__qualname__ = f"{cls.__qualname__}.{name}"
-        setattr(cls, name, method)
-
-    def _compiled(cls, name, source, frozen):
-        names = {}
-        exec(source(cls, getattr(cls, _FIELDS), frozen, names), _GLOBALS, names)
-        names[name].__qualname__ = f"{cls.__qualname__}.{name}"
-        names[name].__module__ = cls.__module__
-        return names[name]
-
-    def _plain_init(cls, fields, frozen):
-        def init(self, *args, **kwargs):
-            values = _values(fields, args, kwargs)
-            if values is None:  # the compiled one tells what is wrong with the arguments
-                return _compiled(cls, "__init__", _init_source, frozen)(self, *args, **kwargs)
-            for name, value in values.items():
-                object.__setattr__(self, name, value)
-            if hasattr(cls, "__post_init__"):
+        def __init__(self, *args, **kwargs):
+            if kwargs or len(args) != size:
+                args = completed(__init__, names, defaults, args, kwargs, factories)
+            for name, value in zip(names, args):
+                _set(self, name, value)
+            if has_more:
                 self.__post_init__()
-            return None
 
-        return init
+        return __init__
 
-    def _values(fields, args, kwargs):
-        """What an instance is made of; None where the arguments do not fit."""
-        taken = [name for name, of_name in fields.items() if of_name.init]
-        given = {**kwargs, **dict(zip(taken, args))}
-        if len(given) < len(args) + len(kwargs) or not given.keys() <= set(taken):
-            return None
-        values = {}
-        for name, of_name in fields.items():
-            if name in given:
-                values[name] = given[name]
-            elif of_name.default_factory is not _MISSING:
-                values[name] = of_name.default_factory()
-            elif of_name.init:
-                if of_name.default is _MISSING:
-                    return None
-                values[name] = of_name.default
-        return values
-
-    def _init_source(cls, fields, frozen, names):
-        parameters, body = ["self"], []
-        for name, of_name in fields.items():
-            value = name
-            names[f"_default_{name}"] = of_name.default
-            made = of_name.default_factory is not _MISSING
-            make = f"_make_{id(of_name.default_factory)}"
-            _GLOBALS[make] = of_name.default_factory
-            if not of_name.init:
-                if not made:
-                    continue  # a default is the class's attribute, others __post_init__ sets
-                value = f"{make}()"
-            elif made:
-                parameters.append(f"{name}=_MISSING")
-                value = f"{make}() if {name} is _MISSING else {name}"
-            elif of_name.default is not _MISSING:
-                parameters.append(f"{name}=_default_{name}")
-            else:
-                parameters.append(name)
-            body.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
-        if hasattr(cls, "__post_init__"):
-            body.append("self.__post_init__()")
-        lines = "\n ".join(body or ["pass"])
-        return f"def __init__({', '.join(parameters)}):\n {lines}"
+    def _given(fields, what):
+        each = ((name, getattr(of_name, what)) for name, of_name in fields.items())
+        return {name: value for name, value in each if value is not _MISSING}
 
     def _repr(self):
         shown = (name for name, of_name in getattr(self, _FIELDS).items() if of_name.repr)
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{self.__class__.__qualname__}({values})"
 
-    def _compared(value):
-        fields = getattr(value, _FIELDS).items()
-        return tuple(getattr(value, name) for name, of_name in fields if of_name.compare)
+    def _eq_and_hash_of(names):
+        # Of several names it gives a tuple.
+        compared = attrgetter(*names) if len(names) > 1 else _getter(names)
 
-    def _plain_eq(self, other):
-        same = other.__class__ is self.__class__
-        return _compared(self) == _compared(other) if same else NotImplemented
+        def __eq__(self, other):
+            same = other.__class__ is self.__class__
+            return compared(self) == compared(other) if same else NotImplemented
 
-    def _eq_source(cls, fields, frozen, names):
-        return (
-            "def __eq__(self, other):\n"
-            " if other.__class__ is self.__class__:\n"
-            f"  return {_tuple_source('self', fields)} == {_tuple_source('other', fields)}\n"
-            " return NotImplemented"
-        )
+        def __hash__(self):
+            return hash(compared(self))
 
-    def _plain_hash(self):
-        return hash(_compared(self))
+        return __eq__, __hash__
 
-    def _hash_source(cls, fields, frozen, names):
-        return f"def __hash__(self): return hash({_tuple_source('self', fields)})"
-
-    def _tuple_source(value, fields):
-        compared = (name for name, of_name in fields.items() if of_name.compare)
-        return f"({''.join(f'{value}.{name},' for name in compared)})"
+    def _getter(names):
+        return lambda value: tuple([getattr(value, name) for name in names])
 
     def _freeze(cls, fields):
         def __setattr__(self, name, value):

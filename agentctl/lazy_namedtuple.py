@@ -1,4 +1,4 @@
-"""``NamedTuple`` of the standard library, whose ``__new__`` is compiled late.
+"""``NamedTuple`` of the standard library, without a ``__new__`` that is compiled.
 
 To define the standard one costs 0.15 to 0.4 ms, for fifty classes of which a command makes
 instances of a third. Instances are the same: tuples with names, ``_replace`` and the rest.
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 else:
     from collections import _tuplegetter
 
-    _ENOUGH = 16
-    """Instances after which it has paid to compile."""
-
-    _GLOBALS = {"_new": tuple.__new__}
-    """Of all that is compiled: less memory to look at than one for each class."""
+    _NONE = {}
 
     class _NamedTupleMeta(type):
         """Makes a subclass of tuple out of a class body."""
@@ -38,37 +34,46 @@ else:
                 "_field_defaults": defaults,
             }
             made = type(name, (tuple,), {**_METHODS, **namespace, **getters, **about})
-            made.__new__ = staticmethod(_late_new(made, fields, defaults))
+            made.__new__ = staticmethod(_new_of(made, fields, defaults))
             return made
 
     class NamedTuple(metaclass=_NamedTupleMeta):
         """Base of a class whose fields are its annotations."""
 
-    def _late_new(made, fields, defaults):
-        count = 0
+    def _new_of(made, fields, defaults):
+        size = len(fields)
 
         def __new__(cls, *args, **kwargs):
-            nonlocal count
-            count += 1
-            if count <= _ENOUGH and len(args) <= len(fields):
-                given = {**defaults, **dict(zip(fields, args)), **kwargs}
-                named_twice = not kwargs.keys().isdisjoint(fields[: len(args)])
-                if given.keys() == set(fields) and not named_twice:
-                    return tuple.__new__(cls, [given[one] for one in fields])
-            # Also for arguments that do not fit: it tells what is wrong with them.
-            compiled = _compiled_new(made, fields, defaults)
-            made.__new__ = staticmethod(compiled)
-            return compiled(cls, *args, **kwargs)
+            if kwargs or len(args) != size:
+                args = completed(made.__new__, fields, defaults, args, kwargs)
+            return tuple.__new__(cls, args)
 
+        __new__.__qualname__ = f"{made.__qualname__}.__new__"
         return __new__
 
-    def _compiled_new(made, fields, defaults):
-        names = "".join(f"{one}, " for one in fields)
-        new = eval(f"lambda _cls, {names}: _new(_cls, ({names}))", _GLOBALS)
-        new.__defaults__ = tuple(defaults.values())
-        new.__name__ = "__new__"
-        new.__qualname__ = f"{made.__qualname__}.__new__"
-        return new
+    def completed(method, names, defaults, args, kwargs, factories=_NONE):
+        """What a method with these parameters is called with, all by position.
+
+        Raises:
+            TypeError: it could not be called so.
+        """
+        values = [*args]
+        for name in names[len(args) :]:
+            if name in kwargs:
+                values.append(kwargs.pop(name))
+            elif name in defaults:
+                values.append(defaults[name])
+            elif name in factories:
+                values.append(factories[name]())
+            else:
+                break
+        if kwargs or len(values) != len(names):
+            optional = {**defaults, **factories}
+            parameters = ", ".join(f"{one}=0" if one in optional else one for one in names)
+            refusing = eval(f"lambda self, {parameters}: None")  # Python says what is wrong
+            refusing.__name__, refusing.__qualname__ = method.__name__, method.__qualname__
+            refusing(None, *values, **kwargs)
+        return values
 
     def _make(cls, values):
         """An instance of what ``values`` has, in the order of the fields."""

@@ -16,8 +16,8 @@ import agentctl
 ROOT = Path(agentctl.__file__).parent
 
 LAYERS = (
-    "lazy_dataclass",
     "lazy_namedtuple",
+    "lazy_dataclass",
     "lazy_regex",
     "debug_log",
     "package",
@@ -232,7 +232,7 @@ def test_the_environment_and_the_streams_are_read_in_cli_only() -> None:
     assert [name for name in readers if not name.startswith("cli")] == []
 
 
-def test_what_is_compiled_is_compiled_late() -> None:
+def test_nothing_is_compiled_at_import() -> None:
     found = [name for name, path in modules() if "dataclasses" in packages(path)]
     assert found == ["lazy_dataclass"]
     assert [name for name, path in modules() if defines_at_once(path)] == []

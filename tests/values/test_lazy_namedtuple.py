@@ -1,4 +1,4 @@
-"""NamedTuples that compile late behave as the standard ones."""
+"""NamedTuples that compile nothing behave as the standard ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import Any, Callable, Optional
 import pytest
 
 from agentctl import lazy_namedtuple as lazy
-
-MANY = 40
-"""Instances: well beyond those that are made before anything is compiled."""
 
 
 def declared(kind: Any) -> dict[str, Any]:
@@ -89,18 +86,15 @@ REFUSED: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("what", MADE)
-def test_as_the_standard_one_before_and_after_it_is_compiled(what: str) -> None:
-    expected = repr(MADE[what](STANDARD))
-    assert [repr(MADE[what](OURS)) for _ in range(MANY)] == [expected] * MANY
+def test_as_the_standard_one(what: str) -> None:
+    assert repr(MADE[what](OURS)) == repr(MADE[what](STANDARD))
 
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refuses_what_the_standard_one_refuses(what: str) -> None:
-    with pytest.raises((TypeError, ValueError, AttributeError)):
-        REFUSED[what](STANDARD)
-    for _ in range(MANY):
+    for kind in (STANDARD, OURS):
         with pytest.raises((TypeError, ValueError, AttributeError)):
-            REFUSED[what](OURS)
+            REFUSED[what](kind)
 
 
 class Kept(lazy.NamedTuple):
