@@ -49,10 +49,12 @@ class LiveSite(Site):
     def __init__(self, *namespaces: str, quick: bool = True, **options: Any) -> None:
         super().__init__(*namespaces, **{"clock": SystemClock(), **options})
         self.page = StatusPage()
-        if quick:  # five times as fast: nobody waits for three heartbeats
+        if quick:  # nobody waits for three heartbeats, nor half a second for each frame
             for slow, fast in (
                 (b"BEAT_S = 5;", b"BEAT_S = 1;"),
                 (b"PAUSE_MS = 5000", b"PAUSE_MS = 300"),
+                (b"FLUSH_MS = 500", b"FLUSH_MS = 50"),
+                (b"ANNOUNCE_MS = 2000", b"ANNOUNCE_MS = 200"),
             ):
                 assert slow in self.page._files["page.js"]
                 self.page._files["page.js"] = self.page._files["page.js"].replace(slow, fast)

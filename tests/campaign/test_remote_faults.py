@@ -145,11 +145,18 @@ def no_leaks() -> Iterator[None]:
     assert not [name for name in names if name.startswith(("engine", "source", "fault"))]
 
 
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Servers that may beat as often as they are asked to, and want nobody to wait a second
+    before he is back: most faults would come meanwhile, and strike nothing."""
+    for module in ("http.request", "grpc.status_service"):
+        patch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
+    patch.setattr("agentctl.server.http.router.RETRY_MS", 10)
+
+
 @pytest.fixture(scope="module", params=TRANSPORTS)
 def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, Site]]:
     patch = pytest.MonkeyPatch()
-    for module in ("http.request", "grpc.status_service"):
-        patch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
+    hurry(patch)
     site = Site(request.param)
     yield request.param, site
     site.close()
@@ -240,8 +247,7 @@ def test_tls_records_that_are_reordered_or_spoiled_change_nothing(
     transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TLS sees it, the connection is lost, and another one tells what was missed."""
-    for module in ("http.request", "grpc.status_service"):
-        monkeypatch.setattr(f"agentctl.server.{module}.MIN_HEARTBEAT_S", 0.001)
+    hurry(monkeypatch)
     trustme = pytest.importorskip("trustme")
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")

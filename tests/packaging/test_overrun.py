@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item, call):
 """
 
 TESTS = """
-import itertools
+import ctypes
 import threading
 import time
 
@@ -74,7 +74,10 @@ def test_overran_joining_a_thread():
 
 @short
 def test_overran_in_code_that_no_signal_gets_to():
-    sum(itertools.repeat(0))
+    holding_the_interpreter, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(256)
+    holding_the_interpreter.pthread_mutex_init(mutex, None)
+    holding_the_interpreter.pthread_mutex_lock(mutex)
+    holding_the_interpreter.pthread_mutex_lock(mutex)  # for ever
 
 
 @short
@@ -138,7 +141,9 @@ def test_one_overrun_fails_one_test(tmp_path: Path, workers: int) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST.replace("0.3, GRACE", f"0.3, {grace}"))
     text = TESTS
     if not workers:  # this one costs its process, and here there is one
-        text = text.replace("sum(itertools.repeat(0))", "time.sleep(600)")
+        forever = "holding_the_interpreter.pthread_mutex_lock(mutex)  # for ever"
+        assert forever in text
+        text = text.replace(forever, "time.sleep(600)")
     (tmp_path / "test_it.py").write_text(text)
     report = tmp_path / "report.xml"
     chosen = "not overran or asleep or no_signal" if workers else ""

@@ -46,7 +46,7 @@ def age(lines: list[str]) -> int:
 
 def test_drawn_ticking_resized_and_ended(terminal: Tmux) -> None:
     terminal.type("echo before")
-    terminal.type(f"./{DEMO}; echo code $?")
+    terminal.type(f"./{DEMO} --heartbeat 1s; echo code $?")
     lines = terminal.until_shown("grpc")
     assert terminal.flags == TAKEN
     assert lines[0].startswith("agents: 7 healthy, 2 configured, 1 unknown")

@@ -154,6 +154,7 @@ def test_it_serves_when_nobody_reads_its_stderr(tmp_path: Path, free_port: int) 
                 break
             except OSError:
                 assert time.monotonic() < deadline
+                time.sleep(0.02)
         process.terminate()
         assert process.wait(PATIENCE_S) == ExitCode.TERMINATED
     finally:
@@ -235,6 +236,7 @@ def test_tls_and_client_certificates(tmp_path: Path, mutual: bool) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while served_serial(served, authority) == before:
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert f"https://127.0.0.1:{served.port()}" in served.stderr
 
 
