@@ -70,8 +70,10 @@ else:
         if kwargs or len(values) != len(names):
             optional = {**defaults, **factories}
             parameters = ", ".join(f"{one}=0" if one in optional else one for one in names)
-            refusing = eval(f"lambda self, {parameters}: None")  # Python says what is wrong
-            refusing.__name__, refusing.__qualname__ = method.__name__, method.__qualname__
+            made = {}
+            exec(f"def {method.__name__}(self, {parameters}): pass", made)
+            refusing = made[method.__name__]  # Python says what is wrong
+            refusing.__qualname__ = method.__qualname__
             refusing(None, *values, **kwargs)
         return values
 
