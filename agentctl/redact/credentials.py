@@ -7,17 +7,17 @@ from typing import Any, Optional
 from agentctl.redact.patterns import pattern
 from agentctl.redact.printable import MARK
 from agentctl.redact.spans import Span
-from agentctl.redact.values import unquoted_end
+from agentctl.redact.values import ValueEnds
 from agentctl.redact.words import PROSE, SCHEMES
 
 
-def authorization_end(text: str, begin: int, key: str) -> Optional[Span]:
+def authorization_end(text: str, begin: int, key: str, values: ValueEnds) -> Optional[Span]:
     """``Authorization:`` with any scheme, its parameters included; None if it is prose."""
     scheme = pattern("scheme name").match(text, begin)
     if scheme is None:
-        return begin, _parameters_end(text, begin) or unquoted_end(text, begin)
+        return begin, ParameterEnds(text).end(begin) or values.unquoted_end(begin)
     at = _after_space(text, scheme.end())
-    parameters = _parameters_end(text, at)
+    parameters = ParameterEnds(text).end(at)
     if parameters is not None:
         return begin, parameters
     name = scheme.group()
@@ -29,13 +29,13 @@ def authorization_end(text: str, begin: int, key: str) -> Optional[Span]:
     if plain and not known and name.islower() and key.islower():
         return None
     if (plain or word is None) and not known and (name.islower() or not name.isalpha()):
-        return begin, unquoted_end(text, begin)
-    return begin, unquoted_end(text, at)
+        return begin, values.unquoted_end(begin)
+    return begin, values.unquoted_end(at)
 
 
-def cookies_end(text: str, begin: int) -> Optional[Span]:
+def cookies_end(text: str, begin: int, values: ValueEnds) -> Optional[Span]:
     if text.startswith("[", begin):
-        return begin, unquoted_end(text, begin)
+        return begin, values.unquoted_end(begin)
     found = pattern("cookies").match(text, begin)
     return (begin, found.end()) if found else None
 
@@ -43,19 +43,20 @@ def cookies_end(text: str, begin: int) -> Optional[Span]:
 def find_schemes(text: str) -> list[Span]:
     """``Bearer`` and its like with what follows, unless that is prose or asks for it."""
     spans = []
+    parameters = ParameterEnds(text)
     for found in pattern("scheme").finditer(text):
-        span = _credentials(text, found)
+        span = _credentials(text, found, parameters)
         if span is not None:
             spans.append(span)
     return spans
 
 
-def _credentials(text: str, found: Any) -> Optional[Span]:
+def _credentials(text: str, found: Any, known: ParameterEnds) -> Optional[Span]:
     scheme, space, value = found.groups()
     begin = found.start(3)
     if value.startswith(MARK) or pattern("challenge").match(value):
         return None
-    parameters = _parameters_end(text, begin)
+    parameters = known.end(begin)
     name = scheme.lower()
     plain = pattern("plain word").fullmatch(value)
     if name == "basic":
@@ -73,9 +74,32 @@ def _credentials(text: str, found: Any) -> Optional[Span]:
     return begin, max(parameters or 0, found.end())
 
 
-def _parameters_end(text: str, begin: int) -> Optional[int]:
-    found = pattern("parameters").match(text, begin)
-    return None if found is None or text.startswith(MARK, found.end() - 1) else found.end()
+class ParameterEnds:
+    """Where the parameters of one text end (``a=b, c="d"``); each is looked at once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends: dict[int, int] = {}
+        """By where a parameter begins: the end of the last that follows it."""
+
+    def end(self, begin: int) -> Optional[int]:
+        """None where none begins there, or what was redacted follows."""
+        text, at, passed = self._text, begin, []
+        end = begin
+        while at not in self._ends:
+            found = pattern("parameter").match(text, at)
+            if found is None:
+                return None
+            passed.append(at)
+            end = found.end()
+            further = pattern("next parameter").match(text, end)
+            if further is None:
+                break
+            at = further.end()
+        else:
+            end = self._ends[at]
+        self._ends.update(dict.fromkeys(passed, end))
+        return None if text.startswith(MARK, end - 1) else end
 
 
 def _after_space(text: str, at: int) -> int:

@@ -16,7 +16,7 @@ from agentctl.redact.keys import (
 from agentctl.redact.patterns import pattern
 from agentctl.redact.printable import MARK
 from agentctl.redact.spans import Finds, Span
-from agentctl.redact.values import Opened, block_span, opened, quoted_span, unquoted_end
+from agentctl.redact.values import Opened, ValueEnds, block_span, opened
 from agentctl.redact.words import PROSE
 
 _RECORD = 200
@@ -36,9 +36,9 @@ class _Pairs:
     def __init__(self, text: str) -> None:
         self._text = text
         self._finds = Finds(text)
+        self._values = ValueEnds(text)
         self._named = -1
         """Where the last ``name: ...`` of a record ends that holds a secret; -1 for none."""
-        self._run = 0
 
     def found(self) -> list[Span]:
         text, pair = self._text, pattern("pair")
@@ -67,9 +67,9 @@ class _Pairs:
         ):
             return None
         if quote is not None:
-            return quoted_span(text, quote)
+            return self._values.quoted(quote)
         if key in VALUES:
-            return begin, self._field_end(begin) or unquoted_end(text, begin)
+            return begin, self._field_end(begin) or self._values.unquoted_end(begin)
         return self._unquoted(found)
 
     def _is_named_a_secret(self, found: Any, quote: Optional[Opened]) -> bool:
@@ -78,10 +78,9 @@ class _Pairs:
         if 0 <= found.start() - named <= _RECORD and named >= 0:
             return text.find("}", named, found.start()) < 0
         if quote is not None:
-            end = quoted_span(text, quote)[1]
+            end = self._values.quoted(quote)[1]
         else:
-            # Values within a value end where it ends: each character is looked at once.
-            end = self._run = self._run if begin < self._run else unquoted_end(text, begin)
+            end = self._values.unquoted_end(begin)
         after = pattern("named before").match(text, end)
         return after is not None and holds_a_secret(after.group(1))
 
@@ -101,15 +100,15 @@ class _Pairs:
             if block is not None:
                 return block
         if is_authorization(key):
-            return authorization_end(text, begin, key)
+            return authorization_end(text, begin, key, self._values)
         if is_cookie(key):
-            return cookies_end(text, begin)
+            return cookies_end(text, begin, self._values)
         if text[begin - 1].isspace() and self._is_empty(found):
             return None
         count = key.lower().endswith("tokens") and text[begin : begin + 1].isdigit()
         if count or pattern("no secret").match(text, begin):
             return None
-        return begin, unquoted_end(text, begin)
+        return begin, self._values.unquoted_end(begin)
 
     def _is_empty(self, found: Any) -> bool:
         """Whether what follows ``password=`` after a space is the next pair already."""

@@ -19,6 +19,7 @@ _COOKIE = (
     r"(?:expires=[^;\"'`\n]{0,40}gmt|httponly|secure|partitioned"
     r"|[^\s=;,\"'`]+=(?:\\*\"[^\"]*\"|[^\s;,\"'`]*))"
 )
+_SCHEME_BEFORE = r"(?:bearer|basic|token|digest|negotiate)[^\S\n]+(?=[^\s\"'`])"
 
 _PATTERNS = {
     # Control characters but the newline, line separators, bidirectional overrides, and
@@ -61,10 +62,8 @@ _PATTERNS = {
     "basic": r"[^\d=]*[\d=]|.{12}",
     "scheme name": r"[A-Za-z][A-Za-z0-9.+_\-]{0,40}(?=[^\S\n]+[^\s\"'`])",
     "word": r"[^\s\"'`,;<>]+",
-    "parameters": (
-        rf"(?:[\w.\-]+=(?:{_FIELD})(?:[^\S\n]*,[^\S\n]*|[^\S\n]+)(?=[\w.\-]+=))*"
-        rf"[\w.\-]+=(?:{_FIELD})"
-    ),
+    "parameter": rf"[\w.\-]+=(?:{_FIELD})",
+    "next parameter": r"(?:[^\S\n]*,[^\S\n]*|[^\S\n]+)(?=[\w.\-]+=)",
     "cookies": rf"(?i){_COOKIE}(?:[^\S\n]*[;,][^\S\n]*{_COOKIE})*",
     # Pairs.
     "pair": (
@@ -101,8 +100,9 @@ _PATTERNS = {
     "block": r"[|>][+\-\d]{0,2}[^\S\n]*(?:#[^\n]*)?(?=\n|$)|[|>][+\-\d]{0,2}[^\S\n]+(?=\S)",
     "block line": r"([^\S\n]*)([^\n]*)(?:\n|$)",
     "block key": r"\s+(?:-\s+)?[\w.\-]{1,64}:(?:\s|$)|\n|$",
+    "scheme before": rf"(?i){_SCHEME_BEFORE}",
     "value": (
-        r"(?i)(?:(?:bearer|basic|token|digest|negotiate)[^\S\n]+(?=[^\s\"'`]))?"
+        rf"(?i)(?:{_SCHEME_BEFORE})?"
         r"(?:[^\s&;,\"'`<\\})\]]|[\"'`](?![,}\])\s:;.]|$)"
         r"|\\+(?![nrt][\w.\-]{1,64}[\"']?[=:])"
         r"|<(?!/?[\w:.\-]{1,64}/?>)"

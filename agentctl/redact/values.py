@@ -34,32 +34,70 @@ def opened(text: str, at: int) -> Optional[Opened]:
     return Opened(at, begin, closer)
 
 
-def quoted_span(text: str, quote: Opened) -> Span:
-    """The value within its quotes; with them where it goes on right behind them."""
-    if len(quote.closer) > 1 and quote.closer.lstrip("\\")[1:]:
-        end = text.find(quote.closer, quote.begin)
-        return quote.begin, len(text) if end < 0 else end
-    end = _closing(text, quote)
-    if end == len(text) or quote.closer[0] == "\\":
-        return quote.begin, end
-    whole = _joined_end(text, end + 1)
-    return (quote.begin, end) if whole == end + 1 else (quote.start, whole)
+class ValueEnds:
+    """Where the values of one text end. However often that is asked, each character is looked at a
+    fixed number of times: what is within a value without quotes ends where that does."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._run = self._run_end = self._bare_end = -1
+        """The last value without quotes: its place, and its end without what ends a sentence."""
+        self._bracket = (0, -1)
+        """From where on the next ] was looked for, and its place."""
+        self._joined: dict[int, int] = {}
 
-def _joined_end(text: str, at: int) -> int:
-    """Shells and SQL join what follows a closing quote without a space."""
-    while True:
-        char = text[at : at + 1]
-        other = char in ('"', "'") and text[at - 1] != char
-        if other or text.startswith("''", at - 1):
-            end = text.find(char, at + 1)
-            at = len(text) if end < 0 else end + 1
-        elif char.isalnum():
-            at = unquoted_end(text, at)
-            if text[at : at + 1] not in ('"', "'"):
-                return at
+    def quoted(self, quote: Opened) -> Span:
+        """The value within its quotes; with them where it goes on right behind them."""
+        text = self._text
+        if len(quote.closer) > 1 and quote.closer.lstrip("\\")[1:]:
+            end = text.find(quote.closer, quote.begin)
+            return quote.begin, len(text) if end < 0 else end
+        end = _closing(text, quote)
+        if end == len(text) or quote.closer[0] == "\\":
+            return quote.begin, end
+        whole = self._joined_end(end + 1)
+        return (quote.begin, end) if whole == end + 1 else (quote.start, whole)
+
+    def unquoted_end(self, begin: int) -> int:
+        text = self._text
+        if text.startswith("[", begin) and not text.startswith(MARK, begin):
+            if not self._bracket[0] <= begin <= self._bracket[1]:
+                stop = text.find("]", begin)
+                self._bracket = begin, len(text) if stop < 0 else stop
+            return min(self._bracket[1] + 1, len(text))
+        if text.startswith(MARK + ELLIPSIS, begin):
+            return begin + len(MARK)
+        inside = self._run < begin < self._run_end
+        if not inside or pattern("scheme before").match(text, begin):
+            found = pattern("value").match(text, begin)
+            if found is None:
+                return begin
+            self._run, self._run_end = begin, found.end()
+            bare = text[begin : self._run_end].rstrip(")]}>\"'`.,;:")
+            self._bare_end = begin + len(bare)
+        end = max(self._bare_end, begin + 1)
+        return end + 1 if text.startswith(MARK, end + 1 - len(MARK)) else end
+
+    def _joined_end(self, at: int) -> int:
+        """Shells and SQL join what follows a closing quote without a space."""
+        text, passed = self._text, []
+        while at not in self._joined:
+            passed.append(at)
+            char = text[at : at + 1]
+            other = char in ('"', "'") and text[at - 1] != char
+            if other or text.startswith("''", at - 1):
+                end = text.find(char, at + 1)
+                at = len(text) if end < 0 else end + 1
+            elif char.isalnum():
+                at = self.unquoted_end(at)
+                if text[at : at + 1] not in ('"', "'"):
+                    break
+            else:
+                break
         else:
-            return at
+            at = self._joined[at]
+        self._joined.update(dict.fromkeys(passed, at))
+        return at
 
 
 def _closing(text: str, quote: Opened) -> int:
@@ -79,20 +117,6 @@ def _backslashes(text: str, at: int) -> int:
     while start > 0 and text[start - 1] == "\\":
         start -= 1
     return at - start
-
-
-def unquoted_end(text: str, begin: int) -> int:
-    if text.startswith("[", begin) and not text.startswith(MARK, begin):
-        stop = text.find("]", begin)
-        return len(text) if stop < 0 else stop + 1
-    if text.startswith(MARK + ELLIPSIS, begin):
-        return begin + len(MARK)
-    found = pattern("value").match(text, begin)
-    if found is None:
-        return begin
-    end = int(found.end())
-    end = begin + max(len(text[begin:end].rstrip(")]}>\"'`.,;:")), 1)
-    return end + 1 if text.startswith(MARK, end + 1 - len(MARK)) else end
 
 
 def block_span(text: str, found: Any) -> Optional[Span]:
