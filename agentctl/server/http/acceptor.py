@@ -14,7 +14,7 @@ import logging
 import selectors
 import socket
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Optional, Union
@@ -35,9 +35,12 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 10_000
 """That have no stream yet, or never will."""
 
-PEER_S = 0.02
-"""For one peer in a turn, and what was begun by then: one answer may take 0.2 s at ten thousand
-components, and a peer that asks for hundreds must not hold up others."""
+TURN_S = 0.05
+"""Of answering, and what was begun by then: at ten thousand components one answer may take 0.2 s,
+and one client may ask for hundreds. Those of peers who have had less come first in the next."""
+
+FORGET_S = 5.0
+"""How long it is known what a peer has had."""
 
 
 class Acceptor:
@@ -66,6 +69,9 @@ class Acceptor:
         self._connections: dict[HttpConnection, None] = {}
         self._deadlines: Deadlines[HttpConnection] = Deadlines()
         self._again: deque[HttpConnection] = deque()
+        self._spent: dict[str, float] = {}
+        """Seconds by peer, lately."""
+        self._forget_at = 0.0
         self._end_by = NEVER
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -151,16 +157,21 @@ class Acceptor:
         self._again.append(connection)
 
     def _advance(self, ready: Iterable[HttpConnection]) -> None:
-        """Let each go on, as far as the time of its peer in this turn goes."""
-        spent: defaultdict[str, float] = defaultdict(float)
+        """Let each go on while the turn lasts: first those whose peers have had the least time."""
+        now = self._clock.monotonic()
+        if now >= self._forget_at:
+            self._spent.clear()
+            self._forget_at = now + FORGET_S
+        end = now + TURN_S
         late: list[HttpConnection] = []
-        for connection in ready:
-            if spent[connection.peer] >= PEER_S:
+        for connection in sorted(ready, key=lambda one: self._spent.get(one.peer, 0.0)):
+            if now >= end:
                 late.append(connection)
             elif connection in self._connections:
-                began = self._clock.monotonic()
+                began, peer = now, connection.peer
                 self._step(connection, connection.advance)
-                spent[connection.peer] += self._clock.monotonic() - began
+                now = self._clock.monotonic()
+                self._spent[peer] = self._spent.get(peer, 0.0) + now - began
         # Before those that have had theirs, and have more to do.
         self._again.extendleft(reversed(late))
 

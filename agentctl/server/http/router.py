@@ -28,7 +28,7 @@ from agentctl.server.http.request import (
     split_target,
     stream_request,
 )
-from agentctl.server.http.routes import Routes
+from agentctl.server.http.routes import Route, Routes
 from agentctl.server.http.stream_socket import StreamFormat, StreamOpening
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_chunk, ndjson_plain, sse_chunk, sse_plain
@@ -130,11 +130,15 @@ class Router:
         if target.path == STREAM:
             return self._stream(request, target.query, peer, ticket, headers)
         route = self._routes.main.get(target.path)
-        if route is None:
-            return _nothing_here()
-        answer = route(target.query)
-        # Those of health are answered whatever others hold.
-        return answer if target.path in self._routes.probe else self._held(answer, peer)
+        return _nothing_here() if route is None else self._answered(route, target, peer)
+
+    def _answered(self, route: Route, target: RequestTarget, peer: str) -> HttpAnswer:
+        if target.path in self._routes.probe:
+            return route(target.query)  # whatever others hold
+        # What takes long to make is not made in vain.
+        if not self._services.held.fits(peer, route, self._routes.weight(target.path)):
+            return self._crowded()
+        return self._held(route(target.query), peer)
 
     def _held(self, answer: HttpAnswer, peer: str) -> HttpAnswer:
         """An answer that there is room for; or a refusal."""

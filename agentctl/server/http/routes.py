@@ -34,6 +34,8 @@ from agentctl.server.page.status_page import PageFile
 from agentctl.server.services import Services
 from agentctl.wire.sse_encode import ndjson_plain
 
+METRICS = "/metrics"
+
 ALIVE_S = 30.0
 """The engine looks at its sources each second. One that has not for so long is stuck, and
 only a restart will help."""
@@ -63,7 +65,7 @@ class Routes:
             "/healthz": self._healthz,
             "/livez": self._healthz,
             "/readyz": self._readyz,
-            "/metrics": self._metrics,
+            METRICS: self._metrics,
             "/openapi.json": self._openapi,
         }
         page = services.page.answers(services.build) if services.page else {}
@@ -73,6 +75,11 @@ class Routes:
             "/livez": self._healthz,
             "/readyz": self._readyz_briefly,
         }
+
+    def weight(self, path: str) -> int:
+        """What the answer of a path counts as held, if that is known before it is made."""
+        long = path == TIMELINE or (path == METRICS and self._components.many)
+        return PIECES_WEIGHT if long else 0
 
     def _status(self, query: str) -> HttpAnswer:
         broadcaster = self._services.broadcaster
