@@ -22,7 +22,7 @@ log = DebugLog(__name__)
 
 KINDS = frozenset(("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
 
-_DECODER = json.JSONDecoder()
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 _BEGIN = b'"managedFields":['
 _END = b']},"spec":'
@@ -169,9 +169,12 @@ def parse(data: bytes) -> Any:
 
 
 def _value(data: bytes) -> Any:
-    """What ``json.loads`` makes of it, by one call and not by three and two of ``re``."""
+    """What ``json.loads`` makes of it, in one function and not in four and two matches."""
     text = data.decode("utf-8").strip(" \t\n\r")
-    value, end = _DECODER.raw_decode(text)
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration as error:
+        raise json.JSONDecodeError("Expecting value", text, error.value) from None
     if end != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
     return value
