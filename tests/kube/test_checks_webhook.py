@@ -8,6 +8,8 @@ import pytest
 
 from agentctl.kube.cuts.facts import CLOSER
 from agentctl.kube.explain.finding import Explains, Finding
+from agentctl.kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
+from agentctl.kube.view import View
 from tests.kube.judged import SEEN, Cluster, Object, component, deployment, named
 
 VALIDATING = "validatingwebhookconfigurations"
@@ -116,6 +118,26 @@ def test_a_service_elsewhere_is_unknown() -> None:
         "cert-webhook: its Service is in other, which is not watched",
     )
     assert finding(found).remedy.endswith("namespace: other")
+
+
+def test_a_service_in_no_namespace_is_unknown_too() -> None:
+    found = cluster(configuration(namespace=""))
+    assert found.says()[0] == "unknown"
+    assert "no namespace" in found.says()[1]
+    assert ": writes" not in found.says()[1]
+
+
+def test_the_configurations_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = cluster(configuration(), configuration("cert-a", bundle=""))
+    objects, asked = View.objects, []
+
+    def counted(self: View, resource: Resource, *more: Any) -> Any:
+        asked.append(resource)
+        return objects(self, resource, *more)
+
+    monkeypatch.setattr(View, "objects", counted)
+    assert found.says()[0] == "error"
+    assert asked == [VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS]
 
 
 def test_none_there_is_an_error_unless_it_may_be_absent() -> None:

@@ -6,9 +6,9 @@ is asked about are refused, or with ``failurePolicy: Ignore`` go through unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Optional
 
 from agentctl.kube.check import GLOB, Check, Context, Fields, Result, blind, fill, place
 from agentctl.kube.checks.endpoints import ABSENT, count
@@ -77,13 +77,13 @@ class WebhookCheck(Check):
         for resource, place_ in (*((KINDS[kind], "") for kind in self.kinds), _slices(where)):
             if reason := context.view.blind(resource, place_):
                 return blind(reason)
-        none = not any(self._matching(context))
-        missing = self.missing(context)
-        if none or (missing and self.absent is not Status.CONFIGURED):
+        there = self._there(context)
+        missing = self._missing(context, there)
+        if not there or (missing and self.absent is not Status.CONFIGURED):
             absent = self.absent is Status.CONFIGURED
             message = "" if absent else f"no webhook configuration {' or '.join(missing)}"
-            return Result(self.absent, message, missing=none)
-        troubles = self.troubles(context)
+            return Result(self.absent, message, missing=not there)
+        troubles = _troubles(context, where, there)
         if not troubles:
             return Result(Status.HEALTHY)
         worst = troubles[0]
@@ -101,40 +101,28 @@ class WebhookCheck(Check):
         }
         return Result(worst.status, f"{worst.message}{more}", details)
 
-    def missing(self, context: Context) -> list[str]:
+    def _there(self, context: Context) -> list[tuple[str, Webhooks]]:
+        """Those that there are of its names, with their kinds."""
+        names = [fill(name, context.namespace) for name in self.names]
+        return [
+            (kind, one)
+            for kind in self.kinds
+            for one in sorted(context.view.objects(KINDS[kind], "", cut_webhooks).values())
+            if any(fnmatchcase(one.name, glob) for glob in names)
+        ]
+
+    def _missing(self, context: Context, there: Sequence[tuple[str, Webhooks]]) -> list[str]:
         """Names that no configuration has, and patterns where there is none at all."""
         names = [fill(name, context.namespace) for name in self.names]
-        found = {one.name for _, one in self._matching(context)}
+        found = {one.name for _, one in there}
         return [one for one in names if one not in found and not (found and GLOB.search(one))]
-
-    def troubles(self, context: Context) -> list[Trouble]:
-        """The worst first; of one configuration's Service only one."""
-        where = place(self.namespace, context.namespace)
-        found: dict[tuple[str, str, str, bool], Trouble] = {}
-        for kind, configuration in self._matching(context):
-            for one in configuration.webhooks:
-                what = _what(context, where, one)
-                if not what:
-                    continue
-                status = Status.ERROR if one.required else Status.DEGRADED
-                if what.startswith("its Service is in"):
-                    status = Status.UNKNOWN
-                key = (configuration.name, what, one.service, one.required)
-                found.setdefault(key, Trouble(configuration.name, kind, one, what, status))
-        return sorted(found.values(), key=lambda one: -one.status.severity)
-
-    def _matching(self, context: Context) -> Iterator[tuple[str, Webhooks]]:
-        names = [fill(name, context.namespace) for name in self.names]
-        for kind in self.kinds:
-            known: Any = context.view.objects(KINDS[kind], "", cut_webhooks).values()
-            for one in sorted(known):
-                if any(fnmatchcase(one.name, glob) for glob in names):
-                    yield kind, one
 
     def explain(self, context: Context, result: Result) -> Finding:
         from agentctl.kube.explain.webhook import absent, cannot_ask
 
-        troubles, missing = self.troubles(context), self.missing(context)
+        there = self._there(context)
+        missing = self._missing(context, there)
+        troubles = _troubles(context, place(self.namespace, context.namespace), there)
         if missing or not troubles:
             return absent(missing, [KINDS[kind].plural for kind in self.kinds])
         return cannot_ask(troubles[0], KINDS[troubles[0].kind].plural, result.details)
@@ -171,16 +159,32 @@ class WebhooksThere:
             return True
 
 
-def _what(context: Context, where: str, one: Webhook) -> str:
-    """What is wrong with a webhook; empty for nothing."""
+def _troubles(context: Context, where: str, there: Sequence[tuple[str, Webhooks]]) -> list[Trouble]:
+    """The worst first; of one configuration's Service only one."""
+    found: dict[tuple[str, str, str, bool], Trouble] = {}
+    for kind, configuration in there:
+        for one in configuration.webhooks:
+            trouble = _trouble(context, where, kind, configuration.name, one)
+            if trouble is not None:
+                key = (configuration.name, trouble.what, one.service, one.required)
+                found.setdefault(key, trouble)
+    return sorted(found.values(), key=lambda one: -one.status.severity)
+
+
+def _trouble(context: Context, where: str, kind: str, name: str, one: Webhook) -> Optional[Trouble]:
+    """What is wrong with one webhook of a configuration; None for nothing."""
+    status = Status.ERROR if one.required else Status.DEGRADED
     if not one.trusted:
-        return "no caBundle"
+        return Trouble(name, kind, one, "no caBundle", status)
     if not one.service:
-        return ""
+        return None
     if one.namespace != where:
-        return f"its Service is in {one.namespace or 'no namespace'}, which is not watched"
+        what = f"its Service is in {one.namespace or 'no namespace'}, which is not watched"
+        return Trouble(name, kind, one, what, Status.UNKNOWN)
     counts = count(context, where, one.service)
-    return "" if counts is not None and counts[0] else "no ready endpoints"
+    if counts is not None and counts[0]:
+        return None
+    return Trouble(name, kind, one, "no ready endpoints", status)
 
 
 def parse(fields: Fields) -> Check:
