@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ def _found() -> Optional[str]:
         done = subprocess.run(
             [path, "version", "--client", "-o", "json"],
             capture_output=True,
+            env={**os.environ, **LEAN},
             timeout=30,
             check=True,
         )

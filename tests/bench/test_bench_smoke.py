@@ -13,9 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytest.importorskip("kubernetes", reason="the peer is the official client")
-pytest.importorskip("trustme")
-
 
 @pytest.mark.timeout(330)
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs the usage of a child")
@@ -40,6 +37,8 @@ pytest.importorskip("trustme")
 def test_prints_finite_figures(name: str, pytestconfig: pytest.Config) -> None:
     if not pytestconfig.getoption("--benchmarks"):
         pytest.skip("--benchmarks runs them")
+    pytest.importorskip("kubernetes", reason="the peer is the official client")
+    pytest.importorskip("trustme")
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", name],
         cwd=ROOT,
