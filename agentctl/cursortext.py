@@ -234,14 +234,20 @@ def _encode(
 ) -> str:
     time_ms, sequence = cursor.position
     scope = cursor.scope[:SCOPE_BYTES].ljust(SCOPE_BYTES, b"\0")
-    body = b"%c%b%b%b" % (_FORMAT, _varint(time_ms), _varint(sequence), scope)
     kept = _that_fit(versions)
-    body += b"%c%b" % (len(kept), b"".join(kept))
-    if digest is None:
-        body += b"%c%b" % (len(cursor.hashes) // PAIR_BYTES, cursor.hashes)
-    else:
-        body += b"%c%b" % (_DIGEST_FOLLOWS, digest)
-    return sealed(body + names)
+    count = len(cursor.hashes) // PAIR_BYTES if digest is None else _DIGEST_FOLLOWS
+    parts = (
+        bytes((_FORMAT,)),
+        _varint(time_ms),
+        _varint(sequence),
+        scope,
+        bytes((len(kept),)),
+        *kept,
+        bytes((count,)),
+        cursor.hashes if digest is None else digest,
+        names,
+    )
+    return sealed(b"".join(parts))
 
 
 def _all_fit(versions: Mapping[str, str]) -> bool:
@@ -313,11 +319,11 @@ class _ByteReader:
 
 def _varint(value: int) -> bytes:
     value = max(0, min(value, _MAX_NUMBER))
-    out = b""
+    groups = []
     while value > 0x7F:
-        out += b"%c" % (value & 0x7F | 0x80)
+        groups.append(value & 0x7F | 0x80)
         value >>= 7
-    return out + b"%c" % value
+    return bytes((*groups, value))
 
 
 def sealed(body: bytes) -> str:

@@ -304,6 +304,9 @@ json_line = json_encoder(ensure_ascii=False)
 """The text of any JSON that is on one line."""
 
 
+_TIME = "%04d-%02d-%02dT%02d:%02d:%02dZ"
+
+
 def format_time(moment: datetime) -> str:
     """UTC, whole seconds, ``Z``: the one form of a time in events and messages.
 
@@ -311,8 +314,7 @@ def format_time(moment: datetime) -> str:
     '2026-01-30T18:15:00Z'
     """
     utc = moment.astimezone(timezone.utc)
-    day = f"{utc.year:04}-{utc.month:02}-{utc.day:02}"  # strftime writes the year 1 as 1
-    return f"{day}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}Z"
+    return _TIME % (utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
 
 
 def parse_time(text: str) -> datetime:

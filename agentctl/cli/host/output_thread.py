@@ -24,6 +24,7 @@ PIECE_BYTES = select.PIPE_BUF
 """A pipe takes so much whole: two lines of different writers are never mixed."""
 
 _NOTHING = memoryview(b"")
+_NOWAIT: Optional[int] = getattr(os, "RWF_NOWAIT", None)
 
 LIMIT_BYTES = 1 << 20
 """Of text that waits; more is left out, and that is told."""
@@ -210,10 +211,10 @@ def write_at_once(fd: int, data: memoryview) -> Optional[int]:
 
 
 def _write_without_wait(fd: int, data: memoryview) -> Optional[int]:
-    if not hasattr(os, "RWF_NOWAIT"):
+    if _NOWAIT is None:
         return None
     try:
-        return os.pwritev(fd, [data], -1, os.RWF_NOWAIT)
+        return os.pwritev(fd, [data], -1, _NOWAIT)
     except BlockingIOError:
         return 0
     except NotImplementedError:
