@@ -24,7 +24,7 @@ class HeldBytes:
 
     def __init__(self, share: float = LEAST_SHARE, total: int = TOTAL_BYTES) -> None:
         """``share`` is how much of it one peer may have."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._of_peer = int(total * share)
         self._all = _Ledger(total)
         self._by_peer: dict[str, _Ledger] = {}
@@ -39,10 +39,19 @@ class HeldBytes:
 
     def fits(self, peer: str, thing: object, size: int) -> bool:
         """Whether a peer may hold this too; the first may be as large as it likes."""
+        if size <= SHORT:
+            return True
         with self._lock:
             own = self._by_peer.get(peer)
-            fits = self._all.fits(thing, size) and (own is None or own.fits(thing, size))
-        return fits or size <= SHORT
+            return self._all.fits(thing, size) and (own is None or own.fits(thing, size))
+
+    def claim(self, peer: str, thing: object, size: int) -> bool:
+        """Hold it if it fits."""
+        with self._lock:
+            fits = self.fits(peer, thing, size)
+            if fits:
+                self.hold(peer, thing, size)
+        return fits
 
     def hold(self, peer: str, thing: object, size: int) -> None:
         """Count it, whether it fits or not, until as many times dropped as held."""

@@ -177,27 +177,29 @@ class _Method:
 
 
 class _Answer(_Method):
+    _size = 0
+    """Of the last answer: a large one is not made in vain."""
+
     def __call__(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         self._begin(context)
         with _Telling(self._admission, context):
-            answer: Message = self._handle(_only(requests, self._request))
+            request = _only(requests, self._request)
+            held, peer = self._admission.held, peer_key(context.peer())
+            if not held.fits(peer, self, self._size):
+                raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, held.refusal, "limit")
+            answer: Message = self._handle(request)
             data = answer.SerializeToString()
-            self._hold(context, data)
+            self._size = len(data)
+            if not held.claim(peer, data, len(data)):
+                raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, held.refusal, "limit")
+
+            def ended() -> None:
+                held.drop(peer, data)
+
+            if not context.add_callback(ended):
+                ended()
             return data
         return b""
-
-    def _hold(self, context: grpc.ServicerContext, data: bytes) -> None:
-        """Count an answer until its client has it, or the call is over."""
-        held, peer, size = self._admission.held, peer_key(context.peer()), len(data)
-        if not held.fits(peer, data, size):
-            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, held.refusal, "limit")
-        held.hold(peer, data, size)
-
-        def ended() -> None:
-            held.drop(peer, data)
-
-        if not context.add_callback(ended):
-            ended()
 
 
 class _Stream(_Method):

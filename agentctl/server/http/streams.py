@@ -188,9 +188,8 @@ class OpenStreams:
             sent = 0
         if sent == len(data):
             return True
-        if not self._held.fits(reader.peer, data, len(data)):
+        if not self._held.claim(reader.peer, data, len(data)):
             raise Crowded
-        self._held.hold(reader.peer, data, len(data))
         reader.holding = data
         reader.pending, reader.sent, reader.made_at = data, sent, 0.0
         self._deadlines.set(reader, NEVER)

@@ -34,7 +34,7 @@ from agentctl.server.grpc.standard_services import (
     MAX_WATCHERS,
     REFLECTION_V1,
 )
-from agentctl.wire import events_pb
+from agentctl.wire import events_pb, legacy_pb
 from agentctl.wire.grpc_contract import MAX_REQUEST_BYTES, SERVICES
 from tests.fakes import refuse_threads
 from tests.server.grpc_rig import (
@@ -413,7 +413,9 @@ class TestNonsense:
             assert client.info().version == "1.2.3"
 
 
-def test_answers_that_are_not_taken_are_held_up_to_a_share_of_bytes() -> None:
+def test_answers_that_are_not_taken_are_held_up_to_a_share_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with GrpcSite() as site:
         large = Item("a", "agents", Status.ERROR, "", {"x": "y" * 3_000_000})
         site.replica.begin(large)
@@ -422,7 +424,8 @@ def test_answers_that_are_not_taken_are_held_up_to_a_share_of_bytes() -> None:
         with RawReader(site.server.port, 20, grants=False, path=path):
             eventually(lambda: site.counted("limit") == 15)
             assert 15_000_000 < held.taken < 16 << 20
-            with site.client() as client:
+            with site.client() as client, monkeypatch.context() as patch:
+                patch.delattr(legacy_pb, "to_response")  # it is not made in vain
                 code, message = failure(client.status)
                 assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
                 assert "16 MiB for one peer" in message

@@ -227,7 +227,11 @@ def test_what_is_taken_is_what_is_held(steps: list[tuple[bool, str, int]]) -> No
                 for kept, most in ((all_held, 3 * SHORT), (own, 3 * SHORT // 2))
             )
             assert ledger.fits(peer, thing, len(thing)) is (room or number < 2)
-            ledger.hold(peer, thing, len(thing))
+            if room or number < 2:
+                assert ledger.claim(peer, thing, len(thing))
+            else:
+                assert not ledger.claim(peer, thing, len(thing))
+                ledger.hold(peer, thing, len(thing))
             holders.append((peer, number))
         elif (peer, number) in holders:
             ledger.drop(peer, thing)
