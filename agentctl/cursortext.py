@@ -13,7 +13,6 @@ from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Optional, Union
 
 from agentctl.lazy_dataclass import dataclass, field
@@ -118,18 +117,19 @@ class ItemHashes:
     def digest(self) -> bytes:
         """What ``digest_of`` makes of them."""
         if self._sorted is None:
-            pairs = sorted(by_key(self._pairs).items())
-            place_of = {key: PAIR_BYTES * at + HASH_BYTES for at, (key, _) in enumerate(pairs)}
-            self._sorted = bytearray(_joined(pairs)), place_of
-        return _digest(self._sorted[0])
+            pairs = sorted(_each(self._pairs))
+            places = range(HASH_BYTES, PAIR_BYTES * len(pairs), PAIR_BYTES)
+            place_of = {pair[:HASH_BYTES]: place for pair, place in zip(pairs, places)}
+            self._sorted = bytearray(b"".join(pairs)), place_of
+        return sha256(self._sorted[0])[:DIGEST_BYTES]
 
     def _make(self, items: Sequence[Item]) -> None:
         """All anew, but for what is known of the very same items."""
         distinct = len(self._pairs) == PAIR_BYTES * len(self._items)
-        known = by_key(self._pairs).items() if distinct else ()
-        before = dict(zip(map(id, self._items), known))
-        pairs = (before.get(id(item)) or (key_hash(item.key), item_hash(item)) for item in items)
-        self._pairs = bytearray(_joined(dict(pairs).items()))
+        before = dict(zip(map(id, self._items), _each(self._pairs) if distinct else ()))
+        pairs = [before.get(id(one)) or key_hash(one.key) + item_hash(one) for one in items]
+        by_key = {pair[:HASH_BYTES]: pair for pair in pairs}
+        self._pairs = bytearray(b"".join(by_key.values()))
         self.several = any(item.cluster for item in items)
         self._items, self._sorted = items, None
 
@@ -170,17 +170,13 @@ def by_key(pairs: Union[bytes, bytearray]) -> dict[bytes, bytes]:
     return dict(struct.iter_unpack("4s4s", pairs))
 
 
-def digest_of(pairs: bytes) -> bytes:
+def digest_of(pairs: Union[bytes, bytearray]) -> bytes:
     """64 bits of all hashes together, whatever their order."""
-    return _digest(_joined(sorted(by_key(pairs).items())))
+    return sha256(b"".join(sorted(_each(pairs))))[:DIGEST_BYTES]
 
 
-def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
-    return b"".join(chain.from_iterable(pairs))
-
-
-def _digest(pairs: Union[bytes, bytearray]) -> bytes:
-    return sha256(pairs)[:DIGEST_BYTES]
+def _each(pairs: Union[bytes, bytearray]) -> list[bytes]:
+    return [pair for (pair,) in struct.iter_unpack("8s", pairs)]
 
 
 def encode(cursor: Cursor) -> str:
