@@ -71,7 +71,9 @@ class Evaluator:
         closer: Optional[Mapping[Cut, Cut]] = None,
         cluster: str = "",
     ) -> None:
-        self._redact = _remembered(redact)
+        self._redact = redact
+        self._known = lru_cache(maxsize=64)(redact)
+        """The same texts come again and again: short ones are redacted once."""
         self._cluster = cluster
         self.several = len(namespaces) > 1
         """Whether more than one namespace is watched."""
@@ -301,31 +303,24 @@ class Evaluator:
                 details[key] = self._redacted(value)
         if component.static:
             details["static"] = True  # verdicts leave it out
-        message = self._redact(result.message)
         return Item(
             component.name,
             namespace,
             result.status,
-            message,
+            self._redacted(result.message),
             details,
             self._cluster,
-            self._redact(result.since),
+            self._redacted(result.since),
         )
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._redact(value)
+            return self._known(value) if len(value) <= REMEMBERED else self._redact(value)
         if isinstance(value, (list, tuple)):
             return [self._redacted(one) for one in value]
         if isinstance(value, Mapping):
             return {key: self._redacted(one) for key, one in value.items()}
         return value
-
-
-def _remembered(redact: Redact) -> Redact:
-    """The same texts come again and again: short ones are redacted once."""
-    known = lru_cache(maxsize=1024)(redact)
-    return lambda text: known(text) if len(text) <= REMEMBERED else redact(text)
 
 
 def _units(components: Sequence[Component], namespaces: Sequence[str]) -> list[_Unit]:
