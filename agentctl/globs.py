@@ -33,14 +33,13 @@ def may_begin(glob: str, prefix: str) -> bool:
     for char in prefix:
         ends = _step(tokens, ends, char)
     known: set[int] = set()
-    while ends - known:
-        known |= ends
-        ends = set().union(
-            *(_step(tokens, {at}, char) for at in ends for char in _some(tokens, at))
-        )
-        if len(tokens) in ends:
-            return True
-    return False
+    ahead = [end for at in ends for end in _further(tokens, at)]
+    while ahead:
+        at = ahead.pop()
+        if at not in known:
+            known.add(at)
+            ahead += _further(tokens, at)
+    return len(tokens) in known
 
 
 def _tokens(glob: str) -> Iterator[str]:
@@ -91,8 +90,15 @@ def _step(tokens: list[str], ends: set[int], char: str) -> set[int]:
     return _through(tokens, on)
 
 
-def _some(tokens: list[str], at: int) -> str:
-    """Characters of names among which is one that leads on, if any does."""
-    if at < len(tokens) and len(tokens[at]) > 1:
-        return NAME_CHARACTERS
-    return tokens[at] if at < len(tokens) and tokens[at] in NAME_CHARACTERS else "x"
+def _further(tokens: list[str], at: int) -> Iterator[int]:
+    """Where some character of names leads to."""
+    if at < len(tokens):
+        token = tokens[at]
+        if token == "*":
+            yield at
+            yield at + 1
+        elif len(token) > 1:
+            if any(fnmatchcase(char, token) for char in NAME_CHARACTERS):
+                yield at + 1
+        elif token == "?" or token in NAME_CHARACTERS:
+            yield at + 1

@@ -27,7 +27,8 @@ workload share one set of labels."""
 
 _KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
-_SET = regex(rf"({_KEY})\s+(in|notin)\s*\(\s*({_VALUE}(?:\s*,\s*{_VALUE})*)\s*\)")
+_SET = regex(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
+_ONE = regex(_VALUE)
 _EQUAL = regex(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
 _EXISTS = regex(rf"(!?)\s*({_KEY})")
 
@@ -119,6 +120,8 @@ class LabelSelector:
             match = _SET.match(rest)
             if match:
                 values = frozenset(value.strip() for value in match[3].split(","))
+                if not all(map(_ONE.fullmatch, values)):
+                    raise ValueError(f"not a label selector at {rest!r}")
                 operator = "In" if match[2] == "in" else "NotIn"
                 requirements.append(Requirement(match[1], operator, values))
             elif match := _EQUAL.match(rest):

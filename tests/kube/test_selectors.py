@@ -42,6 +42,19 @@ def test_what_a_server_would_refuse_is_refused(text: str) -> None:
         LabelSelector.parse(text)
 
 
+def test_what_a_list_does_not_end_is_refused_at_once() -> None:
+    """However its blanks are shared out between the commas."""
+    for end in ("", ")x", ";"):
+        with pytest.raises(ValueError, match="at"):
+            LabelSelector.parse("a in (x" + ",   " * 200 + end)
+
+
+@pytest.mark.parametrize("text", ["a in (b c)", "a in (b,-)", "a in (b,(c))", "a in (=)"])
+def test_what_is_no_value_is_refused_in_a_list(text: str) -> None:
+    with pytest.raises(ValueError, match="at"):
+        LabelSelector.parse(text)
+
+
 def test_from_spec() -> None:
     spec = {
         "matchLabels": {"b": "2", "a": "1"},
