@@ -98,3 +98,12 @@ def _line(text: str) -> str:
     """One line of at most 300 characters."""
     text = " ".join(legible(text[:5_000]).split())
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def has_cause(status: Mapping[str, Any], reason: str) -> bool:
+    """Whether a Status names a cause of this reason."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == reason for cause in causes
+    )

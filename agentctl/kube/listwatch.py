@@ -30,7 +30,7 @@ from agentctl.kube.resources import Seen, WatchSpec
 from agentctl.lazy_dataclass import dataclass
 from agentctl.net.endpoint import Timeouts
 from agentctl.net.memory_budget import Share
-from agentctl.net.response import Response
+from agentctl.net.response import Response, TooLargeAnswerError
 
 log = DebugLog(__name__)
 
@@ -112,6 +112,7 @@ class ListWatch:
         self._clock = clock
         self._settings = settings
         self._rng = rng
+        self._page_limit = settings.page_limit
         self._path = spec.resource.path(spec.namespace) if spec.resource.version else ""
         self._noun = spec.resource.noun
 
@@ -147,11 +148,17 @@ class ListWatch:
         token = ""
         give_up_at = self._clock.monotonic() + self._settings.list_total_s
         while True:
-            query = {"limit": str(self._settings.page_limit)}
+            query = {"limit": str(self._page_limit)}
             if token:
                 query["continue"] = token
             before = token
-            token, version = self._add_page(query, changes, kept)
+            try:
+                token, version = self._add_page(query, changes, kept)
+            except TooLargeAnswerError:
+                if self._page_limit == 1:
+                    raise
+                self._page_limit = max(1, self._page_limit // 5)  # of objects that are large
+                continue
             if not token:
                 return Batch(tuple(changes), version)
             if token == before:
@@ -313,8 +320,11 @@ class ListWatch:
         failure, status = refusal(response, verb, self._noun)
         if response.status == 410 or status.get("reason") in ("Expired", "Gone"):
             return ExpiredError(f"history of {self._noun} expired: {failure.message}")
-        if response.status == 504 and _has_cause(status, "ResourceVersionTooLarge"):
-            return TooLargeVersionError(failure.message, failure.retry_after)
+        if response.status == 504:
+            from agentctl.kube.api_failures import has_cause
+
+            if has_cause(status, "ResourceVersionTooLarge"):
+                return TooLargeVersionError(failure.message, failure.retry_after)
         return failure
 
     def _seen(self, server_time: Optional[float], opened: float) -> Seen:
@@ -338,11 +348,3 @@ def _parse_list(body: bytes, noun: str) -> dict[str, Any]:
         if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
             page["items"][place] = {}  # told of, and left out
     return page
-
-
-def _has_cause(status: Mapping[str, Any], reason: str) -> bool:
-    details = status.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
-    return isinstance(causes, list) and any(
-        isinstance(cause, dict) and cause.get("reason") == reason for cause in causes
-    )

@@ -26,6 +26,10 @@ READ_ALL_S = 60.0
 """Longest that a whole body may take: a page of 500 objects over a poor line fits."""
 
 
+class TooLargeAnswerError(ServerError):
+    """An answer is longer than what may be read of it."""
+
+
 class Response:
     """The body can be read once; then or at ``close`` the connection is let go.
 
@@ -99,8 +103,8 @@ class Response:
     ) -> bytes:
         """The whole body: at most ``limit`` bytes within ``timeout`` seconds.
 
-        ``share`` is what its memory is taken from. Raises ServerError if it is larger or
-        slower, DisconnectedError if it breaks off.
+        ``share`` is what its memory is taken from. Raises TooLargeAnswerError if it is
+        larger, ServerError if it is slower, DisconnectedError if it breaks off.
         """
         if self._conn is None:
             return b""
@@ -125,7 +129,7 @@ class Response:
             size += len(data)
             if size > limit:
                 self.close()
-                raise ServerError(f"{self.where}: the answer is larger than {limit} bytes")
+                raise TooLargeAnswerError(f"{self.where}: the answer is larger than {limit} bytes")
 
     def close(self) -> None:
         """Let go of the connection; it is kept only if the body was read to its end."""

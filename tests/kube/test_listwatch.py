@@ -476,6 +476,21 @@ def test_14_a_page_over_the_limit_is_given_up() -> None:
         assert "1000 bytes" in failure_of(rig.start()).message
 
 
+def test_14_a_page_over_the_limit_is_asked_for_again_with_fewer_objects() -> None:
+    """500 objects of 100 KB are more than may be read at once, and no reason to see none."""
+    with Rig() as rig:
+        stored = rig.double.store.objects("deployments")[0]
+        sizes = [len(json.dumps(one.obj)) for one in stored if one.key.namespace == "agents"]
+    with Rig(max_page_bytes=max(sizes) + 600) as rig:
+        assert sum(sizes) > max(sizes) + 600
+        assert len(rig.start().until(Replaced).changes) == len(sizes)
+        asked = [one["limit"] for one in rig.requests(watch=False)]
+        assert asked == ["500", "100", "20", "4", "1", "1"]
+        rig.streaming()
+        rig.touch()
+        rig.until(Changed)
+
+
 def test_14_html_is_no_list(rig: Rig) -> None:
     rig.double.faults.html("deployments", ["list"])
     failure = failure_of(rig.start())
