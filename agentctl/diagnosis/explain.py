@@ -16,6 +16,7 @@ from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.judged import verdict
 from agentctl.kube.resources import SERVED, WatchSpec
+from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass
 from agentctl.model import Item, Status
 
@@ -123,6 +124,11 @@ def _explained(check: Check, context: Context, result: Result) -> Finding:
     if isinstance(check, Explains):
         try:
             return check.explain(context, result)
+        except OddObjectError as error:
+            remedy = (
+                "this is a fault of agentctl's own: run it with --debug and report what it logs"
+            )
+            return Finding(remedy, facts={"internal_error": str(error)})
         except Exception as error:  # a diagnosis that fails must not end the stream
             failed = f"{type(error).__name__}: {error}"
             return Finding("the check cannot explain itself", facts={"internal_error": failed})

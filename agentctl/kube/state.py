@@ -84,7 +84,7 @@ class KubeState:
         self._told.add(source)
         (_, key), why = next(iter(self._evaluator.view.sources[name].odd.items()))
         what = "/".join(filter(None, key)) or "an object"
-        text = f"{source}: {what} cannot be read ({why}): what is judged by it is judged without"
+        text = f"{source}: {what} cannot be read ({why}): the others are judged without it"
         label = source[len(self._cluster) + 1 :] if self._cluster else source
         return Notice(label, ErrorCode.SERVER, text, cluster=self._cluster)
 

@@ -19,6 +19,7 @@ from tests.apidouble.faults import Then
 from tests.fakes import FakeClock
 from tests.kube.judged import SEEN, Cluster, Object, component, deployment, named
 from tests.kube.rig import Rig
+from tests.kube.test_checks_explain import explained, looking
 from tests.kube.test_listwatch_hostile import Answer, listwatch, nested, page
 
 ODD = {"odd": "s3cret"}
@@ -58,6 +59,14 @@ def test_one_that_cannot_be_read_is_unknown_and_the_others_are_judged() -> None:
     cluster = Cluster(TWO).has("deployments", deployment("a", labels=ODD), deployment("b"))
     assert cluster.says("a") == ("unknown", WHY)
     assert cluster.says("b") == ("healthy", "")
+
+
+@pytest.mark.usefixtures("failing")
+def test_diagnose_does_not_say_of_it_that_it_is_not_there() -> None:
+    cluster = looking(TWO).has("deployments", deployment("a", labels=ODD), deployment("b"))
+    (reason,) = explained(cluster, "a")
+    assert reason.result.message == WHY
+    assert "run it with --debug" in reason.finding.remedy
 
 
 @pytest.mark.usefixtures("failing")

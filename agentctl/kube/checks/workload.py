@@ -25,6 +25,7 @@ from agentctl.kube.cuts.objects import Workload, cut_workload
 from agentctl.kube.cuts.pods import PodTrouble, cut_pod
 from agentctl.kube.resources import PODS, Need
 from agentctl.kube.selectors import Labels, LabelSelector
+from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass, replace
 from agentctl.model import Status
 
@@ -116,6 +117,8 @@ class WorkloadCheck(Check):
             matching = self._matching(context, where, self.labels)
         else:
             found = self._names.first(context.view, context.namespace, where, cut_workload)
+            if found.blind:
+                raise OddObjectError(found.blind)
             matching = [] if found.value is None else [(found.kind, found.value)]
         if not matching:
             return not_installed(self.kinds, where)
