@@ -54,7 +54,7 @@ class ErrorCode(Enum):
     SERVER = "server"
     STALE = "stale"
     RESYNC = "resync"
-    """History was lost: changes in between may be missing."""
+    """History was lost: changes in between may be missing. Or an object that cannot be read is."""
     FALLBACK = "fallback"
     """Now polling."""
     RECOVERED = "recovered"

@@ -86,7 +86,7 @@ class KubeState:
         what = "/".join(filter(None, key)) or "an object"
         text = f"{source}: {what} cannot be read ({why}): the others are judged without it"
         label = source[len(self._cluster) + 1 :] if self._cluster else source
-        return Notice(label, ErrorCode.SERVER, text, cluster=self._cluster)
+        return Notice(label, ErrorCode.RESYNC, text, cluster=self._cluster)  # no outage
 
     def blind(self, source: str, reason: str) -> None:
         for name in self._names(source):

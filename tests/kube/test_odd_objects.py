@@ -160,7 +160,7 @@ def test_it_is_told_of_once_and_without_what_it_holds() -> None:
     assert state.apply(Changed("deployments", 1, (good,), "1")) is None
     notice = state.apply(Changed("deployments", 1, (odd,), "2"))
     assert notice is not None
-    assert (notice.source, notice.code) == ("deployments", ErrorCode.SERVER)
+    assert (notice.source, notice.code) == ("deployments", ErrorCode.RESYNC)
     assert "agents/a cannot be read" in notice.message
     assert "s3cret" not in notice.message
     assert state.apply(Changed("deployments", 1, (odd,), "3")) is None
