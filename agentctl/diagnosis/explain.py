@@ -12,6 +12,7 @@ from typing import Optional
 from agentctl.engine.verdict import GOOD, decisive
 from agentctl.kube.check import Check, Context, Result
 from agentctl.kube.components import NOT_INSTALLED, Component
+from agentctl.kube.conditions import held
 from agentctl.kube.evaluate import Evaluator
 from agentctl.kube.explain.finding import Explains, Finding, kubectl
 from agentctl.kube.judged import verdict
@@ -56,7 +57,7 @@ class Explainer:
 
     def _of(self, component: Component, context: Context) -> Iterator[Reason]:
         blind: dict[str, None] = {}
-        places = component.active(lambda condition: condition.holds(context))
+        places = component.active(lambda condition: held(condition, context))
         checks = [component.checks[place] for place in places]
         results = [verdict(check, context) for check in checks]
         for need in component.unseen_presence(context, results):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Optional, Protocol
 
+from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Context, Fields, fill, place
 from agentctl.kube.checks._workloads import KINDS, Names, parse_kinds
 from agentctl.kube.checks.endpoints import count, slices_of
@@ -22,8 +23,9 @@ from agentctl.kube.cuts.objects import (
 )
 from agentctl.kube.resources import CRDS, ENDPOINTSLICES, Need
 from agentctl.kube.selectors import LabelSelector
-from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass
+
+log = DebugLog(__name__)
 
 UNSET = ("hold", "drop", "only")
 
@@ -39,6 +41,15 @@ class Condition(Protocol):
 
     def holds(self, context: Context) -> Optional[bool]:
         """None where that cannot be seen."""
+
+
+def held(condition: Condition, context: Context) -> Optional[bool]:
+    """Whether a condition holds; None where it cannot say that, for whatever reason."""
+    try:
+        return condition.holds(context)
+    except Exception:  # a broken condition, or an odd object, must not end the stream
+        log.debug("condition %r failed", condition, exc_info=True)
+        return None
 
 
 @dataclass(frozen=True)
@@ -126,10 +137,7 @@ class CrdThere:
     def holds(self, context: Context) -> Optional[bool]:
         if context.view.blind(CRDS, ""):
             return None
-        try:
-            return context.view.get(CRDS, "", cut_crd, self.crd) is not None
-        except OddObjectError:
-            return True
+        return context.view.get(CRDS, "", cut_crd, self.crd) is not None
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ INSTALLED = (CrdThere, WorkloadThere)
 def unseen(conditions: Iterable[Condition], context: Context) -> Iterator[Need]:
     """What cannot be seen of that on which these rest, where it leaves them open."""
     for condition in conditions:
-        if condition.holds(context) is None:
+        if held(condition, context) is None:
             for need in condition.needs(context.namespace):
                 if context.view.blind(need.resource, need.namespace):
                     yield need

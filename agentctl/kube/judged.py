@@ -12,7 +12,7 @@ from typing import Any, Callable, Generic, Optional, TypeVar, Union
 from agentctl.debug_log import DebugLog
 from agentctl.kube.check import Check, Context, Result, blind, worst
 from agentctl.kube.components import NOT_INSTALLED, Component
-from agentctl.kube.conditions import Condition
+from agentctl.kube.conditions import Condition, held
 from agentctl.kube.source_view import OddObjectError, Read
 from agentctl.kube.view import View
 from agentctl.lazy_namedtuple import NamedTuple
@@ -135,7 +135,7 @@ class JudgedComponent:
         self._tell = tell
         self._memos = memos
         self._conditions = {
-            id(one): memos.of(one, one.holds, self, self._reopen)
+            id(one): memos.of(one, partial(held, one), self, self._reopen)
             for one in component.all_conditions
         }
         self._asks = [self._asked(check) for check in component.checks]

@@ -7,7 +7,7 @@ from typing import Optional
 
 from agentctl.kube.check import Context
 from agentctl.kube.components import Component
-from agentctl.kube.conditions import Condition
+from agentctl.kube.conditions import Condition, held
 from agentctl.kube.view import View
 
 
@@ -31,7 +31,7 @@ class Members:
         template = self._template
 
         def holds(condition: Condition) -> Optional[bool]:
-            return condition.holds(context)
+            return held(condition, context)
 
         there = template.in_scope(holds) and template.is_there(holds) is not False
         return tuple(self._wanted(context.view)) if there else ()

@@ -114,6 +114,20 @@ components:
     assert cluster.has("deployments", deployment("a", labels=ODD)).says()[0] == "unknown"
 
 
+def test_a_condition_that_fails_leaves_open_whether_it_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check = "{kind: workload, names: [a], when: {env: ON, of: [a], is: [1]}}"
+    cluster = Cluster(component(check)).has("deployments", deployment("a", ready=0))
+    condition = cluster.components[0].conditions[0][0]
+
+    def fail(*args: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(condition), "holds", fail)
+    assert cluster.says()[0] == "error", "the check is asked where nobody can say"
+
+
 def test_webhooks_that_cannot_be_read_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(
         """

@@ -21,7 +21,6 @@ from agentctl.kube.resources import (
     Need,
     Resource,
 )
-from agentctl.kube.source_view import OddObjectError
 from agentctl.lazy_dataclass import dataclass
 from agentctl.lazy_namedtuple import NamedTuple
 from agentctl.model import Status
@@ -148,15 +147,12 @@ class WebhooksThere:
 
     def holds(self, context: Context) -> bool:
         view = context.view
-        try:
-            return any(
-                view.get(need.resource, "", cut_webhooks, name) is not None
-                for need in self.needs(context.namespace)
-                if not view.blind(need.resource, "")
-                for name in need.names or ()
-            )
-        except OddObjectError:
-            return True
+        return any(
+            view.get(need.resource, "", cut_webhooks, name) is not None
+            for need in self.needs(context.namespace)
+            if not view.blind(need.resource, "")
+            for name in need.names or ()
+        )
 
 
 def _troubles(context: Context, where: str, there: Sequence[tuple[str, Webhooks]]) -> list[Trouble]:
