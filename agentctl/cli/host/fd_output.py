@@ -91,6 +91,8 @@ class FdErrors:
 
     def write(self, text: str, /) -> None:
         """Never waits, unless the host gives no thread."""
+        if self._thread.error is not None:
+            return  # nobody to tell; and an error keeps the frames that it passes
         try:
             self._thread.put(text)
         except RuntimeError:  # which is what is to be told, most likely

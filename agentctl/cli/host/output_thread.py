@@ -101,7 +101,7 @@ class OutputThread(Generic[T]):
         needed and the host gives none."""
         with self._lock:
             if self.error is not None:
-                raise self.error
+                raise self.error.with_traceback(None)  # or it would grow with each
             idle = self._settled()
             self._waiting.put(item)
             if idle and self._at_once:

@@ -6,12 +6,14 @@ import array
 import fcntl
 import io
 import json
+import os
 import re
 import signal
 import subprocess
 import termios
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import reduce
@@ -254,6 +256,24 @@ def test_a_log_that_nobody_reads_is_bounded_and_says_what_it_left_out() -> None:
                 errors.close()
     assert len(reader.text) < 2 << 20
     assert re.search(r"^agentctl: \d+ lines were left out", reader.text, re.MULTILINE)
+
+
+def test_a_log_that_cannot_be_written_keeps_nothing_of_who_goes_on_to_write() -> None:
+    """An error that is raised again and again keeps every frame that it has passed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    errors = FdErrors(writer)
+
+    def write() -> weakref.ref[Item]:
+        held = Item("a", "agents", Status.HEALTHY)
+        errors.write("a line\n")
+        return weakref.ref(held)
+
+    write()
+    errors.flush()
+    assert [write()() for _ in range(3)] == [None] * 3
+    errors.close()
+    os.close(writer)
 
 
 def test_a_host_that_gives_no_thread_still_gets_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
