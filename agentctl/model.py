@@ -291,12 +291,13 @@ def json_encoder(**options: Any) -> Callable[[Any], str]:
     Its part in C is made once, not anew for each text.
     """
     made = json.JSONEncoder(separators=(",", ":"), check_circular=False, **options)
-    make = getattr(in_c, "c_make_encoder", None)
-    if make is None:  # an interpreter that has none
-        return made.encode
     escape = in_c.encode_basestring_ascii if made.ensure_ascii else in_c.encode_basestring
     how = made.sort_keys, made.skipkeys, made.allow_nan
-    parts = make(None, made.default, escape, None, ":", ",", *how)
+    make: Any = getattr(in_c, "c_make_encoder", None)
+    try:
+        parts = make(None, made.default, escape, None, ":", ",", *how)
+    except TypeError:  # an interpreter that has none, or one that takes other arguments
+        return made.encode
     return lambda value: "".join(parts(value, 0))
 
 
