@@ -52,7 +52,7 @@ def reasons(
     about = [
         Ref(_KINDS[kind], workload.name, where, known.uids if known else ()),
         *(Ref("Pod", pod.name, where, pod.uids) for pod in pods[:SHOWN_PODS]),
-        *(Ref("ReplicaSet", name, where, _some(uid)) for name, uid in made_by.items()),
+        *(Ref("ReplicaSet", name, where, _where_known(uid)) for name, uid in made_by.items()),
     ]
     return Finding(advice.remedy, tuple(about), facts, advice.commands)
 
@@ -66,7 +66,7 @@ def _pods(context: Context, where: str, workload: Workload) -> list[PodFacts]:
     return sorted(mine, key=lambda pod: (-pod.rank, pod.name))
 
 
-def _some(uid: str) -> tuple[str, ...]:
+def _where_known(uid: str) -> tuple[str, ...]:
     return (uid,) if uid else ()
 
 
